@@ -1,0 +1,3 @@
+//! The broker.
+pub mod config;
+pub mod metrics;
