@@ -1,1 +1,209 @@
-fn main() {}
+//! The benches: load generators, and the harness that sets Ottla, Apache Kafka and the machine's limits side by side.
+//!
+//! Invariants: tables go to standard output, progress to standard error; a row that fails makes the program fail,
+//! after the other rows. It knows brokers by their wire and their command lines, never by their code.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a bench measures the real machine: its clocks, its files, its processes"
+)]
+
+mod client;
+mod compare;
+mod cpu;
+mod limits;
+mod load;
+mod peer;
+mod report;
+mod rows;
+mod stats;
+mod wire;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde_json::json;
+
+use crate::compare::Bench;
+use crate::peer::kafka::{self, Kafka};
+use crate::peer::ottla::Ottla;
+use crate::peer::{TempDir, reaper};
+use crate::rows::{Effort, ROWS, Row};
+
+/// The word that leaves Ottla out.
+const NO_OTTLA: &str = "none";
+
+#[derive(Debug, Parser)]
+#[command(about = "Benches of Ottla: side by side with Apache Kafka and the machine's own limits")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs rows of the goal table on every broker in turn and prints them side by side
+    Compare(CompareArgs),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Peer {
+    None,
+    Kafka,
+}
+
+#[derive(Debug, Args)]
+struct CompareArgs {
+    /// Run this row only (repeatable); all rows otherwise
+    #[arg(long = "row", value_name = "N")]
+    rows: Vec<u32>,
+    /// Small volumes and short runs: all rows within five minutes, good for a first look
+    #[arg(long)]
+    quick: bool,
+    /// The broker to compare with
+    #[arg(long, value_enum, default_value_t = Peer::Kafka)]
+    peer: Peer,
+    /// The version of Apache Kafka to fetch and run
+    #[arg(long, value_name = "VERSION", default_value = kafka::PINNED_VERSION)]
+    kafka: String,
+    /// The Ottla binary; built in release mode otherwise; `none` leaves Ottla out
+    #[arg(long, value_name = "PATH")]
+    ottla: Option<PathBuf>,
+    /// Connections of the generators, each with a partition of its own
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    connections: u16,
+    /// Write all figures of all runs to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let Command::Compare(args) = Cli::parse().command;
+    match compare(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare(args: &CompareArgs) -> Result<()> {
+    let rows = chosen_rows(&args.rows)?;
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let workspace = home.parent().context("the crate stands in no workspace")?;
+    // Absolute, for cargo and the brokers do not all start where the harness does.
+    let target = dir_from("CARGO_TARGET_DIR", workspace.join("target"))?;
+    let bench = prepare(args, home, workspace, &target)?;
+    reaper::install(bench.data_dir.clone())?;
+    let data_dir = TempDir::new(bench.data_dir.clone())?;
+    print!("{}", report::preamble(bench.connections, args.quick));
+    let (mut results, mut failed) = (Vec::new(), Vec::new());
+    for row in rows {
+        match bench.run_row(row) {
+            Ok(result) => {
+                print!("{}", report::table(&result, &args.kafka));
+                results.push(report::row_json(&result));
+            }
+            Err(error) => {
+                println!("\nrow {}: {}\n  FAILED: {error:#}", row.number, row.title);
+                eprintln!("row {}: FAILED: {error:#}", row.id);
+                results.push(report::failure_json(row, &error));
+                failed.push(row.id);
+            }
+        }
+    }
+    drop(data_dir);
+    if let Some(path) = &args.json {
+        write_json(path, args, results)?;
+    }
+    ensure!(failed.is_empty(), "rows that failed: {}", failed.join(", "));
+    Ok(())
+}
+
+fn chosen_rows(numbers: &[u32]) -> Result<Vec<&'static Row>> {
+    for number in numbers {
+        ensure!(ROWS.iter().any(|row| row.number == *number), "there is no row {number} here yet");
+    }
+    Ok(ROWS.iter().filter(|row| numbers.is_empty() || numbers.contains(&row.number)).collect())
+}
+
+/// A directory named by an environment variable, made absolute.
+fn dir_from(variable: &str, default: PathBuf) -> Result<PathBuf> {
+    let path = std::env::var_os(variable).map_or(default, PathBuf::from);
+    std::path::absolute(&path).with_context(|| format!("{variable} names no path"))
+}
+
+fn prepare(args: &CompareArgs, home: &Path, workspace: &Path, target: &Path) -> Result<Bench> {
+    let cache = dir_from("OTTLA_TEST_CACHE", target.join("test-deps"))?;
+    let kafka = match args.peer {
+        Peer::Kafka => Some(Kafka::prepare(&args.kafka, home.join("kafka-peer"), &cache)?),
+        Peer::None => None,
+    };
+    let ottla = match &args.ottla {
+        Some(path) if path.as_os_str() == NO_OTTLA => None,
+        path => Some(Ottla::prepare(path.clone(), workspace, target)?),
+    };
+    let bench = Bench {
+        kafka,
+        ottla,
+        connections: args.connections.into(),
+        effort: if args.quick { Effort::QUICK } else { Effort::FULL },
+        data_dir: target.join("bench-data").join(std::process::id().to_string()),
+    };
+    ensure!(!bench.contenders().is_empty(), "nothing to run: both brokers are left out");
+    remove_leftovers(&target.join("bench-data"))?;
+    Ok(bench)
+}
+
+/// Removes the data of harnesses that were killed: directories named by a process that is no more.
+fn remove_leftovers(dir: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        let owner = entry.file_name().to_string_lossy().parse::<u32>();
+        let Ok(owner) = owner else { continue };
+        if !Path::new("/proc").join(owner.to_string()).exists() {
+            fs::remove_dir_all(entry.path()).context("removing the data of an earlier run")?;
+        }
+    }
+    Ok(())
+}
+
+fn write_json(path: &Path, args: &CompareArgs, rows: Vec<serde_json::Value>) -> Result<()> {
+    let cpus = std::thread::available_parallelism()?.get();
+    let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
+    let kafka = (args.peer == Peer::Kafka).then_some(&args.kafka);
+    let document = json!({
+        "format": 1,
+        "quick": args.quick,
+        "connections": args.connections,
+        "kafka": kafka,
+        "machine": { "cpus": cpus, "kernel": kernel },
+        "rows": rows,
+    });
+    fs::write(path, serde_json::to_string_pretty(&document)?)
+        .with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_line_is_sound() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn rows_are_chosen_by_number() {
+        let ids = |numbers: &[u32]| -> Vec<&str> {
+            chosen_rows(numbers).unwrap().iter().map(|row| row.id).collect()
+        };
+        assert_eq!(ids(&[]).len(), ROWS.len());
+        assert_eq!(ids(&[10, 7]), ["7", "10-1MiB", "10-64KiB"]);
+        assert!(chosen_rows(&[99]).is_err());
+    }
+}

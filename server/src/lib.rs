@@ -1,3 +1,15 @@
-//! The broker.
+//! Ottla, the broker: connections, APIs, partitions, metadata, metrics.
+//!
+//! Imports run one way: `node` → `net` → `api` → { `coordinator`, `partition`, `cluster`, `security` } → `storage`;
+//! `config` and `metrics` stand beside them all and know none of them. A test walks the source and fails otherwise.
+
+pub mod api;
+pub mod cli;
+pub mod cluster;
 pub mod config;
+pub mod coordinator;
 pub mod metrics;
+pub mod net;
+pub mod node;
+pub mod partition;
+pub mod security;

@@ -1,1 +1,80 @@
-fn main() {}
+//! `ottla`: reads the command line, starts the node, waits for a signal.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use server::cli::{Cli, Command, exit, show_config};
+use server::config::Config;
+use server::node::Node;
+use storage::Env;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some(Command::Config(args)) = &cli.command {
+        return show_config(&cli, args);
+    }
+    let config = match Config::load(&cli, std::env::vars()) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("ottla: {error}");
+            return ExitCode::from(exit::USAGE);
+        }
+    };
+    log_to_stderr();
+    match serve(config) {
+        Ok(()) => ExitCode::from(exit::STOPPED),
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}
+
+fn serve(config: Config) -> anyhow::Result<()> {
+    raise_descriptor_limit();
+    for notice in &config.notices {
+        tracing::info!("{notice}");
+    }
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = config.num_network_threads {
+        runtime.worker_threads(threads);
+    }
+    let runtime = runtime.enable_all().thread_name("ottla-net").build().context("cannot start the network threads")?;
+    runtime.block_on(run(config))
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    // Taken before the start, so that a signal during recovery is not lost.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let node = Node::start(config, Env::real()).await?;
+    println!("ottla ready: {}", node.addresses().join(" "));
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+    }
+    node.stop().await.context("the broker did not stop cleanly")?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// As many connections and segments as the machine's hard limit lets this process have.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::info!(%error, "the limit of open files stays as it is");
+    }
+}

@@ -1,1 +1,37 @@
-//! placeholder
+//! Ottla's log: Kafka's record batches in segments, appended, read and recovered.
+//!
+//! The way in is [`DataDir`], one directory of `log.dirs`; it opens [`Log`]s. What comes from outside passes
+//! [`validate::check`] and becomes [`Checked`], the only thing a log appends. An append answers with a [`Ticket`].
+//!
+//! Invariants: readers see only below the high watermark, which on a durable log is the end of what a power cut leaves;
+//! all access to the machine goes through [`env`]; bytes of peers and disks never panic. This crate must not know API
+//! keys, topic names beyond the names of directories, or any async runtime.
+
+pub mod batch;
+pub mod codec;
+pub mod config;
+pub mod data_dir;
+pub mod env;
+mod error;
+mod ids;
+pub mod log;
+mod plan;
+mod records;
+mod source;
+mod ticket;
+pub mod validate;
+mod watch;
+
+pub use batch::{BatchError, BatchHeader, TimestampType};
+pub use codec::Codec;
+pub use config::{Durability, LogConfig};
+pub use data_dir::{DataDir, DataDirOptions, Flushing, MetaProperties};
+pub use env::{Clock, Env, File, Files, Random};
+pub use error::{OpenError, ReadError};
+pub use ids::{BadTopicId, FilePosition, LeaderEpoch, LogId, NO_TIMESTAMP, Offset, ProducerId, TimestampMs, TopicId};
+pub use log::Log;
+pub use plan::{AbortedTxn, Bound, OffsetSpec, Origin, Part, ReadPlan, TimestampOffset, TxnToken};
+pub use records::{BatchBuilder, Record, RecordHeader, Records, records};
+pub use ticket::{AppendError, Appended, Ticket};
+pub use validate::{Checked, RecordError, RecordValidation, Reject, Rules, check, check_internal};
+pub use watch::{Above, Waiter, Watch};

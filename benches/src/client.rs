@@ -1,0 +1,109 @@
+//! The bench's errands before a run: is the broker there, does it serve what the rows send, make a topic.
+//!
+//! Invariant: a row begins only when each partition of its topic has a leader that answers.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::load::{Replies, connect};
+use crate::wire::{SPOKEN, reply, request};
+
+/// How often a broker that is not ready is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+const TOPIC_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    stream: TcpStream,
+    replies: Replies,
+    correlation_id: i32,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Result<Self> {
+        Ok(Self { stream: connect(address)?, replies: Replies::new(), correlation_id: 0 })
+    }
+
+    fn call<R>(
+        &mut self,
+        encode: impl FnOnce(i32) -> Vec<u8>,
+        read: impl FnOnce(&[u8], i32) -> Result<R>,
+    ) -> Result<R> {
+        self.correlation_id += 1;
+        let id = self.correlation_id;
+        self.stream.write_all(&encode(id)).context("sending a request")?;
+        self.replies.next(&mut self.stream, |frame| read(frame, id))
+    }
+
+    fn metadata(&mut self, topic: Option<&str>) -> Result<reply::Metadata> {
+        self.call(|id| request::metadata(id, topic), reply::metadata)
+    }
+
+    /// Fails, naming them, if the broker lacks APIs that the rows need.
+    pub(crate) fn check_versions(&mut self) -> Result<()> {
+        let served = self.call(request::api_versions, reply::api_versions)?;
+        let missing = SPOKEN.iter().filter(|api| !served.serves(**api));
+        let missing: Vec<_> = missing.map(|api| format!("{} {}", api.name, api.version)).collect();
+        ensure!(missing.is_empty(), "the broker does not serve {}", missing.join(", "));
+        Ok(())
+    }
+
+    /// Makes a topic and waits until all its partitions serve.
+    pub(crate) fn create_topic(&mut self, topic: &str, partitions: usize) -> Result<()> {
+        let timeout_ms = TOPIC_TIMEOUT.as_millis() as i32;
+        let (code, words) = self.call(
+            |id| request::create_topic(id, topic, partitions as i32, timeout_ms),
+            reply::create_topic,
+        )?;
+        ensure!(code == 0, "CreateTopics of {topic} was answered with error code {code}: {words}");
+        let deadline = Instant::now() + TOPIC_TIMEOUT;
+        while self.metadata(Some(topic))?.led_partitions < partitions {
+            ensure!(Instant::now() < deadline, "topic {topic} has no leaders after {TOPIC_TIMEOUT:?}");
+            thread::sleep(ASK_AGAIN);
+        }
+        (0..partitions).try_for_each(|partition| self.wait_until_served(topic, partition as i32, deadline))
+    }
+
+    /// Kafka names a leader in Metadata a moment before that leader takes requests (it answers 6 until then), so
+    /// the proof is an answered Fetch; it leaves the partition empty.
+    fn wait_until_served(&mut self, topic: &str, partition: i32, deadline: Instant) -> Result<()> {
+        let fetch = request::Fetch { topic, partition, offset: 0, bytes_max: 1, wait_ms_max: 0 };
+        loop {
+            let answer =
+                self.call(|id| request::fetch(id, fetch), |frame, id| Ok(reply::fetch_head(frame, id)))?;
+            match answer {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() >= deadline => {
+                    return Err(error.context(format!("{topic}-{partition} is still not served")));
+                }
+                Err(_) => thread::sleep(ASK_AGAIN),
+            }
+        }
+    }
+}
+
+/// Waits until the broker answers, knows itself in Metadata, and is found to serve what is needed.
+pub(crate) fn wait_until_ready(
+    address: SocketAddr,
+    deadline: Instant,
+    mut alive: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    let mut last_failure = None;
+    while Instant::now() < deadline {
+        alive()?;
+        match Client::connect(address).and_then(|mut client| Ok((client.metadata(None)?, client))) {
+            Ok((metadata, mut client)) if metadata.brokers > 0 => return client.check_versions(),
+            Ok(_) => last_failure = None,
+            Err(error) => last_failure = Some(error),
+        }
+        thread::sleep(ASK_AGAIN);
+    }
+    match last_failure {
+        Some(error) => Err(error.context("the broker was not ready in time")),
+        None => bail!("the broker answers but Metadata never named a broker"),
+    }
+}

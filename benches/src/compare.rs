@@ -1,0 +1,232 @@
+//! The comparison: row by row, broker by broker, in ABBA order.
+//!
+//! Invariants: every row starts its brokers anew and throws their first runs away; every run has a topic of its own and
+//! begins with the disk at rest. A failure of one broker fails its row, loudly, and the next row goes on.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::client::Client;
+use crate::cpu;
+use crate::limits::{self, Limit};
+use crate::load::{Done, Until, fetch, produce, roundtrip, unix_time_ms};
+use crate::peer::kafka::Kafka;
+use crate::peer::ottla::Ottla;
+use crate::peer::{Broker, Contender, TempDir};
+use crate::rows::{BATCH_BYTES, Effort, Row, Work, order};
+use crate::stats::{Sample, Summary};
+
+/// As many as Kafka's producer keeps on the way (`max.in.flight.requests.per.connection`).
+const IN_FLIGHT: usize = 5;
+const ACKS: i16 = 1;
+/// Data, and as much again for journals and for the JVM's longer warm-up.
+const FREE_SHARE: u64 = 2;
+
+/// Everything that stays the same over all rows.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub kafka: Option<Kafka>,
+    pub ottla: Option<Ottla>,
+    pub connections: usize,
+    pub effort: Effort,
+    /// Where brokers keep their data while they run.
+    pub data_dir: PathBuf,
+}
+
+/// What came out of a row.
+#[derive(Debug)]
+pub(crate) struct RowResult {
+    pub row: &'static Row,
+    pub limits: Vec<Limit>,
+    pub summaries: Vec<(Contender, Summary)>,
+}
+
+/// A broker in a row, with its counted runs.
+struct Entrant {
+    contender: Contender,
+    broker: Broker,
+    /// For rows that read: the topic filled for all runs.
+    filled: Option<String>,
+    runs: usize,
+    samples: Vec<Sample>,
+}
+
+impl Bench {
+    pub(crate) fn contenders(&self) -> Vec<Contender> {
+        let mut contenders = Vec::new();
+        if self.kafka.is_some() {
+            contenders.push(Contender::Kafka);
+        }
+        if self.ottla.is_some() {
+            contenders.extend([Contender::OttlaRelaxed, Contender::OttlaDurable]);
+        }
+        contenders
+    }
+
+    pub(crate) fn run_row(&self, row: &'static Row) -> Result<RowResult> {
+        self.check_free_space(row)?;
+        let limits_dir = TempDir::new(self.data_dir.join("limits"))?;
+        let limits =
+            row.limits.iter().map(|kind| limits::measure(*kind, limits_dir.path(), self.connections));
+        let limits = limits.collect::<Result<Vec<_>>>().context("measuring the machine")?;
+        let mut entrants = Vec::new();
+        for contender in self.contenders() {
+            let context = || format!("starting {}", contender.key());
+            entrants.push(self.enter(row, contender).with_context(context)?);
+        }
+        for entrant in &mut entrants {
+            self.warm_up(row, entrant)?;
+        }
+        for entrant in order(entrants.len(), self.effort.palindromes) {
+            let sample = self.measured(row, &mut entrants[entrant], "run")?;
+            entrants[entrant].samples.push(sample);
+        }
+        let summaries =
+            entrants.into_iter().map(|entrant| Ok((entrant.contender, Summary::of(entrant.samples)?)));
+        Ok(RowResult { row, limits, summaries: summaries.collect::<Result<_>>()? })
+    }
+
+    /// Runs whose figures are thrown away. The JVM compiles for many seconds of load; without that it would look
+    /// two or three times as dear as it is.
+    fn warm_up(&self, row: &Row, entrant: &mut Entrant) -> Result<()> {
+        let mut loaded = Duration::ZERO;
+        loop {
+            loaded += Duration::from_secs_f64(self.measured(row, entrant, "warm-up")?.seconds);
+            if entrant.contender != Contender::Kafka || loaded >= self.effort.jvm_warm_up {
+                return Ok(());
+            }
+        }
+    }
+
+    fn check_free_space(&self, row: &Row) -> Result<()> {
+        let runs = match row.work {
+            Work::Volume { .. } => 1 + 2 * self.effort.palindromes,
+            _ => 1,
+        };
+        let needed = self.effort.volume_bytes * (runs * self.contenders().len()) as u64 * FREE_SHARE;
+        let disk = rustix::fs::statvfs(&self.data_dir).context("asking for free space")?;
+        let free = disk.f_bavail * disk.f_frsize;
+        let (needed_gb, free_gb) = (needed as f64 / 1e9, free as f64 / 1e9);
+        ensure!(free >= needed, "the row may need {needed_gb:.0} GB of disk and {free_gb:.0} GB are free");
+        Ok(())
+    }
+
+    fn enter(&self, row: &Row, contender: Contender) -> Result<Entrant> {
+        eprintln!("row {}: starting {}", row.id, contender.key());
+        let dir = TempDir::new(self.data_dir.join(format!("{}-{}", row.id, contender.key())))?;
+        let broker = match contender {
+            Contender::Kafka => self.kafka.as_ref().context("Kafka takes no part")?.start(dir)?,
+            Contender::OttlaRelaxed => self.start_ottla(dir, "relaxed")?,
+            Contender::OttlaDurable => self.start_ottla(dir, "durable")?,
+        };
+        let mut entrant = Entrant { contender, broker, filled: None, runs: 0, samples: Vec::new() };
+        if let Work::Fetch { record_bytes, .. } = row.work {
+            let topic = format!("bench-{}", row.id);
+            self.make_topic(&entrant.broker, &topic)?;
+            self.send_volume(&entrant.broker, &topic, record_bytes)?;
+            entrant.filled = Some(topic);
+        }
+        Ok(entrant)
+    }
+
+    fn start_ottla(&self, dir: TempDir, durability: &str) -> Result<Broker> {
+        self.ottla.as_ref().context("Ottla takes no part")?.start(dir, durability)
+    }
+
+    fn make_topic(&self, broker: &Broker, topic: &str) -> Result<()> {
+        Client::connect(broker.address)?.create_topic(topic, self.connections)
+    }
+
+    /// One run, with what it cost the broker and the generator.
+    fn measured(&self, row: &Row, entrant: &mut Entrant, kind: &str) -> Result<Sample> {
+        let name = entrant.contender.key();
+        entrant.runs += 1;
+        let sample = self.run_once(row, entrant);
+        let sample = match sample {
+            Ok(sample) => sample,
+            // A broker that died explains the failure better than the connection it cut.
+            Err(error) => {
+                entrant.broker.process.check_alive().with_context(|| name.to_owned())?;
+                return Err(error.context(name));
+            }
+        };
+        let figures: Vec<String> = row
+            .columns
+            .iter()
+            .filter_map(|metric| Some(format!("{:.2} {}", metric.of(&sample)?, metric.heading())))
+            .collect();
+        eprintln!("row {}: {name} {kind} {}: {}", row.id, entrant.runs, figures.join(", "));
+        Ok(sample)
+    }
+
+    fn run_once(&self, row: &Row, entrant: &mut Entrant) -> Result<Sample> {
+        let topic = match &entrant.filled {
+            Some(topic) => topic.clone(),
+            None => {
+                let topic = format!("bench-{}-{}", row.id, entrant.runs);
+                self.make_topic(&entrant.broker, &topic)?;
+                topic
+            }
+        };
+        let broker = &mut entrant.broker;
+        settle_disk(broker.dir.path())?;
+        let pid = broker.process.pid();
+        cpu::forget_peak_memory(pid)?;
+        let (broker_before, own_before) = (cpu::process_cpu(pid)?, cpu::own_cpu());
+        let done = self.work(row, broker, &topic)?;
+        let (broker_after, own_after) = (cpu::process_cpu(pid)?, cpu::own_cpu());
+        broker.process.check_alive()?;
+        ensure!(done.requests > 0, "the run ended without a single request");
+        Ok(Sample {
+            seconds: done.elapsed.as_secs_f64(),
+            bytes: done.bytes,
+            requests: done.requests,
+            broker_cpu_seconds: (broker_after - broker_before).as_secs_f64(),
+            generator_cpu_seconds: (own_after - own_before).as_secs_f64(),
+            peak_memory_bytes: cpu::peak_memory_bytes(pid)?,
+            latency_ns: done.latency_ns,
+        })
+    }
+
+    fn work(&self, row: &Row, broker: &Broker, topic: &str) -> Result<Done> {
+        let until = Until::Elapsed(self.effort.span);
+        let (address, acks, connections) = (broker.address, ACKS, self.connections);
+        match row.work {
+            Work::Volume { record_bytes } => self.send_volume(broker, topic, record_bytes),
+            Work::SingleRecords { record_bytes } => {
+                let (batch, _) = crate::wire::batch::fill(1, record_bytes, unix_time_ms());
+                let plan =
+                    produce::Plan { topic, connections, in_flight: IN_FLIGHT, acks, batch: &batch, until };
+                produce::run(address, &plan)
+            }
+            Work::RoundTrips { record_bytes } => {
+                roundtrip::run(address, &roundtrip::Plan { topic, acks, record_bytes, until })
+            }
+            Work::Fetch { bytes_max, .. } => {
+                fetch::run(address, &fetch::Plan { topic, connections, bytes_max, until })
+            }
+        }
+    }
+
+    /// Sends the effort's volume in full batches.
+    fn send_volume(&self, broker: &Broker, topic: &str, record_bytes: usize) -> Result<Done> {
+        let (batch, _) = crate::wire::batch::fill(BATCH_BYTES, record_bytes, unix_time_ms());
+        let plan = produce::Plan {
+            topic,
+            connections: self.connections,
+            in_flight: IN_FLIGHT,
+            acks: ACKS,
+            batch: &batch,
+            until: Until::Requests(self.effort.volume_bytes / batch.len() as u64),
+        };
+        produce::run(broker.address, &plan)
+    }
+}
+
+/// Lets the disk come to rest, so that no run pays for the pages of the one before it.
+fn settle_disk(dir: &Path) -> Result<()> {
+    let dir = std::fs::File::open(dir)?;
+    rustix::fs::syncfs(&dir).context("flushing the file system between runs")
+}

@@ -1,0 +1,153 @@
+//! Apache Kafka as the peer: fetched once with a pinned pom, run as one KRaft node with its own JVM flags.
+//!
+//! Invariants: jars are cached under the cache directory and appear there whole or not at all; settings are Kafka's
+//! defaults but for the replication factors that a single node needs.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Broker, Process, START_MAX, TempDir};
+use crate::client::wait_until_ready;
+
+/// The version of `kafka-peer/pom.xml`.
+pub(crate) const PINNED_VERSION: &str = "4.3.1";
+
+/// What `kafka-run-class.sh` and `kafka-server-start.sh` pass when nothing else is set.
+const JVM_FLAGS: [&str; 8] = [
+    "-Xms1G",
+    "-Xmx1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-Djava.awt.headless=true",
+];
+
+/// Sixteen bytes in Kafka's form of an id; the same for all runs, for each has its own directory.
+const CLUSTER_ID: &str = "T3R0bGFCZW5jaE5vZGUwMQ";
+
+/// A Kafka whose jars are at hand.
+#[derive(Debug, Clone)]
+pub(crate) struct Kafka {
+    libs: PathBuf,
+    /// Holds the pom and the logging configuration.
+    peer_dir: PathBuf,
+}
+
+impl Kafka {
+    /// Finds the jars in the cache or fetches them with Maven.
+    pub(crate) fn prepare(version: &str, peer_dir: PathBuf, cache: &Path) -> Result<Self> {
+        let home = cache.join(format!("bench-kafka-{version}"));
+        if !home.exists() {
+            fetch(version, &peer_dir, &home)?;
+        }
+        Ok(Self { libs: home, peer_dir })
+    }
+
+    fn java(&self) -> Command {
+        let java = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
+        let mut command = Command::new(java.unwrap_or_else(|| PathBuf::from("java")));
+        command
+            .arg(format!("-Dlog4j2.configurationFile={}", self.peer_dir.join("log4j2.properties").display()));
+        command.arg("-cp").arg(self.libs.join("*"));
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn start(&self, dir: TempDir) -> Result<Broker> {
+        let [broker_port, controller_port] = free_ports()?;
+        let properties = dir.path().join("server.properties");
+        fs::write(&properties, settings(dir.path(), broker_port, controller_port))?;
+        self.format(&properties)?;
+        let log = dir.path().join("broker.log");
+        let out = File::create(&log)?;
+        let mut command = self.java();
+        command.args(JVM_FLAGS).arg("kafka.Kafka").arg(&properties);
+        command.stdout(out.try_clone()?).stderr(out);
+        let mut process = Process::spawn(&mut command, log)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, broker_port));
+        wait_until_ready(address, Instant::now() + START_MAX, || process.check_alive())?;
+        Ok(Broker { process, address, dir })
+    }
+
+    fn format(&self, properties: &Path) -> Result<()> {
+        let mut command = self.java();
+        command.args(["kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID, "-c"]);
+        let output = command.arg(properties).output().context("cannot run java")?;
+        let words = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "Kafka's storage tool failed: {words}");
+        Ok(())
+    }
+}
+
+fn settings(dir: &Path, broker_port: u16, controller_port: u16) -> String {
+    let listeners = format!("PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}");
+    let log_dir = dir.join("data");
+    [
+        "process.roles=broker,controller",
+        "node.id=1",
+        &format!("controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}"),
+        &format!("listeners={listeners}"),
+        &format!("advertised.listeners={listeners}"),
+        "controller.listener.names=CONTROLLER",
+        "inter.broker.listener.name=PLAINTEXT",
+        "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        &format!("log.dirs={}", log_dir.display()),
+        "offsets.topic.replication.factor=1",
+        "transaction.state.log.replication.factor=1",
+        "transaction.state.log.min.isr=1",
+        "share.coordinator.state.topic.replication.factor=1",
+        "share.coordinator.state.topic.min.isr=1",
+        "",
+    ]
+    .join("\n")
+}
+
+/// Kafka must be told its ports. Both are held until both are known, so that they differ.
+fn free_ports() -> Result<[u16; 2]> {
+    let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let second = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok([first.local_addr()?.port(), second.local_addr()?.port()])
+}
+
+fn fetch(version: &str, peer_dir: &Path, home: &Path) -> Result<()> {
+    eprintln!("fetching Apache Kafka {version} with Maven");
+    let partial = home.with_extension(format!("partial-{}", std::process::id()));
+    fs::create_dir_all(&partial)?;
+    let mut command = Command::new("mvn");
+    command.args(["-q", "-B", "-f"]).arg(peer_dir.join("pom.xml"));
+    command.arg(format!("-Dkafka.version={version}"));
+    command.arg(format!("-DoutputDirectory={}", partial.display()));
+    command.arg("dependency:copy-dependencies").stdin(Stdio::null());
+    // Standard output belongs to the tables.
+    let output = command.output().context("cannot run mvn, which fetches Apache Kafka")?;
+    let words = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        fs::remove_dir_all(&partial)?;
+    }
+    ensure!(output.status.success(), "Maven could not fetch Apache Kafka {version}:\n{words}");
+    fs::rename(&partial, home).with_context(|| format!("moving the jars to {}", home.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pinned_version_is_the_poms() {
+        let pom = include_str!("../../kafka-peer/pom.xml");
+        assert!(pom.contains(&format!("<kafka.version>{PINNED_VERSION}</kafka.version>")));
+    }
+
+    #[test]
+    fn free_ports_differ() {
+        let [first, second] = free_ports().unwrap();
+        assert_ne!(first, second);
+    }
+}

@@ -1,0 +1,124 @@
+//! Ottla as a user starts it: the release binary, its settings on the command line, its ready line on stdout.
+//!
+//! Invariants: the harness knows the broker by its command line and its ready line only. Standard output is read to
+//! its end, so that the broker never waits for a reader.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{Broker, Process, START_MAX, TempDir};
+use crate::client::wait_until_ready;
+
+const READY: &str = "ottla ready:";
+const LISTENER: &str = "PLAINTEXT://";
+/// How often a broker that has not said it is ready is checked for life.
+const LIFE_CHECK: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Clone)]
+pub(crate) struct Ottla {
+    binary: PathBuf,
+}
+
+impl Ottla {
+    /// Takes the binary given, or builds the release one.
+    pub(crate) fn prepare(binary: Option<PathBuf>, workspace: &Path, target: &Path) -> Result<Self> {
+        let binary = match binary {
+            Some(binary) => binary,
+            None => build(workspace, target)?,
+        };
+        ensure!(binary.is_file(), "there is no Ottla at {}", binary.display());
+        Ok(Self { binary })
+    }
+
+    pub(crate) fn start(&self, dir: TempDir, durability: &str) -> Result<Broker> {
+        let log = dir.path().join("broker.log");
+        let mut command = Command::new(&self.binary);
+        for setting in [
+            format!("log.dirs={}", dir.path().join("data").display()),
+            "listeners=PLAINTEXT://127.0.0.1:0".to_owned(),
+            "metrics.listener=off".to_owned(),
+            format!("log.durability={durability}"),
+        ] {
+            command.arg("--set").arg(setting);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
+        let mut process = Process::spawn(&mut command, log)?;
+        let stdout = process.take_stdout().context("Ottla's standard output is not ours")?;
+        let deadline = Instant::now() + START_MAX;
+        let address = wait_for_ready_line(stdout, &mut process, deadline)?;
+        wait_until_ready(address, deadline, || process.check_alive())?;
+        Ok(Broker { process, address, dir })
+    }
+}
+
+fn build(workspace: &Path, target: &Path) -> Result<PathBuf> {
+    eprintln!("building Ottla (cargo build --release -p server)");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "-p", "server", "--target-dir"]).arg(target);
+    // Standard output belongs to the tables; cargo tells its progress on standard error.
+    let status = command.current_dir(workspace).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    ensure!(status.context("cannot run cargo")?.success(), "Ottla does not build");
+    Ok(target.join("release").join("ottla"))
+}
+
+fn wait_for_ready_line(stdout: ChildStdout, process: &mut Process, deadline: Instant) -> Result<SocketAddr> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            // Nobody listens any more once the ready line was heard.
+            let _ = sender.send(line);
+        }
+    });
+    while Instant::now() < deadline {
+        match receiver.recv_timeout(LIFE_CHECK) {
+            Ok(line) if line.starts_with(READY) => {
+                return parse_ready_line(&line).with_context(|| format!("no listener in `{line}`"));
+            }
+            Ok(_) => {}
+            Err(RecvTimeoutError::Timeout) => process.check_alive()?,
+            Err(RecvTimeoutError::Disconnected) => {
+                // Its output ends a moment before the process does.
+                thread::sleep(LIFE_CHECK);
+                process.check_alive()?;
+                bail!("Ottla closed its standard output without a ready line");
+            }
+        }
+    }
+    bail!("Ottla was not ready within {} s", START_MAX.as_secs())
+}
+
+/// The first plain listener of the ready line; more may follow it.
+fn parse_ready_line(line: &str) -> Option<SocketAddr> {
+    let rest = line.strip_prefix(READY)?;
+    let (_, listener) = rest.split_once(LISTENER)?;
+    let end = listener.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(listener.len());
+    listener[..end].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_line_names_the_first_listener() {
+        let expected: SocketAddr = "127.0.0.1:4711".parse().unwrap();
+        for line in [
+            "ottla ready: PLAINTEXT://127.0.0.1:4711",
+            "ottla ready: PLAINTEXT://127.0.0.1:4711,PLAINTEXT://[::1]:4712",
+            "ottla ready: PLAINTEXT://127.0.0.1:4711 metrics=http://127.0.0.1:9464",
+        ] {
+            assert_eq!(parse_ready_line(line), Some(expected), "{line}");
+        }
+        assert_eq!(parse_ready_line("ottla ready: metrics=off"), None);
+        assert_eq!(parse_ready_line("PLAINTEXT://127.0.0.1:4711"), None);
+    }
+}

@@ -1,0 +1,285 @@
+//! What the comparison tells: a table for people on standard output, and the same figures for machines.
+//!
+//! Invariants: no figure appears without its unit, no ratio without both figures, no goal without its verdict. Nothing
+//! is measured here.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::compare::RowResult;
+use crate::limits::Limit;
+use crate::peer::Contender;
+use crate::rows::{Bound, DURABLE_SHARE, Goal, Row};
+use crate::stats::{Metric, Sample, Summary, ratio};
+
+/// The broker's name as people read it.
+fn label(contender: Contender, kafka_version: &str) -> String {
+    match contender {
+        Contender::Kafka => format!("Kafka {kafka_version}"),
+        Contender::OttlaRelaxed => "Ottla relaxed".to_owned(),
+        Contender::OttlaDurable => "Ottla durable".to_owned(),
+    }
+}
+
+/// Three significant figures, for more are noise.
+fn figure(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        size if size >= 0.1 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+fn cell(value: Option<f64>, suffix: &str) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{}{suffix}", figure(value)))
+}
+
+/// A broker's figure against Kafka's; none for Kafka itself.
+fn against_kafka(result: &RowResult, contender: Contender, metric: Metric) -> Option<f64> {
+    let find = |wanted| result.summaries.iter().find(|(who, _)| *who == wanted).map(|(_, summary)| summary);
+    if contender == Contender::Kafka {
+        return None;
+    }
+    ratio(find(contender)?.value(metric)?, find(Contender::Kafka)?.value(metric)?)
+}
+
+/// A goal as it stands for a mode, and whether it holds; no verdict without Kafka.
+fn verdict(result: &RowResult, contender: Contender, goal: Goal) -> (Bound, Option<bool>) {
+    let bound = goal.bound_for(contender == Contender::OttlaDurable);
+    (bound, against_kafka(result, contender, goal.metric).map(|ratio| bound.holds(ratio)))
+}
+
+fn bound_text(bound: Bound, metric: Metric) -> String {
+    match bound {
+        Bound::AtLeast(factor) => format!(">= {}x {}", figure(factor), metric.heading()),
+        Bound::AtMost(factor) => format!("<= {}x {}", figure(factor), metric.heading()),
+    }
+}
+
+fn goals_cell(result: &RowResult, contender: Contender) -> String {
+    if contender == Contender::Kafka {
+        return String::new();
+    }
+    let goals = result.row.goals.iter().map(|goal| {
+        let (bound, holds) = verdict(result, contender, *goal);
+        let word = match holds {
+            Some(true) => "met",
+            Some(false) => "MISSED",
+            None => "not compared",
+        };
+        format!("{} {word}", bound_text(bound, goal.metric))
+    });
+    goals.collect::<Vec<_>>().join(", ")
+}
+
+fn spread_cell(summary: &Summary, row: &Row) -> String {
+    let spread = row.columns.first().and_then(|metric| summary.spread(*metric));
+    spread.map_or_else(String::new, |share| format!("+-{:.0}%", share * 100.0))
+}
+
+/// Columns padded to their widest cell; the first and the last lean left, the others right.
+fn aligned(lines: &[Vec<String>]) -> String {
+    let columns = lines.first().map_or(0, Vec::len);
+    let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for line in lines {
+        let mut row = String::from(" ");
+        for (at, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            let padded = match at {
+                0 => format!(" {cell:<width$}"),
+                _ if at + 1 == columns => format!("   {cell}"),
+                _ => format!("  {cell:>width$}"),
+            };
+            row.push_str(&padded);
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn limit_line(limit: &Limit) -> String {
+    let figures: Vec<String> =
+        limit.figures.iter().map(|(value, unit)| format!("{} {unit}", figure(*value))).collect();
+    format!("  limit: {}: {}\n", limit.name, figures.join(", "))
+}
+
+/// One row as a table.
+pub(crate) fn table(result: &RowResult, kafka_version: &str) -> String {
+    let row = result.row;
+    let mut heading = vec!["broker".to_owned()];
+    heading.extend(row.columns.iter().map(|metric| metric.heading().to_owned()));
+    heading.push("spread".to_owned());
+    heading.extend(row.ratios.iter().map(|metric| format!("x {}", metric.heading())));
+    heading.push("goal against Kafka".to_owned());
+    let mut lines = vec![heading];
+    for (contender, summary) in &result.summaries {
+        let mut line = vec![label(*contender, kafka_version)];
+        line.extend(row.columns.iter().map(|metric| cell(summary.value(*metric), "")));
+        line.push(spread_cell(summary, row));
+        line.extend(row.ratios.iter().map(|metric| cell(against_kafka(result, *contender, *metric), "x")));
+        line.push(goals_cell(result, *contender));
+        lines.push(line);
+    }
+    let mut text = format!("\nrow {}: {}\n", row.number, row.title);
+    text.push_str(&aligned(&lines));
+    for limit in &result.limits {
+        text.push_str(&limit_line(limit));
+    }
+    text
+}
+
+/// What stands above all tables, so that no figure is taken for something else.
+pub(crate) fn preamble(connections: usize, quick: bool) -> String {
+    let mut text = String::new();
+    let effort = if quick { "quick, good for a first look only" } else { "full" };
+    let _ = writeln!(
+        text,
+        "Side by side on loopback, {connections} connections, ABBA, warm-ups thrown away ({effort})."
+    );
+    let _ = writeln!(
+        text,
+        "MB and GB are decimal and count whole record batches; CPU is the broker process's own; gen is the \
+         generator's: where it nears the broker's, the machine is the generator's limit too."
+    );
+    let _ = writeln!(
+        text,
+        "Figures are medians over runs (percentiles: of all rounds together); spread is half the range of the \
+         first column. Ottla durable is held to {:.0} % of each goal.",
+        DURABLE_SHARE * 100.0
+    );
+    text
+}
+
+fn sample_json(sample: &Sample, columns: &[Metric]) -> Value {
+    let mut value = metrics_json(columns, |metric| metric.of(sample));
+    value["seconds"] = json!(sample.seconds);
+    value["bytes"] = json!(sample.bytes);
+    value["requests"] = json!(sample.requests);
+    value["broker_cpu_seconds"] = json!(sample.broker_cpu_seconds);
+    value["generator_cpu_seconds"] = json!(sample.generator_cpu_seconds);
+    value
+}
+
+fn metrics_json(metrics: &[Metric], value_of: impl Fn(Metric) -> Option<f64>) -> Value {
+    metrics.iter().map(|metric| (metric.key().to_owned(), json!(value_of(*metric)))).collect()
+}
+
+fn broker_json(result: &RowResult, contender: Contender, summary: &Summary) -> Value {
+    let row = result.row;
+    let goals: Vec<Value> = row
+        .goals
+        .iter()
+        .filter(|_| contender != Contender::Kafka)
+        .map(|goal| {
+            let (bound, met) = verdict(result, contender, *goal);
+            let (kind, factor) = match bound {
+                Bound::AtLeast(factor) => ("at_least", factor),
+                Bound::AtMost(factor) => ("at_most", factor),
+            };
+            json!({ "metric": goal.metric.key(), "bound": kind, "factor": factor, "met": met })
+        })
+        .collect();
+    json!({
+        "broker": contender.key(),
+        "figures": metrics_json(row.columns, |metric| summary.value(metric)),
+        "against_kafka": metrics_json(row.ratios, |metric| against_kafka(result, contender, metric)),
+        "goals": goals,
+        "runs": summary.samples.iter().map(|sample| sample_json(sample, row.columns)).collect::<Vec<_>>(),
+    })
+}
+
+/// One row for machines.
+pub(crate) fn row_json(result: &RowResult) -> Value {
+    let limits: Vec<Value> = result
+        .limits
+        .iter()
+        .map(|limit| {
+            let figures: Vec<Value> =
+                limit.figures.iter().map(|(value, unit)| json!({ "value": value, "unit": unit })).collect();
+            json!({ "name": limit.name, "figures": figures })
+        })
+        .collect();
+    let brokers: Vec<Value> =
+        result.summaries.iter().map(|(who, summary)| broker_json(result, *who, summary)).collect();
+    json!({
+        "row": result.row.number,
+        "id": result.row.id,
+        "work": result.row.title,
+        "limits": limits,
+        "brokers": brokers,
+    })
+}
+
+/// A row that failed, for machines.
+pub(crate) fn failure_json(row: &Row, error: &anyhow::Error) -> Value {
+    json!({ "row": row.number, "id": row.id, "work": row.title, "error": format!("{error:#}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::ROWS;
+
+    fn summary(seconds: f64, cpu: f64) -> Summary {
+        let sample = Sample {
+            seconds,
+            bytes: 1_000_000_000,
+            requests: 61_035,
+            broker_cpu_seconds: cpu,
+            generator_cpu_seconds: 0.5,
+            peak_memory_bytes: 1_000_000,
+            latency_ns: None,
+        };
+        Summary::of(vec![sample]).unwrap()
+    }
+
+    fn result() -> RowResult {
+        let summaries = vec![
+            (Contender::Kafka, summary(4.0, 5.0)),
+            (Contender::OttlaRelaxed, summary(0.8, 1.25)),
+            (Contender::OttlaDurable, summary(1.25, 1.25)),
+        ];
+        RowResult { row: &ROWS[0], limits: Vec::new(), summaries }
+    }
+
+    #[test]
+    fn ratios_and_verdicts_stand_beside_their_figures() {
+        let text = table(&result(), "4.3.1");
+        let line = |name: &str| text.lines().find(|line| line.contains(name)).unwrap().to_owned();
+        let relaxed = line("Ottla relaxed");
+        assert!(relaxed.contains("1250") && relaxed.contains("5.00x"), "{relaxed}");
+        assert!(relaxed.contains(">= 4.00x MB/s met, <= 0.20x CPU-s/GB MISSED"), "{relaxed}");
+        let durable = line("Ottla durable");
+        assert!(durable.contains(">= 2.80x MB/s met, <= 0.29x CPU-s/GB met"), "{durable}");
+        assert!(!line("Kafka 4.3.1").contains("met"));
+    }
+
+    #[test]
+    fn without_kafka_nothing_is_judged() {
+        let mut result = result();
+        result.summaries.remove(0);
+        let text = table(&result, "4.3.1");
+        assert!(text.contains("not compared") && !text.contains("MISSED"), "{text}");
+    }
+
+    #[test]
+    fn json_carries_the_same_figures() {
+        let value = row_json(&result());
+        assert_eq!(value["brokers"][1]["figures"]["megabytes_per_second"], json!(1250.0));
+        assert_eq!(value["brokers"][1]["against_kafka"]["megabytes_per_second"], json!(5.0));
+        assert_eq!(value["brokers"][1]["goals"][1]["met"], json!(false));
+        assert_eq!(value["brokers"][0]["goals"], json!([]));
+    }
+
+    #[test]
+    fn figures_keep_three_digits() {
+        assert_eq!(figure(19_612.4), "19612");
+        assert_eq!(figure(33.26), "33.3");
+        assert_eq!(figure(0.384), "0.38");
+        assert_eq!(figure(0.0612), "0.061");
+    }
+}

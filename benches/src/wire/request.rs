@@ -1,0 +1,122 @@
+//! Requests as whole frames, length prefix first.
+//!
+//! Invariant: the correlation id stands at `CORRELATION_AT`, so that a pre-encoded frame can be renumbered in place.
+
+use super::{API_VERSIONS, Api, CLIENT_ID, CREATE_TOPICS, FETCH, METADATA, PRODUCE, Writer};
+
+/// Where the correlation id stands in a frame: after the length, the API key and its version.
+pub(crate) const CORRELATION_AT: usize = 8;
+
+fn frame(api: Api, correlation_id: i32, body: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.i32(0);
+    writer.i16(api.key);
+    writer.i16(api.version);
+    writer.i32(correlation_id);
+    writer.short_string(CLIENT_ID);
+    if api.flexible {
+        writer.no_tags();
+    }
+    body(&mut writer);
+    let mut bytes = writer.into_bytes();
+    let len = (bytes.len() - 4) as i32;
+    bytes[..4].copy_from_slice(&len.to_be_bytes());
+    bytes
+}
+
+pub(crate) fn api_versions(correlation_id: i32) -> Vec<u8> {
+    frame(API_VERSIONS, correlation_id, |_| {})
+}
+
+pub(crate) fn create_topic(correlation_id: i32, topic: &str, partitions: i32, timeout_ms: i32) -> Vec<u8> {
+    frame(CREATE_TOPICS, correlation_id, |w| {
+        w.compact_len(1);
+        w.compact_string(topic);
+        w.i32(partitions);
+        w.i16(1); // replication factor
+        w.compact_len(0); // assignments
+        w.compact_len(0); // configs
+        w.no_tags();
+        w.i32(timeout_ms);
+        w.bool(false); // validate only
+        w.no_tags();
+    })
+}
+
+/// Asks for one topic, or with `None` for the brokers alone; never creates.
+pub(crate) fn metadata(correlation_id: i32, topic: Option<&str>) -> Vec<u8> {
+    frame(METADATA, correlation_id, |w| {
+        w.compact_len(usize::from(topic.is_some()));
+        if let Some(topic) = topic {
+            w.compact_string(topic);
+            w.no_tags();
+        }
+        w.bool(false); // create missing topics
+        w.bool(false); // operations on the cluster
+        w.bool(false); // operations on topics
+        w.no_tags();
+    })
+}
+
+/// One batch for one partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Produce<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub acks: i16,
+    pub timeout_ms: i32,
+    pub batch: &'a [u8],
+}
+
+pub(crate) fn produce(correlation_id: i32, request: Produce<'_>) -> Vec<u8> {
+    frame(PRODUCE, correlation_id, |w| {
+        w.compact_null(); // transactional id
+        w.i16(request.acks);
+        w.i32(request.timeout_ms);
+        w.compact_len(1);
+        w.compact_string(request.topic);
+        w.compact_len(1);
+        w.i32(request.partition);
+        w.compact_len(request.batch.len());
+        w.raw(request.batch);
+        w.no_tags();
+        w.no_tags();
+        w.no_tags();
+    })
+}
+
+/// A fetch of one partition outside any session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fetch<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub offset: i64,
+    pub bytes_max: i32,
+    pub wait_ms_max: i32,
+}
+
+pub(crate) fn fetch(correlation_id: i32, request: Fetch<'_>) -> Vec<u8> {
+    frame(FETCH, correlation_id, |w| {
+        w.i32(-1); // replica id: a client
+        w.i32(request.wait_ms_max);
+        w.i32(1); // the fewest bytes worth an answer
+        w.i32(request.bytes_max);
+        w.i8(0); // isolation: read uncommitted
+        w.i32(0); // session id
+        w.i32(-1); // session epoch: none wanted
+        w.compact_len(1);
+        w.compact_string(request.topic);
+        w.compact_len(1);
+        w.i32(request.partition);
+        w.i32(-1); // current leader epoch: unknown
+        w.i64(request.offset);
+        w.i32(-1); // last fetched epoch
+        w.i64(-1); // log start offset of a follower
+        w.i32(request.bytes_max);
+        w.no_tags();
+        w.no_tags();
+        w.compact_len(0); // forgotten topics
+        w.compact_string(""); // rack
+        w.no_tags();
+    })
+}

@@ -1,0 +1,47 @@
+//! Real clients against the real broker: each scenario is a test by name.
+//!
+//! `OTTLA_SUITE_PEER=kafka` plays the same scenarios against Apache Kafka, which proves the suite. What a missing
+//! runtime keeps from running is listed as `NOT RUN` with the reason; with `OTTLA_REQUIRE_ALL=1` it fails.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the suites drive real processes over real files, sockets and time"
+)]
+
+mod harness;
+
+#[path = "clients/console.rs"]
+mod console;
+#[path = "clients/defaults.rs"]
+mod defaults;
+#[path = "hostile/mod.rs"]
+mod hostile;
+#[path = "clients/java.rs"]
+mod java;
+#[path = "clients/observed.rs"]
+mod observed;
+#[path = "clients/python.rs"]
+mod python;
+#[path = "clients/restart.rs"]
+mod restart;
+
+use harness::Scenario;
+use libtest_mimic::Arguments;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Several scenarios measure waiting times, and two cores are taken by one client and one broker.
+    arguments.test_threads.get_or_insert(1);
+    let suites = [
+        defaults::scenarios(),
+        python::scenarios(),
+        java::scenarios(),
+        restart::scenarios(),
+        console::scenarios(),
+        observed::scenarios(),
+        hostile::scenarios(),
+    ];
+    let trials = suites.into_iter().flatten().filter_map(Scenario::into_trial).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

@@ -1,0 +1,153 @@
+//! Apache Kafka's own tools against the broker, and its log dump over the broker's files.
+
+use crate::harness::{Broker, Need, Scenario, Spec, Stage};
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    let scenario = |name: &str, play| Scenario::new(&format!("tools::{name}"), &[Need::Java], play);
+    vec![
+        scenario("topic_command", topic_command),
+        scenario("get_offset_shell", get_offset_shell),
+        scenario("console_producer_and_consumer", console),
+        scenario("producer_performance", producer_performance),
+        scenario("dump_log_segments", dump_log_segments),
+        scenario("dump_log_segments_after_a_kill", dump_after_kill),
+    ]
+}
+
+fn topic_command(stage: &Stage) -> Result<()> {
+    let broker = stage.broker(Spec::default())?;
+    let run = |words: &[&str]| {
+        stage.tool("TopicCommand", &[&["--bootstrap-server", broker.bootstrap()], words].concat(), "")
+    };
+    let made =
+        run(&["--create", "--topic", "made-by-tool", "--partitions", "4", "--config", "retention.ms=60000"])?;
+    ensure!(made.contains("Created topic made-by-tool."), "{made}");
+    let listed = run(&["--list"])?;
+    ensure!(listed.lines().any(|line| line == "made-by-tool"), "{listed}");
+    let described = run(&["--describe", "--topic", "made-by-tool"])?;
+    ensure!(described.contains("PartitionCount: 4"), "{described}");
+    ensure!(described.contains("retention.ms=60000"), "{described}");
+    ensure!(described.matches("Leader: 1").count() == 4, "{described}");
+    run(&["--delete", "--topic", "made-by-tool"])?;
+    Ok(())
+}
+
+fn write_records(stage: &Stage, broker: &Broker, client: &str, codec: &str, count: usize) -> Result<()> {
+    stage
+        .java("Producing", "write_records", &[broker.bootstrap(), client, codec, "0", &count.to_string()])
+        .map(drop)
+}
+
+fn get_offset_shell(stage: &Stage) -> Result<()> {
+    let broker = stage.broker(Spec::default())?;
+    write_records(stage, &broker, "suite", "none", 50)?;
+    let ask = |time: &str| {
+        let words =
+            ["--bootstrap-server", broker.bootstrap(), "--topic-partitions", "suite:0", "--time", time];
+        stage.tool("GetOffsetShell", &words, "")
+    };
+    // The records' times are a second apart, from 1700000000000 on.
+    let wanted = [("latest", 50), ("earliest", 0), ("max-timestamp", 49), ("1700000010001", 11)];
+    for (time, offset) in wanted {
+        let said = ask(time)?;
+        ensure!(said.trim() == format!("suite:0:{offset}"), "{time}: {said}");
+    }
+    Ok(())
+}
+
+fn console(stage: &Stage) -> Result<()> {
+    let broker = stage.broker(Spec::default())?;
+    let lines: Vec<String> = (0..200).map(|i| format!("line {i} ü🦦")).collect();
+    let to = ["--bootstrap-server", broker.bootstrap(), "--topic", "lines"];
+    stage.tool("ConsoleProducer", &to, &(lines.join("\n") + "\n"))?;
+    let read = |more: &[&str]| stage.tool("consumer.ConsoleConsumer", &[&to, more].concat(), "");
+
+    let all = read(&[
+        "--partition",
+        "0",
+        "--offset",
+        "earliest",
+        "--max-messages",
+        "200",
+        "--timeout-ms",
+        "20000",
+    ])?;
+    ensure!(all.lines().eq(lines.iter()), "{all}");
+    let from_150 =
+        read(&["--partition", "0", "--offset", "150", "--max-messages", "50", "--timeout-ms", "20000"])?;
+    ensure!(from_150.lines().eq(&lines[150..]), "{from_150}");
+    Ok(())
+}
+
+fn producer_performance(stage: &Stage) -> Result<()> {
+    let broker = stage.broker(Spec::default())?;
+    let words = ["--bootstrap-server", broker.bootstrap(), "--topic", "load", "--num-records", "20000"];
+    let more = ["--record-size", "1000", "--throughput", "-1", "--command-property", "linger.ms=5"];
+    let said = stage.tool("ProducerPerformance", &[&words[..], &more[..]].concat(), "")?;
+    let last = said.lines().last().context("it prints a summary")?;
+    ensure!(last.starts_with("20000 records sent"), "{said}");
+    println!("{last}");
+    let shell = ["--bootstrap-server", broker.bootstrap(), "--topic-partitions", "load:0"];
+    let end = stage.tool("GetOffsetShell", &shell, "")?;
+    ensure!(end.trim() == "load:0:20000", "{end}");
+    Ok(())
+}
+
+fn dump_log_segments(stage: &Stage) -> Result<()> {
+    let mut broker = stage.broker(Spec::default())?;
+    for codec in ["none", "zstd", "lz4"] {
+        write_records(stage, &broker, &format!("dumped-{codec}"), codec, 800)?;
+    }
+    broker.stop()?;
+    for codec in ["none", "zstd", "lz4"] {
+        is_whole(stage, &broker, &format!("dumped-{codec}"), 800)?;
+    }
+    Ok(())
+}
+
+/// The files that a killed broker leaves are repaired by its next start, so that the tool reads them after it.
+fn dump_after_kill(stage: &Stage) -> Result<()> {
+    let mut broker = stage.broker(Spec::default())?;
+    write_records(stage, &broker, "dumped", "none", 800)?;
+    broker.kill()?;
+    stage.again(&mut broker)?;
+    broker.stop()?;
+    is_whole(stage, &broker, "dumped", 800)
+}
+
+/// The dump finds every record, in order, in valid batches, and the indexes agree with the log.
+fn is_whole(stage: &Stage, broker: &Broker, topic: &str, count: usize) -> Result<()> {
+    let log = broker.segment(topic, 0, "log");
+    let dumped = dump(stage, &log, &["--deep-iteration"])?;
+    let batches: Vec<&str> = dumped.lines().filter(|line| line.starts_with("baseOffset: ")).collect();
+    ensure!(!batches.is_empty(), "no batches in {}\n{dumped}", log.display());
+    ensure!(
+        batches.iter().all(|line| line.contains("isvalid: true")),
+        "an invalid batch in {}",
+        log.display()
+    );
+    let offsets =
+        dumped.lines().filter_map(|line| line.trim_start_matches(['|', ' ']).strip_prefix("offset: "));
+    let offsets: Vec<usize> = offsets.filter_map(|rest| rest.split(' ').next()?.parse().ok()).collect();
+    ensure!(offsets.iter().copied().eq(0..count), "{} records in {}", offsets.len(), log.display());
+
+    for extension in ["index", "timeindex"] {
+        let index = broker.segment(topic, 0, extension);
+        ensure!(index.exists(), "{} is missing", index.display());
+        let checked = dump(stage, &index, &["--index-sanity-check"])?;
+        ensure!(checked.contains("passed sanity check"), "{checked}");
+        dump(stage, &index, &["--verify-index-only"])?;
+    }
+    Ok(())
+}
+
+fn dump(stage: &Stage, file: &Path, how: &[&str]) -> Result<String> {
+    let file = file.to_str().context("a path in UTF-8")?;
+    let said = stage.tool("DumpLogSegments", &[&["--files", file], how].concat(), "")?;
+    for complaint in ["Mismatch", "mismatch", "Non-consecutive", "Found", "WARN", "isvalid: false"] {
+        ensure!(!said.contains(complaint), "{complaint} in the dump of {file}\n{said}");
+    }
+    Ok(said)
+}

@@ -1,0 +1,223 @@
+//! A scenario is a test with a name, a list of what it needs, and a stage that it plays on: a folder of its own in which
+//! it starts brokers and runs client programs.
+//!
+//! A scenario whose needs are missing is listed as not run, with what is missing; when everything is required it fails.
+//! A failed scenario shows its brokers' logs and leaves its folder behind.
+
+use crate::harness::broker::{Broker, Spec, log_file};
+use crate::harness::place::{self, Judged, judged};
+use crate::harness::{budget, java, program, python};
+use anyhow::{Context, Result, bail, ensure};
+use libtest_mimic::Trial;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How much of a broker's log is shown, from its end.
+const LOG_SHOWN_BYTES: usize = 16 << 10;
+
+/// What a scenario needs besides a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    Java,
+    Python,
+}
+
+impl Need {
+    /// What is missing for it; asked of the machine once.
+    fn missing(self) -> Option<String> {
+        static JAVA: OnceLock<Option<String>> = OnceLock::new();
+        static PYTHON: OnceLock<Option<String>> = OnceLock::new();
+        match self {
+            Self::Java => JAVA.get_or_init(java::missing).clone(),
+            Self::Python => PYTHON.get_or_init(python::missing).clone(),
+        }
+    }
+
+    fn set_up(self) -> Result<()> {
+        match self {
+            Self::Java => java::kit().map(drop),
+            Self::Python => python::command("suite.py").map(drop),
+        }
+    }
+}
+
+/// One test.
+#[derive(Debug, Clone)]
+pub(crate) struct Scenario {
+    name: String,
+    needs: Vec<Need>,
+    /// Whether it asks for nothing that only Ottla has, so that Apache Kafka must pass it too.
+    suits_kafka: bool,
+    play: fn(&Stage) -> Result<()>,
+}
+
+impl Scenario {
+    /// A scenario that any Kafka broker must pass.
+    pub(crate) fn new(name: &str, needs: &[Need], play: fn(&Stage) -> Result<()>) -> Self {
+        Self { name: name.to_owned(), needs: needs.to_vec(), suits_kafka: true, play }
+    }
+
+    /// A scenario about something that Apache Kafka does not have.
+    pub(crate) fn of_ottla(name: &str, needs: &[Need], play: fn(&Stage) -> Result<()>) -> Self {
+        Self { suits_kafka: false, ..Self::new(name, needs, play) }
+    }
+
+    /// As a test by name, or nothing when it has no meaning for the broker under test.
+    pub(crate) fn into_trial(mut self) -> Option<Trial> {
+        if judged() == Judged::Kafka {
+            if !self.suits_kafka {
+                return None;
+            }
+            self.needs.push(Need::Java);
+        }
+        let name = self.name.clone();
+        let Some(missing) = self.needs.iter().find_map(|need| need.missing()) else {
+            return Some(Trial::test(name, move || self.run().map_err(Into::into)));
+        };
+        let is_required = place::everything_required();
+        let complaint = format!("NOT RUN: needs {missing}");
+        let trial = Trial::test(name, {
+            let complaint = complaint.clone();
+            move || Err(complaint.into())
+        });
+        Some(trial.with_kind(complaint).with_ignored_flag(!is_required))
+    }
+
+    fn run(&self) -> Result<(), String> {
+        // Downloads and builds happen before the clock starts: they are done once and belong to no scenario.
+        let stage = self.set_up().map_err(|e| format!("{e:#}"))?;
+        let played = (self.play)(&stage).and_then(|()| stage.check_time());
+        match played {
+            Ok(()) => {
+                fs::remove_dir_all(&stage.folder).map_err(|e| format!("{}: {e}", stage.folder.display()))
+            }
+            Err(e) => Err(format!("{e:#}\n{}files left in {}", stage.logs(), stage.folder.display())),
+        }
+    }
+
+    fn set_up(&self) -> Result<Stage> {
+        for need in &self.needs {
+            need.set_up()?;
+        }
+        if judged() == Judged::Ottla {
+            crate::harness::ottla::binary()?;
+        }
+        let folder = place::scratch().join(self.name.replace("::", "-"));
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        let budget = budget::of(&self.name);
+        Ok(Stage { folder, budget, started: Mutex::new(Instant::now()), homes: Mutex::default() })
+    }
+}
+
+/// Where a scenario plays.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    folder: PathBuf,
+    budget: Duration,
+    started: Mutex<Instant>,
+    homes: Mutex<Vec<PathBuf>>,
+}
+
+impl Stage {
+    /// Starts a broker. Apache Kafka's own start is no part of a scenario's time.
+    pub(crate) fn broker(&self, spec: Spec) -> Result<Broker> {
+        let home = {
+            let mut homes = self.homes.lock().expect("no holder panics");
+            let home = self.folder.join(format!("broker-{}", homes.len()));
+            homes.push(home.clone());
+            home
+        };
+        let asked = Instant::now();
+        let broker = Broker::start(&home, spec)?;
+        self.forgive_kafka(asked);
+        Ok(broker)
+    }
+
+    /// Starts a stopped or killed broker again.
+    pub(crate) fn again(&self, broker: &mut Broker) -> Result<()> {
+        let asked = Instant::now();
+        broker.start_again()?;
+        self.forgive_kafka(asked);
+        Ok(())
+    }
+
+    fn forgive_kafka(&self, asked: Instant) {
+        if judged() == Judged::Kafka {
+            *self.started.lock().expect("no holder panics") += asked.elapsed();
+        }
+    }
+
+    /// Runs a part of one of the committed Python programs.
+    pub(crate) fn python(&self, script: &str, part: &str, words: &[&str]) -> Result<String> {
+        self.client(python::command(script)?, part, words)
+    }
+
+    /// Runs a part of one of the committed Java programs.
+    pub(crate) fn java(&self, class: &str, part: &str, words: &[&str]) -> Result<String> {
+        self.client(java::kit()?.tool(class), part, words)
+    }
+
+    /// A client program says at its end that it came there: an exit status alone could mean that nothing was checked.
+    fn client(&self, mut command: Command, part: &str, words: &[&str]) -> Result<String> {
+        command.arg(part).args(words).current_dir(&self.folder);
+        // Apache Kafka answers the creation of a topic some milliseconds before it shows it everywhere.
+        let patience_seconds = if judged() == Judged::Kafka { "10" } else { "0" };
+        command.env("SUITE_PATIENCE_SECONDS", patience_seconds);
+        let ran = program::run_well(&mut command, "", self.time_left()?).with_context(|| part.to_owned())?;
+        ensure!(
+            ran.stdout.lines().any(|line| line == format!("PASS {part}")),
+            "{part} ended well without saying so\n{}",
+            ran.everything()
+        );
+        Ok(ran.stdout)
+    }
+
+    /// Runs one of Apache Kafka's tools, which must succeed.
+    pub(crate) fn tool(&self, class: &str, words: &[&str], input: &str) -> Result<String> {
+        let mut command = java::kit()?.tool(&format!("org.apache.kafka.tools.{class}"));
+        command.args(words).current_dir(&self.folder);
+        let ran = program::run_well(&mut command, input, self.time_left()?)?;
+        // These tools report some failures in words only.
+        for word in ["Exception", "Error while"] {
+            if ran.stdout.contains(word) || ran.stderr.contains(word) {
+                bail!("{class} complains\n{}", ran.everything());
+            }
+        }
+        Ok(ran.stdout)
+    }
+
+    /// A folder for files of the scenario.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn time_left(&self) -> Result<Duration> {
+        let left = self.budget.checked_sub(self.started.lock().expect("no holder panics").elapsed());
+        left.with_context(|| self.too_slow())
+    }
+
+    fn check_time(&self) -> Result<()> {
+        self.time_left().map(drop)
+    }
+
+    fn too_slow(&self) -> String {
+        format!("its {} s of .ci/budgets are used up", self.budget.as_secs())
+    }
+
+    fn logs(&self) -> String {
+        let mut shown = String::new();
+        for home in self.homes.lock().expect("no holder panics").iter() {
+            let path = log_file(home);
+            let bytes = fs::read(&path).unwrap_or_default();
+            let tail = &bytes[bytes.len().saturating_sub(LOG_SHOWN_BYTES)..];
+            shown.push_str(&format!("--- end of {}\n{}\n", path.display(), String::from_utf8_lossy(tail)));
+        }
+        shown
+    }
+}

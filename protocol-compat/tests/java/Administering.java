@@ -1,0 +1,159 @@
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.CreateTopicsOptions;
+import org.apache.kafka.clients.admin.ListTopicsOptions;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.Node;
+import org.apache.kafka.common.TopicCollection;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.errors.InvalidConfigurationException;
+import org.apache.kafka.common.errors.InvalidPartitionsException;
+import org.apache.kafka.common.errors.InvalidReplicationFactorException;
+import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+
+/** The Java admin client: topics made, seen, refused and deleted; offsets listed; the cluster described. */
+final class Administering {
+    private Administering() {}
+
+    public static void main(String[] args) throws Exception {
+        Suite.play(
+                Map.of(
+                        "topics", Administering::topics,
+                        "cluster", Administering::cluster,
+                        "offsets", Administering::offsets,
+                        "identity", Administering::identity),
+                args);
+    }
+
+    private static <T> T wait(KafkaFuture<T> answer) throws Exception {
+        return answer.get(20, TimeUnit.SECONDS);
+    }
+
+    private static NewTopic newTopic(String name, int partitions) {
+        return new NewTopic(name, Optional.of(partitions), Optional.empty());
+    }
+
+    private static Set<String> names(Admin admin) throws Exception {
+        return wait(admin.listTopics(new ListTopicsOptions().listInternal(false)).names());
+    }
+
+    private static void topics(String[] words) throws Exception {
+        String name = words[1];
+        try (Admin admin = Admin.create(Suite.settings(words[0]))) {
+            Suite.expect(!names(admin).contains(name), "the topic is there before it is made");
+            var made = admin.createTopics(List.of(newTopic(name, 3).configs(Map.of("retention.ms", "86400000"))));
+            wait(made.all());
+            Suite.expectEqual(wait(made.numPartitions(name)), 3, "the partitions in the answer");
+            Suite.expectEqual(wait(made.config(name)).get("retention.ms").value(), "86400000", "the setting in the answer");
+            TopicDescription described = described(admin, name);
+            Suite.expectEqual(described.topicId(), wait(made.topicId(name)), "the topic's id");
+            Suite.expectEqual(described.partitions().size(), 3, "the partitions");
+            described.partitions().forEach(p -> Suite.expectEqual(p.isr(), p.replicas(), "the replicas in sync"));
+            Suite.expectEqual(describedById(admin, described.topicId()).name(), name, "the name by id");
+            refused(admin, name);
+
+            wait(admin.deleteTopics(Set.of(name)).all());
+            gone(admin, name);
+            Suite.expectFailure(UnknownTopicOrPartitionException.class, admin.deleteTopics(Set.of(name)).all());
+
+            wait(admin.createTopics(List.of(newTopic(name, 1))).all());
+            Uuid again = described(admin, name).topicId();
+            Suite.expect(!again.equals(described.topicId()), "the new topic has the old one's id");
+            wait(admin.deleteTopics(TopicCollection.ofTopicIds(Set.of(again))).all());
+            gone(admin, name);
+        }
+    }
+
+    private static TopicDescription described(Admin admin, String name) throws Exception {
+        return Suite.settled(() -> {
+            try {
+                return Optional.of(wait(admin.describeTopics(Set.of(name)).allTopicNames()).get(name));
+            } catch (ExecutionException e) {
+                Suite.expect(e.getCause() instanceof UnknownTopicOrPartitionException, "describing failed: " + e);
+                return Optional.empty();
+            }
+        }, "the new topic is not described");
+    }
+
+    private static void gone(Admin admin, String name) throws Exception {
+        Suite.settled(
+                () -> names(admin).contains(name) ? Optional.empty() : Optional.of(true), "the deleted topic is listed");
+    }
+
+    private static TopicDescription describedById(Admin admin, Uuid id) throws Exception {
+        return wait(admin.describeTopics(TopicCollection.ofTopicIds(Set.of(id))).allTopicIds()).get(id);
+    }
+
+    /** Each wrong wish has its own error and changes nothing. */
+    private static void refused(Admin admin, String name) throws Exception {
+        refuse(admin, TopicExistsException.class, newTopic(name, 1));
+        refuse(admin, InvalidTopicException.class, newTopic("not/a/name", 1));
+        refuse(admin, InvalidPartitionsException.class, newTopic("wrong", 0));
+        refuse(admin, InvalidReplicationFactorException.class, new NewTopic("wrong", 1, (short) 3));
+        refuse(admin, InvalidConfigurationException.class, newTopic("wrong", 1).configs(Map.of("retention.ms", "soon")));
+        refuse(admin, InvalidConfigurationException.class, newTopic("wrong", 1).configs(Map.of("no.such.setting", "1")));
+        var question = new CreateTopicsOptions().validateOnly(true);
+        wait(admin.createTopics(List.of(newTopic("only-a-question", 2)), question).all());
+        Set<String> listed = names(admin);
+        Suite.expect(!listed.contains("wrong") && !listed.contains("only-a-question"), "refused topics in " + listed);
+        var unknown = admin.describeTopics(Set.of("nobody-made-this")).allTopicNames();
+        Suite.expectFailure(UnknownTopicOrPartitionException.class, unknown);
+    }
+
+    private static void refuse(Admin admin, Class<? extends Throwable> wanted, NewTopic topic) throws Exception {
+        var answer = admin.createTopics(List.of(topic)).all();
+        Suite.expectFailure(wanted, answer);
+    }
+
+    private static void cluster(String[] words) throws Exception {
+        try (Admin admin = Admin.create(Suite.settings(words[0]))) {
+            var described = admin.describeCluster();
+            Suite.expect(wait(described.clusterId()).length() >= 16, "the cluster id is " + wait(described.clusterId()));
+            List<String> nodes = wait(described.nodes()).stream().map(n -> n.host() + ":" + n.port()).toList();
+            Suite.expectEqual(nodes, List.of(words[0]), "the nodes");
+            Node controller = wait(described.controller());
+            Suite.expectEqual(controller.host() + ":" + controller.port(), words[0], "the controller");
+        }
+    }
+
+    /** Offsets through the admin client: first, last, by time, and the record with the greatest timestamp. */
+    private static void offsets(String[] words) throws Exception {
+        try (var producer = Suite.producer(words[0])) {
+            Suite.write(producer, words[1], 0, 20);
+        }
+        TopicPartition partition = new TopicPartition(words[1], 0);
+        try (Admin admin = Admin.create(Suite.settings(words[0]))) {
+            Map<OffsetSpec, Long> asked = Map.of(
+                    OffsetSpec.earliest(), 0L,
+                    OffsetSpec.latest(), 20L,
+                    OffsetSpec.maxTimestamp(), 19L,
+                    OffsetSpec.forTimestamp(Suite.FIRST_TIMESTAMP + 4_500), 5L,
+                    OffsetSpec.forTimestamp(Suite.FIRST_TIMESTAMP + 90_000), -1L);
+            for (var pair : asked.entrySet()) {
+                var found = wait(admin.listOffsets(Map.of(partition, pair.getKey())).all()).get(partition);
+                Suite.expectEqual(found.offset(), pair.getValue(), "the offset for " + pair.getKey());
+            }
+        }
+    }
+
+    /** Prints what must survive a restart: the cluster's id, the node's id, the topic's id. */
+    private static void identity(String[] words) throws Exception {
+        try (Admin admin = Admin.create(Suite.settings(words[0]))) {
+            String nodes = wait(admin.describeCluster().nodes()).stream().map(Node::idString).collect(Collectors.joining());
+            String cluster = wait(admin.describeCluster().clusterId());
+            System.out.println("IDENTITY " + cluster + " " + nodes + " " + described(admin, words[1]).topicId());
+        }
+    }
+}

@@ -1,0 +1,85 @@
+"""kafka-python's admin client: topics made, seen, refused and deleted; the cluster described."""
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import (
+    InvalidPartitionsError,
+    InvalidReplicationFactorError,
+    InvalidTopicError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+)
+
+from suite import expect, expect_equal, make_consumer, make_producer, play, settled, take, write
+
+
+def topics(bootstrap, topic):
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        expect(topic not in admin.list_topics(), "the topic is there before it is made")
+        made = admin.create_topics({topic: {"num_partitions": 3, "replication_factor": 1}})
+        expect_equal([(t["name"], t["error_code"]) for t in made["topics"]], [(topic, 0)], "the answer")
+        settled(lambda: topic in admin.list_topics(), "the topic is not listed")
+        described = admin.describe_topics([topic])[0]
+        partitions = sorted((p["partition_index"], p["error_code"]) for p in described["partitions"])
+        expect_equal(partitions, [(0, 0), (1, 0), (2, 0)], "the partitions")
+        refused(admin, topic)
+        admin.delete_topics([topic])
+        settled(lambda: topic not in admin.list_topics(), "the deleted topic is listed")
+        expect_raised(UnknownTopicOrPartitionError, lambda: admin.delete_topics([topic]))
+        # The name is free again, for a topic that shares nothing with the deleted one.
+        admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}})
+        settled(lambda: topic in admin.list_topics(), "the topic made again is not listed")
+        again = admin.describe_topics([topic])[0]
+        expect(again["topic_id"] != described["topic_id"], "the new topic has the old one's id")
+    with make_producer(bootstrap) as producer:
+        write(producer, topic, 0, 3)
+
+
+def refused(admin, topic):
+    """Each wrong wish has its own error and changes nothing."""
+    one = {"num_partitions": 1, "replication_factor": 1}
+    expect_raised(TopicAlreadyExistsError, lambda: admin.create_topics({topic: one}))
+    expect_raised(InvalidTopicError, lambda: admin.create_topics({"not/a/name": one}))
+    expect_raised(InvalidPartitionsError, lambda: admin.create_topics({"wrong": {**one, "num_partitions": 0}}))
+    too_many = {**one, "replication_factor": 3}
+    expect_raised(InvalidReplicationFactorError, lambda: admin.create_topics({"wrong": too_many}))
+    admin.create_topics({"only-a-question": one}, validate_only=True)
+    listed = admin.list_topics()
+    expect("wrong" not in listed and "only-a-question" not in listed, "refused topics are listed", listed)
+
+
+def expect_raised(error, action):
+    try:
+        action()
+    except error:
+        return
+    expect(False, "no", error.__name__)
+
+
+def cluster(bootstrap, topic):
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        described = admin.describe_cluster()
+        expect(len(described["cluster_id"]) >= 16, "the cluster id", described)
+        host, port = bootstrap.rsplit(":", 1)
+        brokers = [(b["host"], b["port"]) for b in described["brokers"]]
+        expect_equal(brokers, [(host, int(port))], "the brokers")
+        expect_equal(described["controller_id"], described["brokers"][0]["broker_id"], "the controller")
+
+
+def auto_creation(bootstrap, topic):
+    """The first record makes its topic; a question about all topics makes none; a deleted topic's data does not come
+    back with its name."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap)
+    expect(topic not in consumer.topics(), "the topic is there before the first record")
+    with make_producer(bootstrap) as producer:
+        write(producer, topic, 0, 5)
+        expect(topic in consumer.topics(), "the topic is not there after the first record")
+        expect_equal(consumer.partitions_for_topic(topic), {0}, "its partitions")
+        expect_equal(consumer.end_offsets([TopicPartition(topic, 0)]), {TopicPartition(topic, 0): 5}, "its end")
+    consumer.close()
+    reader, _ = make_consumer(bootstrap, topic, auto_offset_reset="earliest")
+    expect_equal(len(take(reader, 5)), 5, "the records")
+    reader.close()
+
+
+if __name__ == "__main__":
+    play({"topics": topics, "cluster": cluster, "auto_creation": auto_creation})

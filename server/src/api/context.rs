@@ -1,0 +1,94 @@
+//! What a request sees: the broker's services, its peer, and one image of the metadata.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use protocol_compat::guard;
+use protocol_compat::messages::StrBytes;
+use storage::Env;
+
+use crate::cluster::controller::Seen;
+use crate::cluster::records::TopicPurged;
+use crate::cluster::{Controller, Topic};
+use crate::config::{Advertised, Config};
+use crate::coordinator::ProducerIds;
+use crate::metrics::Metrics;
+use crate::partition::Partitions;
+use crate::security::{Authorizer, Operation, Principal, Resource};
+
+/// Who this broker is, for good.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub cluster_id: String,
+    pub node_id: i32,
+}
+
+/// Everything that requests work with, made once by `node`.
+pub struct Broker {
+    pub identity: Identity,
+    pub config: Arc<Config>,
+    pub controller: Controller,
+    pub partitions: Partitions,
+    pub producer_ids: ProducerIds,
+    pub authorizer: Authorizer,
+    pub metrics: Arc<Metrics>,
+    pub env: Env,
+    pub guard_limits: guard::Limits,
+    /// Set when the listeners are bound, before the first connection.
+    pub advertised: OnceLock<Vec<Advertised>>,
+}
+
+impl Broker {
+    /// The address to tell a client that came through `listener`.
+    pub fn advertised_on(&self, listener: &str) -> Option<&Advertised> {
+        let all = self.advertised.get()?;
+        all.iter().find(|a| a.name == listener).or_else(|| all.first())
+    }
+
+    /// Removes what a deleted topic left on disk, and notes in the metadata that nothing is left. What fails now is done
+    /// again at the next start.
+    pub fn purge(&self, topic: &Topic) {
+        if let Err(error) = self.partitions.delete(topic) {
+            tracing::warn!(topic = %topic.name, %error, "a deleted topic's directories stay until the next start");
+            return;
+        }
+        let purged = TopicPurged { id: topic.id };
+        let (noted, _) = self.controller.execute(|_| Ok::<_, Infallible>((vec![purged.into()], ())));
+        if let Err(error) = noted {
+            tracing::warn!(topic = %topic.name, %error, "the removal of a deleted topic is not noted");
+        }
+    }
+}
+
+/// The other end of a connection.
+#[derive(Debug)]
+pub struct Peer {
+    pub principal: Principal,
+    pub listener: Arc<str>,
+    pub address: SocketAddr,
+    pub connection_id: u64,
+    /// Name and version that the client gave in ApiVersions.
+    pub software: OnceLock<(String, String)>,
+}
+
+/// The context of one request.
+pub struct Cx {
+    pub broker: Arc<Broker>,
+    pub peer: Arc<Peer>,
+    pub client_id: StrBytes,
+    /// The one image that this request works with, unless it changes it.
+    pub seen: Arc<Seen>,
+    /// The version of this request, for errors that have older names in older versions.
+    pub version: i16,
+}
+
+impl Cx {
+    pub fn allow(&self, operation: Operation, resource: Resource<'_>) -> bool {
+        self.broker.authorizer.allow(&self.peer.principal, operation, resource)
+    }
+
+    pub fn allowed_operations(&self, resource: Resource<'_>) -> i32 {
+        self.broker.authorizer.allowed_operations(&self.peer.principal, resource)
+    }
+}

@@ -1,0 +1,98 @@
+//! From a frame to a begun request: header, guard, decode, route.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol_compat::guard::{self, GuardError};
+use protocol_compat::header::{HeaderError, decode_request_header};
+use protocol_compat::messages::{ApiKey, DecodeError, decode_body};
+use protocol_compat::versions;
+
+use super::reply::Reply;
+use super::{Answer, Api, Broker, Cx, Peer, Then, k18_api_versions, route};
+
+/// A request that ends its connection; Kafka closes it too.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    #[error("the request header is malformed: {0}")]
+    Header(#[from] HeaderError),
+    #[error("API {key} version {version} is not served; ApiVersions lists what is")]
+    NotServed { key: i16, version: i16 },
+    #[error("the body of API {key} version {version} is malformed: {error}")]
+    Guard { key: i16, version: i16, error: GuardError },
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+/// A request with its header read and its body still bytes.
+pub(super) struct Request {
+    pub key: i16,
+    pub version: i16,
+    correlation_id: i32,
+    body: Bytes,
+}
+
+/// A request that has begun.
+pub struct Begun {
+    pub key: i16,
+    pub then: Then<Answer>,
+}
+
+/// Is this frame a Produce request? Only consecutive ones of a connection may overlap.
+pub fn is_produce(frame: &[u8]) -> bool {
+    frame.first_chunk::<2>().is_some_and(|k| i16::from_be_bytes(*k) == ApiKey::Produce as i16)
+}
+
+/// Begins the request in `frame`.
+pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Result<Begun, Refused> {
+    let header = match decode_request_header(&frame) {
+        Ok(header) => header,
+        Err(error) => return unsupported_api_versions(error),
+    };
+    let (key, version) = (header.api_key, header.api_version);
+    let request = Request {
+        key,
+        version,
+        correlation_id: header.correlation_id,
+        body: frame.slice(header.body_offset..),
+    };
+    let cx = Cx {
+        broker: broker.clone(),
+        peer: peer.clone(),
+        client_id: header.client_id,
+        seen: broker.controller.seen(),
+        version,
+    };
+    Ok(Begun { key, then: route(&cx, request)? })
+}
+
+/// A client that asks for ApiVersions in a version of the future is told, in version 0, which versions there are.
+fn unsupported_api_versions(error: HeaderError) -> Result<Begun, Refused> {
+    let key = ApiKey::ApiVersions as i16;
+    match error {
+        HeaderError::UnsupportedVersion { api_key, correlation_id, .. } if api_key == key => {
+            let reply = k18_api_versions::unsupported_version();
+            Ok(Begun { key, then: Then::Now(Answer { frame: reply.frame(key, 0, correlation_id), failed: true }) })
+        }
+        HeaderError::UnsupportedVersion { api_key, api_version, .. }
+        | HeaderError::UnknownKey { api_key, api_version, .. } => {
+            Err(Refused::NotServed { key: api_key, version: api_version })
+        }
+        other => Err(other.into()),
+    }
+}
+
+/// Guards, decodes and begins a request of the API `A`.
+pub(super) fn run<A: Api>(cx: &Cx, request: Request) -> Result<Then<Answer>, Refused> {
+    let Request { key, version, correlation_id, body } = request;
+    if !A::VERSIONS.contains(&version) {
+        return Err(Refused::NotServed { key, version });
+    }
+    guard::check_body(key, version, &body, &cx.broker.guard_limits)
+        .map_err(|error| Refused::Guard { key, version, error })?;
+    let message = decode_body::<A::Req>(key, versions::codec_version(key, version), &body)?;
+    Ok(A::begin(cx, message, version).map(move |reply| {
+        let failed = A::failed(&reply);
+        Answer { frame: reply.frame(key, version, correlation_id), failed }
+    }))
+}

@@ -1,0 +1,99 @@
+//! The one place where errors by blame become Kafka's codes.
+
+use protocol_compat::ErrorCode;
+use storage::{AppendError, ReadError, Reject};
+
+use crate::cluster::command::Refusal;
+use crate::cluster::controller::CommandError;
+use crate::partition::{EpochCheck, ProduceRefusal, Unavailable};
+
+/// What Apache Kafka answers for this error.
+pub(super) trait ToCode {
+    fn code(&self) -> ErrorCode;
+}
+
+impl ToCode for Refusal {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::InvalidName(_) | Self::Collides { .. } => ErrorCode::InvalidTopicException,
+            Self::Exists(_) => ErrorCode::TopicAlreadyExists,
+            Self::InvalidPartitions { .. } => ErrorCode::InvalidPartitions,
+            Self::InvalidReplicationFactor(_) => ErrorCode::InvalidReplicationFactor,
+            Self::InvalidAssignment(_) => ErrorCode::InvalidReplicaAssignment,
+            Self::InvalidRequest(_) => ErrorCode::InvalidRequest,
+            Self::UnknownName(_) => ErrorCode::UnknownTopicOrPartition,
+            Self::UnknownId(_) => ErrorCode::UnknownTopicId,
+        }
+    }
+}
+
+impl<E: ToCode> ToCode for CommandError<E> {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::Storage(error) => error.code(),
+        }
+    }
+}
+
+impl ToCode for AppendError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Deleted => ErrorCode::UnknownTopicOrPartition,
+            Self::Closed => ErrorCode::NotLeaderOrFollower,
+            Self::ControlBatch | Self::Empty => ErrorCode::InvalidRecord,
+            Self::NoSpace | Self::Offline { .. } | Self::OutOfOrder { .. } => ErrorCode::KafkaStorageError,
+        }
+    }
+}
+
+impl ToCode for ReadError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            Self::Deleted => ErrorCode::UnknownTopicOrPartition,
+            Self::Corrupt { .. } => ErrorCode::CorruptMessage,
+            Self::Offline | Self::Io { .. } => ErrorCode::KafkaStorageError,
+        }
+    }
+}
+
+impl ToCode for Unavailable {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NoSuchPartition => ErrorCode::UnknownTopicOrPartition,
+            Self::Storage(_) => ErrorCode::KafkaStorageError,
+        }
+    }
+}
+
+impl ToCode for ProduceRefusal {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Batch(reject) => reject.code(),
+            Self::Transactional => ErrorCode::InvalidTxnState,
+        }
+    }
+}
+
+impl ToCode for Reject {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Corrupt { .. } => ErrorCode::CorruptMessage,
+            Self::Invalid { .. } | Self::UnsupportedMagic { .. } => ErrorCode::InvalidRecord,
+            Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            Self::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
+            Self::Timestamp { .. } => ErrorCode::InvalidTimestamp,
+            Self::UnsupportedCodec { .. } => ErrorCode::UnsupportedCompressionType,
+        }
+    }
+}
+
+/// `None` when the client's epoch is the leader's.
+pub(super) fn epoch_error(check: EpochCheck) -> Option<ErrorCode> {
+    match check {
+        EpochCheck::Current => None,
+        EpochCheck::Fenced => Some(ErrorCode::FencedLeaderEpoch),
+        EpochCheck::Unknown => Some(ErrorCode::UnknownLeaderEpoch),
+    }
+}

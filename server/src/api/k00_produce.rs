@@ -1,0 +1,234 @@
+//! Produce (key 0), versions 3–13.
+//!
+//! - 3: the first with record batches of magic 2; older ones are refused, although ApiVersions names them (older
+//!   librdkafka otherwise stops compressing).
+//! - 5: log start offset in the reply. 7: zstd. 8 (KIP-467): errors by record. 9: flexible.
+//! - 10 (KIP-951): leader hints, which one broker never needs. 11–12 (KIP-890): same bytes. 13 (KIP-516): topic ids.
+//!
+//! Deviations: data that cannot be decoded is answered with 87 where Kafka answers -1. Transactions are not served, so
+//! transactional batches are refused.
+
+use std::time::Duration;
+
+use protocol_compat::ErrorCode;
+use protocol_compat::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use protocol_compat::messages::produce_response::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+};
+use protocol_compat::messages::{ApiKey, ProduceRequest, ProduceResponse, StrBytes, TopicName, Uuid, detached};
+use storage::{AppendError, Appended, Offset, RecordError, Ticket};
+
+use super::error::ToCode;
+use super::{Api, Cx, Then};
+use crate::cluster::{Topic, topic_name};
+use crate::partition::ProduceRefusal;
+use crate::security::{Operation, Resource};
+
+pub(super) struct Produce;
+
+/// The first version that may carry zstd.
+const ZSTD_FROM: i16 = 7;
+/// Kafka's own admin client may write to internal topics; nobody else.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
+
+impl Api for Produce {
+    const KEY: i16 = ApiKey::Produce as i16;
+    const VERSIONS: std::ops::RangeInclusive<i16> = 3..=13;
+    type Req = ProduceRequest;
+    type Resp = ProduceResponse;
+
+    fn failed(reply: &ProduceResponse) -> bool {
+        reply.responses.iter().flat_map(|t| &t.partition_responses).any(|p| p.error_code != 0)
+    }
+
+    fn begin(cx: &Cx, req: ProduceRequest, version: i16) -> Then<ProduceResponse> {
+        let refused = refuse_whole(cx, &req);
+        let topics: Vec<PendingTopic> =
+            req.topic_data.into_iter().map(|topic| begin_topic(cx, topic, version, refused)).collect();
+        if req.acks == 0 {
+            // There is no reply to carry an error: Kafka closes the connection instead.
+            return if topics.iter().any(PendingTopic::failed) { Then::Close } else { Then::Silent };
+        }
+        if topics.iter().all(PendingTopic::settled) {
+            return Then::Now(reply(topics));
+        }
+        let timeout = Duration::from_millis(u64::try_from(req.timeout_ms).unwrap_or(0));
+        Then::later(wait(topics, timeout))
+    }
+}
+
+/// An error that every partition of the request gets.
+fn refuse_whole(cx: &Cx, req: &ProduceRequest) -> Option<ErrorCode> {
+    if let Some(id) = &req.transactional_id
+        && !cx.allow(Operation::Write, Resource::TransactionalId(id.as_str()))
+    {
+        return Some(ErrorCode::TransactionalIdAuthorizationFailed);
+    }
+    (!matches!(req.acks, -1..=1)).then_some(ErrorCode::InvalidRequiredAcks)
+}
+
+struct PendingTopic {
+    /// As the client named it, for the reply.
+    name: TopicName,
+    id: Uuid,
+    partitions: Vec<PendingPartition>,
+}
+
+struct PendingPartition {
+    index: i32,
+    log_start: Offset,
+    state: State,
+}
+
+enum State {
+    Failed { code: ErrorCode, message: Option<String>, records: Vec<RecordError> },
+    Appended(Ticket),
+}
+
+impl PendingTopic {
+    fn settled(&self) -> bool {
+        self.partitions.iter().all(|p| match &p.state {
+            State::Failed { .. } => true,
+            State::Appended(ticket) => ticket.peek().is_some(),
+        })
+    }
+
+    fn failed(&self) -> bool {
+        self.partitions.iter().any(|p| match &p.state {
+            State::Failed { .. } => true,
+            State::Appended(ticket) => matches!(ticket.peek(), Some(Err(_))),
+        })
+    }
+}
+
+fn begin_topic(cx: &Cx, data: TopicProduceData, version: i16, refused: Option<ErrorCode>) -> PendingTopic {
+    let topic = match refused {
+        Some(code) => Err(code),
+        None => find_topic(cx, &data, version),
+    };
+    let partitions = data
+        .partition_data
+        .into_iter()
+        .map(|partition| match &topic {
+            Ok(topic) => begin_partition(cx, topic, partition, version),
+            Err(code) => PendingPartition::failed(partition.index, *code, None),
+        })
+        .collect();
+    PendingTopic { name: TopicName(detached(&data.name)), id: data.topic_id, partitions }
+}
+
+fn find_topic<'a>(cx: &'a Cx, data: &TopicProduceData, version: i16) -> Result<&'a Topic, ErrorCode> {
+    let image = &cx.seen.image;
+    let topic = if version >= 13 {
+        image.topic_by_id(storage::TopicId(*data.topic_id.as_bytes())).ok_or(ErrorCode::UnknownTopicId)?
+    } else {
+        image.topic(&data.name).ok_or(ErrorCode::UnknownTopicOrPartition)?
+    };
+    if !cx.allow(Operation::Write, Resource::Topic(&topic.name)) {
+        return Err(ErrorCode::TopicAuthorizationFailed);
+    }
+    if topic_name::is_internal(&topic.name) && &*cx.client_id != ADMIN_CLIENT_ID {
+        return Err(ErrorCode::InvalidTopicException);
+    }
+    Ok(topic)
+}
+
+fn begin_partition(cx: &Cx, topic: &Topic, data: PartitionProduceData, version: i16) -> PendingPartition {
+    let index = data.index;
+    let partition = match cx.broker.partitions.get(topic, index) {
+        Ok(partition) => partition,
+        Err(error) => return PendingPartition::failed(index, error.code(), Some(error.to_string())),
+    };
+    let batch = data.records.unwrap_or_default();
+    let bytes = batch.len();
+    match partition.produce(batch, version >= ZSTD_FROM) {
+        Ok((ticket, records)) => {
+            cx.broker.metrics.logs.appended(1, records, bytes);
+            PendingPartition { index, log_start: partition.log.start_offset(), state: State::Appended(ticket) }
+        }
+        Err(refusal) => {
+            tracing::debug!(topic = %topic.name, partition = index, client = %cx.client_id, %refusal, "refused a batch");
+            PendingPartition::refused(index, &refusal)
+        }
+    }
+}
+
+impl PendingPartition {
+    fn failed(index: i32, code: ErrorCode, message: Option<String>) -> Self {
+        Self { index, log_start: Offset(-1), state: State::Failed { code, message, records: Vec::new() } }
+    }
+
+    fn refused(index: i32, refusal: &ProduceRefusal) -> Self {
+        let records = match refusal {
+            ProduceRefusal::Batch(reject) => reject.record_errors().to_vec(),
+            ProduceRefusal::Transactional => Vec::new(),
+        };
+        let message = Some(refusal.to_string());
+        Self { index, log_start: Offset(-1), state: State::Failed { code: refusal.code(), message, records } }
+    }
+
+    fn response(self) -> PartitionProduceResponse {
+        let base = PartitionProduceResponse::default().with_index(self.index);
+        match self.state {
+            State::Failed { code, message, records } => base
+                .with_error_code(code.code())
+                .with_base_offset(-1)
+                .with_log_append_time_ms(-1)
+                .with_log_start_offset(-1)
+                .with_error_message(message.map(StrBytes::from_string))
+                .with_record_errors(records.into_iter().map(record_error).collect()),
+            State::Appended(ticket) => match ticket.peek() {
+                Some(Ok(Appended { base: offset, append_time, .. })) => base
+                    .with_base_offset(offset.0)
+                    .with_log_append_time_ms(append_time)
+                    .with_log_start_offset(self.log_start.0),
+                Some(Err(error)) => Self::after_append(self.index, error.code(), &error).response(),
+                // The wait ended first. The record stays; the client may retry.
+                None => Self::failed(self.index, ErrorCode::RequestTimedOut, None).response(),
+            },
+        }
+    }
+
+    fn after_append(index: i32, code: ErrorCode, error: &AppendError) -> Self {
+        Self::failed(index, code, Some(error.to_string()))
+    }
+}
+
+fn record_error(error: RecordError) -> BatchIndexAndErrorMessage {
+    BatchIndexAndErrorMessage::default()
+        .with_batch_index(error.index)
+        .with_batch_index_error_message(Some(StrBytes::from_string(error.message)))
+}
+
+/// One wait after the other: they stand for the same flushes, so all but the first are nearly always over.
+async fn wait(topics: Vec<PendingTopic>, timeout: Duration) -> ProduceResponse {
+    let tickets: Vec<Ticket> = topics
+        .iter()
+        .flat_map(|t| &t.partitions)
+        .filter_map(|p| match &p.state {
+            State::Appended(ticket) => Some(ticket.clone()),
+            State::Failed { .. } => None,
+        })
+        .collect();
+    let all = async {
+        for ticket in tickets {
+            // The outcome of each is read from its own ticket by `response`.
+            let _ = ticket.await;
+        }
+    };
+    let _ = tokio::time::timeout(timeout, all).await;
+    reply(topics)
+}
+
+fn reply(topics: Vec<PendingTopic>) -> ProduceResponse {
+    let responses = topics
+        .into_iter()
+        .map(|topic| {
+            TopicProduceResponse::default()
+                .with_name(topic.name)
+                .with_topic_id(topic.id)
+                .with_partition_responses(topic.partitions.into_iter().map(PendingPartition::response).collect())
+        })
+        .collect();
+    ProduceResponse::default().with_responses(responses)
+}

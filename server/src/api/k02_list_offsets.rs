@@ -1,0 +1,111 @@
+//! ListOffsets (key 2), versions 1–11.
+//!
+//! - 2: isolation level. 4 (KIP-320): leader epochs. 6: flexible. 7 (KIP-734): the record with the greatest timestamp.
+//! - 8 (KIP-405): earliest local offset. 9: latest tiered offset. 10 (KIP-1075): timeout. 11: earliest pending upload.
+//!
+//! Nothing is tiered, so the earliest local offset is the start, and there is no tiered or pending one.
+
+use std::collections::HashSet;
+
+use protocol_compat::ErrorCode;
+use protocol_compat::messages::list_offsets_request::ListOffsetsPartition;
+use protocol_compat::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use protocol_compat::messages::{ApiKey, ListOffsetsRequest, ListOffsetsResponse};
+use storage::{OffsetSpec, TimestampOffset};
+
+use super::error::{ToCode, epoch_error};
+use super::{Api, Cx, Then};
+use crate::cluster::Topic;
+use crate::security::{Operation, Resource};
+
+pub(super) struct ListOffsets;
+
+const READ_COMMITTED: i8 = 1;
+
+// Timestamps that ask for a place in the log instead of a time.
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+
+impl Api for ListOffsets {
+    const KEY: i16 = ApiKey::ListOffsets as i16;
+    const VERSIONS: std::ops::RangeInclusive<i16> = 1..=11;
+    type Req = ListOffsetsRequest;
+    type Resp = ListOffsetsResponse;
+
+    fn failed(reply: &ListOffsetsResponse) -> bool {
+        reply.topics.iter().flat_map(|t| &t.partitions).any(|p| p.error_code != 0)
+    }
+
+    fn begin(cx: &Cx, req: ListOffsetsRequest, version: i16) -> Then<ListOffsetsResponse> {
+        let committed = req.isolation_level == READ_COMMITTED;
+        let mut seen = HashSet::new();
+        let topics = req
+            .topics
+            .into_iter()
+            .map(|asked| {
+                let topic = find_topic(cx, &asked.name);
+                let partitions = asked
+                    .partitions
+                    .iter()
+                    .map(|p| {
+                        let twice = !seen.insert((asked.name.clone(), p.partition_index));
+                        let found = if twice { Err(ErrorCode::InvalidRequest) } else { topic };
+                        answer(p, found.and_then(|t| find_offset(cx, t, p, version, committed)), version)
+                    })
+                    .collect();
+                ListOffsetsTopicResponse::default().with_name(asked.name).with_partitions(partitions)
+            })
+            .collect();
+        Then::Now(ListOffsetsResponse::default().with_topics(topics))
+    }
+}
+
+fn find_topic<'a>(cx: &'a Cx, name: &str) -> Result<&'a Topic, ErrorCode> {
+    if !cx.allow(Operation::Describe, Resource::Topic(name)) {
+        return Err(ErrorCode::TopicAuthorizationFailed);
+    }
+    Ok(cx.seen.image.topic(name).ok_or(ErrorCode::UnknownTopicOrPartition)?)
+}
+
+fn find_offset(
+    cx: &Cx,
+    topic: &Topic,
+    asked: &ListOffsetsPartition,
+    version: i16,
+    committed: bool,
+) -> Result<Option<TimestampOffset>, ErrorCode> {
+    let partition = cx.broker.partitions.get(topic, asked.partition_index).map_err(|e| e.code())?;
+    if let Some(code) = epoch_error(partition.check_epoch(asked.current_leader_epoch)) {
+        return Err(code);
+    }
+    let spec = match (asked.timestamp, version) {
+        (LATEST, _) if committed => OffsetSpec::LastStable,
+        (LATEST, _) => OffsetSpec::Latest,
+        (EARLIEST, _) | (EARLIEST_LOCAL, 8..) => OffsetSpec::Earliest,
+        (MAX_TIMESTAMP, 7..) => OffsetSpec::MaxTimestamp,
+        (LATEST_TIERED, 9..) | (EARLIEST_PENDING_UPLOAD, 11..) => return Ok(None),
+        (..0, _) => return Err(ErrorCode::UnsupportedVersion),
+        (time, _) => OffsetSpec::Timestamp(time),
+    };
+    partition.log.offset_for(spec).map_err(|e| e.code())
+}
+
+fn answer(
+    asked: &ListOffsetsPartition,
+    found: Result<Option<TimestampOffset>, ErrorCode>,
+    version: i16,
+) -> ListOffsetsPartitionResponse {
+    let base = ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
+    match found {
+        Ok(Some(at)) => {
+            let found = base.with_timestamp(at.timestamp).with_offset(at.offset.0);
+            if version >= 4 { found.with_leader_epoch(at.leader_epoch.0) } else { found }
+        }
+        Ok(None) => base.with_timestamp(-1).with_offset(-1),
+        Err(code) => base.with_error_code(code.code()).with_timestamp(-1).with_offset(-1),
+    }
+}

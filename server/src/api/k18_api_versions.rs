@@ -1,0 +1,114 @@
+//! ApiVersions (key 18), versions 0–4.
+//!
+//! - 3 (KIP-511): client software name and version; flexible, but for the reply's header, which stays version 0.
+//! - 3–4 (KIP-584): features. Clients switch behaviour on them, so only what is served is named.
+//!
+//! A version of the future is answered in version 0 with UNSUPPORTED_VERSION and the range that is served.
+
+use protocol_compat::ErrorCode;
+use protocol_compat::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
+use protocol_compat::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, StrBytes};
+use protocol_compat::versions::{self, Feature};
+
+use super::{Api, Cx, Served, TABLE, Then};
+
+pub(super) struct ApiVersions;
+
+/// Features that this broker has, of all that its release of Kafka knows.
+const FEATURES: &[&str] = &["metadata.version"];
+/// The first version that carries the client's software.
+const SOFTWARE_FROM: i16 = 3;
+/// Longest software name kept; it becomes a label of a metric one day.
+const SOFTWARE_BYTES_MAX: usize = 128;
+
+impl Api for ApiVersions {
+    const KEY: i16 = ApiKey::ApiVersions as i16;
+    const VERSIONS: std::ops::RangeInclusive<i16> = 0..=4;
+    type Req = ApiVersionsRequest;
+    type Resp = ApiVersionsResponse;
+
+    fn failed(reply: &ApiVersionsResponse) -> bool {
+        reply.error_code != 0
+    }
+
+    fn begin(cx: &Cx, req: ApiVersionsRequest, version: i16) -> Then<ApiVersionsResponse> {
+        // Every client must be able to ask this before it is anybody: Kafka requires no right for it either.
+        if version >= SOFTWARE_FROM {
+            let software = [&req.client_software_name, &req.client_software_version];
+            if !software.iter().all(|s| is_software_word(s)) {
+                return Then::Now(ApiVersionsResponse::default().with_error_code(ErrorCode::InvalidRequest.code()));
+            }
+            let [name, release] = software.map(|s| s.to_string());
+            // A client may ask twice; what it said first stands.
+            let _ = cx.peer.software.set((name, release));
+        }
+        Then::Now(served(version))
+    }
+}
+
+fn served(version: i16) -> ApiVersionsResponse {
+    let reply = ApiVersionsResponse::default().with_api_keys(TABLE.iter().map(api_version).collect());
+    if version < SOFTWARE_FROM {
+        return reply;
+    }
+    let features = FEATURES.iter().filter_map(|name| versions::feature(name));
+    let (supported, finalized) = features.map(|f| (supported(f), finalized(f))).unzip();
+    reply.with_supported_features(supported).with_finalized_features(finalized).with_finalized_features_epoch(0)
+}
+
+fn api_version(api: &Served) -> ApiVersion {
+    // Produce is named from 0 although 3 is the lowest served: older librdkafka stops compressing otherwise.
+    let min = versions::api_info(api.key).map_or(*api.versions.start(), |info| info.advertised_min);
+    ApiVersion::default().with_api_key(api.key).with_min_version(min).with_max_version(*api.versions.end())
+}
+
+fn supported(feature: &Feature) -> SupportedFeatureKey {
+    SupportedFeatureKey::default()
+        .with_name(StrBytes::from_static_str(feature.name))
+        .with_min_version(feature.min)
+        .with_max_version(feature.max)
+}
+
+fn finalized(feature: &Feature) -> FinalizedFeatureKey {
+    FinalizedFeatureKey::default()
+        .with_name(StrBytes::from_static_str(feature.name))
+        .with_min_version_level(feature.max)
+        .with_max_version_level(feature.max)
+}
+
+/// Kafka's pattern for software names and versions: letters and digits, with `-` and `.` between them.
+fn is_software_word(word: &str) -> bool {
+    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = word.as_bytes();
+    bytes.len() <= SOFTWARE_BYTES_MAX
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(b))
+}
+
+/// The answer to a version that is not known, in the layout of version 0.
+pub(super) fn unsupported_version() -> ApiVersionsResponse {
+    let own = TABLE.iter().filter(|api| api.key == ApiVersions::KEY).map(api_version).collect();
+    ApiVersionsResponse::default().with_error_code(ErrorCode::UnsupportedVersion.code()).with_api_keys(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn software_words_follow_kafkas_pattern() {
+        for good in ["apache-kafka-java", "4.3.1", "a", "librdkafka"] {
+            assert!(is_software_word(good), "{good}");
+        }
+        for bad in ["", "-a", "a-", "a b", "a/b", ".1", &"x".repeat(200)] {
+            assert!(!is_software_word(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn produce_is_named_from_version_0() {
+        let produce = &served(0).api_keys[0];
+        assert_eq!((produce.api_key, produce.min_version, produce.max_version), (0, 0, 13));
+    }
+}

@@ -1,0 +1,197 @@
+//! CreateTopics (key 19), versions 2–7.
+//!
+//! - 4 (KIP-464): -1 asks for the broker's defaults. 5 (KIP-525): flexible; the reply describes the topic and all its
+//!   settings. 7: topic id.
+//!
+//! The topic is there for everyone when the reply leaves (Kafka's lags by milliseconds, which makes tests flake).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol_compat::ErrorCode;
+use protocol_compat::messages::create_topics_request::CreatableTopic;
+use protocol_compat::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
+use protocol_compat::messages::{ApiKey, CreateTopicsRequest, CreateTopicsResponse, StrBytes, Uuid};
+use storage::TopicId;
+
+use super::error::ToCode;
+use super::{Api, Cx, Then};
+use crate::cluster::command::{self, Defaults, NewTopic, Refusal};
+use crate::cluster::controller::{CommandError, Seen};
+use crate::cluster::records::TopicCreated;
+use crate::config::TopicConfig;
+use crate::config::topic::topic_settings;
+use crate::security::{Operation, Resource};
+
+pub(super) struct CreateTopics;
+
+/// Most partitions that one topic may be created with: each costs memory for good.
+const PARTITIONS_MAX: u32 = 10_000;
+/// The first version whose reply describes the topic.
+const DESCRIBED_FROM: i16 = 5;
+
+impl Api for CreateTopics {
+    const KEY: i16 = ApiKey::CreateTopics as i16;
+    const VERSIONS: std::ops::RangeInclusive<i16> = 2..=7;
+    type Req = CreateTopicsRequest;
+    type Resp = CreateTopicsResponse;
+
+    fn failed(reply: &CreateTopicsResponse) -> bool {
+        reply.topics.iter().any(|t| t.error_code != 0)
+    }
+
+    fn begin(cx: &Cx, req: CreateTopicsRequest, version: i16) -> Then<CreateTopicsResponse> {
+        let mut times_named = BTreeMap::new();
+        for topic in &req.topics {
+            *times_named.entry(topic.name.clone()).or_insert(0u32) += 1;
+        }
+        let mut newest = cx.seen.clone();
+        let mut results = Vec::new();
+        for topic in req.topics {
+            let Some(times) = times_named.remove(&topic.name) else { continue };
+            let outcome = if times > 1 {
+                Err((ErrorCode::InvalidRequest, "the request names this topic more than once".to_owned()))
+            } else {
+                create_one(cx, &topic, req.validate_only, &mut newest)
+            };
+            results.push(result(cx, topic, outcome, version));
+        }
+        let reply = CreateTopicsResponse::default().with_topics(results);
+        if newest.is_durable() {
+            return Then::Now(reply);
+        }
+        let waits = Seen::clone(&newest);
+        Then::later(async move {
+            match waits.durable().await {
+                Ok(()) => reply,
+                Err(error) => fail_created(reply, error.code(), &error.to_string()),
+            }
+        })
+    }
+}
+
+fn create_one(
+    cx: &Cx,
+    topic: &CreatableTopic,
+    validate_only: bool,
+    newest: &mut Arc<Seen>,
+) -> Result<TopicCreated, (ErrorCode, String)> {
+    let name = &topic.name;
+    if !cx.allow(Operation::Create, Resource::Cluster) && !cx.allow(Operation::Create, Resource::Topic(name)) {
+        return Err((ErrorCode::TopicAuthorizationFailed, "creating this topic is not allowed".to_owned()));
+    }
+    let wanted = new_topic(topic)?;
+    if let Err(error) = TopicConfig::from_overrides(&wanted.configs, &cx.broker.config) {
+        return Err((ErrorCode::InvalidConfig, error.to_string()));
+    }
+    let outcome = if validate_only {
+        let decided = command::create_topic(&cx.seen.image, &wanted, TopicId::default(), defaults(cx));
+        decided.map_err(CommandError::Refused)
+    } else {
+        let (created, seen) = create(cx, &wanted);
+        *newest = seen;
+        created
+    };
+    outcome.map_err(|error| (error.code(), error.to_string()))
+}
+
+fn new_topic(topic: &CreatableTopic) -> Result<NewTopic, (ErrorCode, String)> {
+    let mut configs = BTreeMap::new();
+    for config in &topic.configs {
+        let Some(value) = &config.value else {
+            return Err((ErrorCode::InvalidConfig, format!("the setting '{}' has no value", config.name)));
+        };
+        configs.insert(config.name.to_string(), value.to_string());
+    }
+    let mut assignments = BTreeMap::new();
+    for placed in &topic.assignments {
+        let replicas = placed.broker_ids.iter().map(|b| b.0).collect();
+        if assignments.insert(placed.partition_index, replicas).is_some() {
+            let message = format!("partition {} is assigned twice", placed.partition_index);
+            return Err((ErrorCode::InvalidReplicaAssignment, message));
+        }
+    }
+    Ok(NewTopic {
+        name: topic.name.to_string(),
+        partitions: topic.num_partitions,
+        replication_factor: topic.replication_factor,
+        assignments,
+        configs,
+    })
+}
+
+fn defaults(cx: &Cx) -> Defaults {
+    let config = &cx.broker.config;
+    Defaults {
+        node_id: cx.broker.identity.node_id,
+        partitions: config.num_partitions,
+        replication_factor: config.default_replication_factor as i16,
+        partitions_max: PARTITIONS_MAX,
+    }
+}
+
+/// Creates a topic under a new id. The reply must wait for the returned [`Seen`].
+pub(super) fn create(cx: &Cx, wanted: &NewTopic) -> (Result<TopicCreated, CommandError<Refusal>>, Arc<Seen>) {
+    let id = TopicId::random(&*cx.broker.env.random);
+    cx.broker.controller.execute(|image| {
+        let created = command::create_topic(image, wanted, id, defaults(cx))?;
+        Ok((vec![created.clone().into()], created))
+    })
+}
+
+fn result(
+    cx: &Cx,
+    topic: CreatableTopic,
+    outcome: Result<TopicCreated, (ErrorCode, String)>,
+    version: i16,
+) -> CreatableTopicResult {
+    let base = CreatableTopicResult::default().with_name(topic.name);
+    match outcome {
+        Ok(created) if version >= DESCRIBED_FROM => base
+            .with_topic_id(Uuid::from_bytes(created.id.0))
+            .with_num_partitions(created.partitions as i32)
+            .with_replication_factor(1)
+            .with_configs(Some(describe_configs(cx, &created))),
+        Ok(_) => base,
+        Err((code, message)) => {
+            let failed = base.with_error_code(code.code()).with_error_message(Some(StrBytes::from_string(message)));
+            if version >= DESCRIBED_FROM { failed.with_configs(None) } else { failed }
+        }
+    }
+}
+
+// Where a value comes from, as DescribeConfigs and CreateTopics number it.
+const SOURCE_TOPIC: i8 = 1;
+const SOURCE_STATIC_BROKER: i8 = 4;
+const SOURCE_DEFAULT: i8 = 5;
+
+/// All settings of the topic, with the source of each.
+fn describe_configs(cx: &Cx, created: &TopicCreated) -> Vec<CreatableTopicConfigs> {
+    let broker = &cx.broker.config;
+    // Checked before the topic was created.
+    let Ok(config) = TopicConfig::from_overrides(&created.configs, broker) else { return Vec::new() };
+    topic_settings()
+        .map(|setting| {
+            let source = if created.configs.contains_key(setting.name) {
+                SOURCE_TOPIC
+            } else if setting.synonyms.iter().any(|(synonym, _)| broker.values.assigned(synonym).is_some()) {
+                SOURCE_STATIC_BROKER
+            } else {
+                SOURCE_DEFAULT
+            };
+            CreatableTopicConfigs::default()
+                .with_name(StrBytes::from_static_str(setting.name))
+                .with_value(config.text(setting.name, broker).map(StrBytes::from_string))
+                .with_config_source(source)
+        })
+        .collect()
+}
+
+/// The records of these topics could not be made durable: nobody may learn of them.
+fn fail_created(mut reply: CreateTopicsResponse, code: ErrorCode, message: &str) -> CreateTopicsResponse {
+    for topic in reply.topics.iter_mut().filter(|t| t.error_code == 0) {
+        topic.error_code = code.code();
+        topic.error_message = Some(StrBytes::from_string(message.to_owned()));
+    }
+    reply
+}

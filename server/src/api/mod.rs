@@ -1,0 +1,109 @@
+//! The APIs: one file per key, one table.
+//!
+//! `Api::begin` is the ordered stage: authorise, validate, append. What has to wait comes back as a future. A file here
+//! only translates between the wire and the modules below (`cluster`, `partition`), which know no Kafka message; so
+//! another listener could call those without this folder.
+
+mod context;
+mod dispatch;
+mod error;
+mod reply;
+
+pub use context::{Broker, Cx, Identity, Peer};
+pub use dispatch::{Begun, Refused, begin, is_produce};
+pub use reply::{Answer, Frame, Records};
+
+use std::future::Future;
+use std::pin::Pin;
+
+use protocol_compat::messages::Decodable;
+
+use self::reply::Reply;
+
+/// A wait whose result is the reply. Whatever it waits for has already begun and ends even if the wait is dropped.
+pub type Parked<R> = Pin<Box<dyn Future<Output = R> + Send>>;
+
+/// What becomes of a request.
+pub enum Then<R> {
+    /// The reply is decided.
+    Now(R),
+    /// The reply comes later; replies of a connection keep their order.
+    Later(Parked<R>),
+    /// As `Later`, and nothing of this connection begins before it is decided.
+    Gate(Parked<Then<R>>),
+    /// No reply, by protocol (`acks=0`).
+    Silent,
+    /// The connection ends: Kafka closes it here too.
+    Close,
+}
+
+impl<R: Send + 'static> Then<R> {
+    pub fn later(wait: impl Future<Output = R> + Send + 'static) -> Self {
+        Self::Later(Box::pin(wait))
+    }
+
+    /// The same outcome with its reply translated.
+    fn map<S: 'static>(self, f: impl FnOnce(R) -> S + Send + 'static) -> Then<S> {
+        match self {
+            Self::Now(reply) => Then::Now(f(reply)),
+            Self::Later(wait) => Then::Later(Box::pin(async move { f(wait.await) })),
+            Self::Gate(wait) => Then::Gate(Box::pin(async move { wait.await.map(f) })),
+            Self::Silent => Then::Silent,
+            Self::Close => Then::Close,
+        }
+    }
+}
+
+/// One Kafka API.
+pub trait Api {
+    const KEY: i16;
+    /// The versions served. A test holds them against Apache Kafka's own table.
+    const VERSIONS: std::ops::RangeInclusive<i16>;
+    type Req: Decodable;
+    type Resp: Reply + Send + 'static;
+
+    fn begin(cx: &Cx, req: Self::Req, version: i16) -> Then<Self::Resp>;
+
+    /// Does this reply carry an error? For the metrics.
+    fn failed(reply: &Self::Resp) -> bool;
+}
+
+/// One served API, as ApiVersions, metrics and the documentation list it.
+#[derive(Debug, Clone)]
+pub struct Served {
+    pub key: i16,
+    pub versions: std::ops::RangeInclusive<i16>,
+}
+
+macro_rules! apis {
+    ($($module:ident :: $api:ident),* $(,)?) => {
+        $(mod $module;)*
+
+        /// Every API that is served, in the order of the keys.
+        pub const TABLE: &[Served] =
+            &[$(Served { key: $module::$api::KEY, versions: $module::$api::VERSIONS }),*];
+
+        /// Finds the API and begins the request.
+        fn route(cx: &Cx, request: dispatch::Request) -> Result<Then<Answer>, Refused> {
+            match request.key {
+                $($module::$api::KEY => dispatch::run::<$module::$api>(cx, request),)*
+                key => Err(Refused::NotServed { key, version: request.version }),
+            }
+        }
+    };
+}
+
+apis! {
+    k00_produce::Produce,
+    k01_fetch::Fetch,
+    k02_list_offsets::ListOffsets,
+    k03_metadata::Metadata,
+    k18_api_versions::ApiVersions,
+    k19_create_topics::CreateTopics,
+    k20_delete_topics::DeleteTopics,
+    k22_init_producer_id::InitProducerId,
+    k60_describe_cluster::DescribeCluster,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,16 @@
+//! Applies a record to an image: the one way in which metadata changes, at runtime and at start-up.
+
+use super::image::{Image, Topic};
+use super::records::Record;
+
+pub(super) fn apply(image: &mut Image, record: Record) {
+    match record {
+        Record::BrokerStarted(_) => image.count_start(),
+        Record::TopicCreated(r) => {
+            image.insert_topic(Topic { id: r.id, name: r.name.into(), partitions: r.partitions, configs: r.configs });
+        }
+        Record::TopicDeleted(r) => image.delete_topic(r.id),
+        Record::TopicPurged(r) => image.purge_topic(r.id),
+        Record::ProducerIdsReserved(r) => image.reserve_producer_ids(r.next),
+    }
+}

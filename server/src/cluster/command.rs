@@ -1,0 +1,139 @@
+//! The decisions: (image, command) → records, or a refusal. Pure functions; ids come in as arguments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use storage::TopicId;
+
+use super::image::{Image, Topic};
+use super::records::{ProducerIdsReserved, Record, TopicCreated, TopicDeleted};
+use super::topic_name;
+
+/// Producer ids reserved at a time: Kafka's block size.
+pub const PRODUCER_ID_BLOCK: i64 = 1000;
+
+/// A topic that somebody wants.
+#[derive(Debug, Clone)]
+pub struct NewTopic {
+    pub name: String,
+    /// -1: the broker's default.
+    pub partitions: i32,
+    /// -1: the broker's default.
+    pub replication_factor: i16,
+    /// Partition → replicas, when the client places them itself.
+    pub assignments: BTreeMap<i32, Vec<i32>>,
+    pub configs: BTreeMap<String, String>,
+}
+
+/// What the decision needs to know besides the image.
+#[derive(Debug, Clone, Copy)]
+pub struct Defaults {
+    pub node_id: i32,
+    pub partitions: i32,
+    pub replication_factor: i16,
+    /// Most partitions that one topic may be created with.
+    pub partitions_max: u32,
+}
+
+/// Why a command is refused: always the asker's doing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("{0}")]
+    InvalidName(String),
+    #[error("topic '{0}' already exists")]
+    Exists(String),
+    #[error("topic '{name}' collides with the existing topic '{existing}': names may not differ in '.' and '_' only")]
+    Collides { name: String, existing: String },
+    #[error("the number of partitions must be at least 1 and at most {max}, or -1 for the broker's default; got {got}")]
+    InvalidPartitions { got: i32, max: u32 },
+    #[error("the replication factor must be 1 on a single broker, or -1 for the broker's default; got {0}")]
+    InvalidReplicationFactor(i16),
+    #[error("{0}")]
+    InvalidAssignment(String),
+    #[error("{0}")]
+    InvalidRequest(String),
+    #[error("no topic has the name '{0}'")]
+    UnknownName(String),
+    #[error("no topic has the id {0}")]
+    UnknownId(TopicId),
+}
+
+/// Creates a topic with the given id.
+pub fn create_topic(image: &Image, new: &NewTopic, id: TopicId, defaults: Defaults) -> Result<TopicCreated, Refusal> {
+    topic_name::check(&new.name).map_err(Refusal::InvalidName)?;
+    if image.topic(&new.name).is_some() {
+        return Err(Refusal::Exists(new.name.clone()));
+    }
+    if let Some(existing) = image.collision(&new.name) {
+        return Err(Refusal::Collides { name: new.name.clone(), existing: existing.to_owned() });
+    }
+    let partitions = if new.assignments.is_empty() {
+        check_replication_factor(new.replication_factor, defaults)?;
+        check_partitions(new.partitions, defaults)?
+    } else {
+        check_assignments(new, defaults)?
+    };
+    Ok(TopicCreated { id, name: new.name.clone(), partitions, configs: new.configs.clone() })
+}
+
+fn check_partitions(asked: i32, defaults: Defaults) -> Result<u32, Refusal> {
+    let wanted = if asked == -1 { defaults.partitions } else { asked };
+    match u32::try_from(wanted) {
+        Ok(n) if n > 0 && n <= defaults.partitions_max => Ok(n),
+        _ => Err(Refusal::InvalidPartitions { got: asked, max: defaults.partitions_max }),
+    }
+}
+
+fn check_replication_factor(asked: i16, defaults: Defaults) -> Result<(), Refusal> {
+    let wanted = if asked == -1 { defaults.replication_factor } else { asked };
+    if wanted == 1 { Ok(()) } else { Err(Refusal::InvalidReplicationFactor(asked)) }
+}
+
+/// With a placement of its own the client leaves the counts at -1, and every partition from 0 names this broker.
+fn check_assignments(new: &NewTopic, defaults: Defaults) -> Result<u32, Refusal> {
+    if new.replication_factor != -1 || new.partitions != -1 {
+        return Err(Refusal::InvalidRequest(
+            "with assignments, the number of partitions and the replication factor must both be -1".to_owned(),
+        ));
+    }
+    for (expected, (partition, replicas)) in new.assignments.iter().enumerate() {
+        if *partition != expected as i32 {
+            return Err(Refusal::InvalidAssignment(format!(
+                "the assignments must name the partitions 0 to {} without a gap; {expected} is missing",
+                new.assignments.len() - 1
+            )));
+        }
+        if replicas.is_empty() {
+            return Err(Refusal::InvalidAssignment(format!("partition {partition} is assigned to no broker")));
+        }
+        if replicas.iter().collect::<BTreeSet<_>>().len() != replicas.len() {
+            return Err(Refusal::InvalidAssignment(format!("partition {partition} names a broker twice")));
+        }
+        if let Some(stranger) = replicas.iter().find(|r| **r != defaults.node_id) {
+            return Err(Refusal::InvalidAssignment(format!(
+                "partition {partition} is assigned to broker {stranger}, which is not there"
+            )));
+        }
+    }
+    check_partitions(new.assignments.len() as i32, defaults)
+}
+
+/// Deletes a topic by its id.
+pub fn delete_topic(image: &Image, id: TopicId) -> Result<TopicDeleted, Refusal> {
+    image.topic_by_id(id).map(|topic| TopicDeleted { id: topic.id }).ok_or(Refusal::UnknownId(id))
+}
+
+/// Reserves the next block of producer ids; answers its first.
+pub fn reserve_producer_ids(image: &Image) -> (Record, i64) {
+    let first = image.producer_id_next();
+    (ProducerIdsReserved { next: first + PRODUCER_ID_BLOCK }.into(), first)
+}
+
+impl From<&TopicCreated> for Topic {
+    fn from(r: &TopicCreated) -> Self {
+        Self { id: r.id, name: r.name.as_str().into(), partitions: r.partitions, configs: r.configs.clone() }
+    }
+}
+
+#[cfg(test)]
+#[path = "command_tests.rs"]
+mod tests;

@@ -1,0 +1,111 @@
+//! The image: everything the metadata log says, immutable, shared by `Arc`.
+//!
+//! A request takes one image at its start and sees it to its end. Maps are persistent, so that a new image costs its
+//! change and not its size.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use storage::{LeaderEpoch, LogId, TopicId};
+
+/// A topic as the metadata log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    pub id: TopicId,
+    pub name: Arc<str>,
+    pub partitions: u32,
+    /// What its creator set; every other setting has the broker's default.
+    pub configs: BTreeMap<String, String>,
+}
+
+impl Topic {
+    /// The log of one partition, if the topic has it.
+    pub fn log_id(&self, partition: i32) -> Option<LogId> {
+        let exists = u32::try_from(partition).is_ok_and(|p| p < self.partitions);
+        exists.then_some(LogId { topic: self.id, partition })
+    }
+
+    pub fn partition_ids(&self) -> impl Iterator<Item = i32> + use<> {
+        0..self.partitions as i32
+    }
+}
+
+/// The state of the metadata log at one position.
+#[derive(Debug, Clone, Default)]
+pub struct Image {
+    topics: OrdMap<TopicId, Arc<Topic>>,
+    ids_by_name: OrdMap<Arc<str>, TopicId>,
+    /// The topic behind each name with `.` written as `_`: no other topic may join it there (see `topic_name`).
+    collisions: OrdMap<String, Arc<str>>,
+    /// Deleted topics whose directories may still be there.
+    deleting: OrdMap<TopicId, Arc<Topic>>,
+    broker_starts: u32,
+    producer_id_next: i64,
+}
+
+impl Image {
+    pub fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
+        self.topics.get(self.ids_by_name.get(name)?)
+    }
+
+    pub fn topic_by_id(&self, id: TopicId) -> Option<&Arc<Topic>> {
+        self.topics.get(&id)
+    }
+
+    /// All topics in the order of their names.
+    pub fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
+        self.ids_by_name.values().filter_map(|id| self.topics.get(id))
+    }
+
+    pub fn topic_count(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// The existing topic whose name differs only in `.` and `_`.
+    pub fn collision(&self, name: &str) -> Option<&str> {
+        self.collisions.get(&super::topic_name::collision_key(name)).map(|n| &**n).filter(|n| *n != name)
+    }
+
+    pub fn deleting(&self) -> impl Iterator<Item = &Arc<Topic>> {
+        self.deleting.values()
+    }
+
+    /// The epoch of every partition in this life of the broker: the first life has epoch 0, as Kafka's first leader.
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        LeaderEpoch(self.broker_starts.saturating_sub(1) as i32)
+    }
+
+    pub fn producer_id_next(&self) -> i64 {
+        self.producer_id_next
+    }
+
+    // The changes. `apply` is their only caller.
+
+    pub(super) fn count_start(&mut self) {
+        self.broker_starts += 1;
+    }
+
+    pub(super) fn insert_topic(&mut self, topic: Topic) {
+        let topic = Arc::new(topic);
+        self.ids_by_name.insert(topic.name.clone(), topic.id);
+        self.collisions.insert(super::topic_name::collision_key(&topic.name), topic.name.clone());
+        self.topics.insert(topic.id, topic);
+    }
+
+    pub(super) fn delete_topic(&mut self, id: TopicId) {
+        if let Some(topic) = self.topics.remove(&id) {
+            self.ids_by_name.remove(&topic.name);
+            self.collisions.remove(&super::topic_name::collision_key(&topic.name));
+            self.deleting.insert(id, topic);
+        }
+    }
+
+    pub(super) fn purge_topic(&mut self, id: TopicId) {
+        self.deleting.remove(&id);
+    }
+
+    pub(super) fn reserve_producer_ids(&mut self, next: i64) {
+        self.producer_id_next = self.producer_id_next.max(next);
+    }
+}

@@ -1,0 +1,271 @@
+//! The settings that have a meaning here, each declared once: the field, its type, its name, default, bounds and doc.
+//!
+//! A setting of Kafka takes its type, bounds, update mode and default from the generated table; only a default that differs is
+//! said here. `--help`, `ottla config`, DescribeConfigs and the messages about wrong values are all made from this table.
+//! A rule that concerns more than one setting does not belong here but in `resolve`.
+
+use super::kafka_names;
+use super::kinds::{Allowed, Kind, Update, find};
+use super::listeners::{Advertised, Endpoint, Listener};
+use super::sources::Values;
+use super::values::{Compression, Words};
+use super::{ConfigError, Notice};
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use storage::{Durability, RecordValidation, TimestampType};
+
+/// One setting as it is declared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Setting {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// `None`: unset unless someone sets it.
+    pub default: Option<&'static str>,
+    pub allowed: Allowed,
+    pub update: Update,
+    /// Whether Kafka has a setting of this name.
+    pub is_kafkas: bool,
+    doc: &'static str,
+}
+
+impl Setting {
+    /// What it does, in one or two sentences.
+    pub fn doc(&self) -> String {
+        self.doc.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The unit of its value; by rule it is a part of its name.
+    pub fn unit(&self) -> Option<&'static str> {
+        const UNITS: [&str; 5] = ["bytes", "ms", "seconds", "minutes", "hours"];
+        self.name.rsplit('.').find_map(|part| UNITS.into_iter().find(|unit| *unit == part))
+    }
+
+    /// What its value may be.
+    pub fn bounds(&self) -> String {
+        self.kind.describe(self.allowed)
+    }
+}
+
+/// A declaration before the generated table is asked for the rest.
+enum Declared {
+    Kafka { name: &'static str, default: Option<Option<&'static str>> },
+    Own { name: &'static str, kind: Kind, default: Option<&'static str>, allowed: Allowed },
+}
+
+/// Kafka's setting with Kafka's default.
+const fn kafka(name: &'static str) -> Declared {
+    Declared::Kafka { name, default: None }
+}
+
+/// Kafka's setting with a default of our own.
+const fn kafka_but(name: &'static str, default: Option<&'static str>) -> Declared {
+    Declared::Kafka { name, default: Some(default) }
+}
+
+/// A setting that Kafka does not have.
+const fn own(name: &'static str, kind: Kind, default: Option<&'static str>, allowed: Allowed) -> Declared {
+    Declared::Own { name, kind, default, allowed }
+}
+
+const fn at_least(ranges: &'static [(i64, i64)]) -> Allowed {
+    Allowed::Whole(ranges)
+}
+
+impl Declared {
+    fn documented(self, doc: &'static str) -> Setting {
+        match self {
+            Declared::Own { name, kind, default, allowed } => {
+                Setting { name, kind, default, allowed, update: Update::ReadOnly, is_kafkas: false, doc }
+            }
+            Declared::Kafka { name, default } => {
+                let kafkas =
+                    find(kafka_names::SERVER, name).expect("the table names settings that Kafka has");
+                let default = default.unwrap_or(kafkas.default);
+                let (kind, allowed, update) = (kafkas.kind, kafkas.allowed, kafkas.update);
+                Setting { name, kind, default, allowed, update, is_kafkas: true, doc }
+            }
+        }
+    }
+}
+
+macro_rules! settings {
+    (
+        $( $(#[doc = $doc:literal])+ $visible:vis $field:ident: $type:ty = $declared:expr; )+
+        derived { $( $(#[doc = $derived_doc:literal])+ $derived:ident: $derived_type:ty, )+ }
+    ) => {
+        /// Every setting, typed, checked and resolved.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $( $(#[doc = $doc])+ $visible $field: $type, )+
+            $( $(#[doc = $derived_doc])+ pub $derived: $derived_type, )+
+            /// What an operator should know about the settings; one line of the log each.
+            pub notices: Vec<Notice>,
+            /// The text and the source of each value that someone has set.
+            pub values: Values,
+        }
+
+        /// The declared settings in the order of their declaration.
+        pub static SETTINGS: LazyLock<Vec<Setting>> =
+            LazyLock::new(|| vec![$( $declared.documented(concat!($($doc),+)) ),+]);
+
+        impl Config {
+            /// Reads each setting by itself; the derived fields are still empty.
+            pub(super) fn read(values: Values) -> Result<Config, ConfigError> {
+                let mut declared = SETTINGS.iter();
+                let mut next = || declared.next().expect("one declaration for each field");
+                Ok(Config {
+                    $( $field: values.read(next())?, )+
+                    $( $derived: Default::default(), )+
+                    notices: Vec::new(),
+                    values,
+                })
+            }
+        }
+    };
+}
+
+settings! {
+    /// The id of this broker, kept in the data directories at the first start. `broker.id` is an older name of it.
+    pub node_id: i32 = kafka_but("node.id", Some("1"));
+    /// The older name of `node.id`. Where both are set, they must agree.
+    pub(super) broker_id: Option<i32> = kafka_but("broker.id", None);
+    /// The roles of this process. Ottla is broker and controller in one, so the list must hold `broker`.
+    pub(super) process_roles: Option<Vec<String>> = kafka("process.roles");
+    /// The id of the cluster. It counts at the first start only; without it one is made.
+    pub cluster_id: Option<String> = own("cluster.id", Kind::Text, None, Allowed::NotEmpty);
+
+    /// The data directories, between commas. The metadata lives in the first.
+    pub(super) log_dirs_set: Vec<String> = kafka_but("log.dirs", Some("ottla-data"));
+    /// One data directory. `log.dirs` goes before it.
+    pub(super) log_dir_set: Option<Vec<String>> = kafka_but("log.dir", None);
+    /// Free space below which a data directory refuses what clients send, so that a full disk can still be emptied.
+    pub log_dir_min_free_bytes: u64 =
+        own("log.dir.min.free.bytes", Kind::Long, Some("268435456"), at_least(&[(0, i64::MAX)]));
+    /// Whether an answered record survives a power cut (`durable`) or sits in the page cache for a while (`relaxed`, as
+    /// Kafka's do). The topic setting `durability` goes before it.
+    pub log_durability: Durability =
+        own("log.durability", Kind::Text, Some("durable"), Allowed::OneOf(Durability::WORDS));
+    /// How large the journal of a data directory may grow under load.
+    pub journal_bytes_max: u64 =
+        own("journal.bytes.max", Kind::Long, Some("536870912"), at_least(&[(33_554_432, i64::MAX)]));
+    /// Whether the journal is written around the page cache. `false`: through it, with a flush behind each commit.
+    pub journal_direct: bool = own("journal.direct", Kind::Boolean, Some("true"), Allowed::Anything);
+    /// Whether each record of a batch is checked (`full`) or the batch's header and checksum only (`header`). The topic
+    /// setting of the same name goes before it.
+    pub record_validation: RecordValidation =
+        own("record.validation", Kind::Text, Some("full"), Allowed::OneOf(RecordValidation::WORDS));
+
+    /// Where clients connect: `NAME://host:port`, between commas. `localhost` is 127.0.0.1 and ::1; no host, `0.0.0.0` and
+    /// `[::]` are all interfaces; port 0 takes any free port.
+    pub(super) listeners_set: Vec<String> = kafka_but("listeners", Some("PLAINTEXT://localhost:9092"));
+    /// What clients are told to connect to, where it differs from `listeners`. Port 0 is the port that was bound.
+    pub(super) advertised_listeners_set: Option<Vec<String>> = kafka("advertised.listeners");
+    /// The security protocol of each listener, by its name. Only PLAINTEXT is served now.
+    pub(super) listener_security_protocol_map: String = kafka("listener.security.protocol.map");
+    /// The listener between brokers.
+    pub(super) inter_broker_listener_name: Option<String> = kafka("inter.broker.listener.name");
+    /// The security protocol between brokers, where `inter.broker.listener.name` is not set.
+    pub(super) security_inter_broker_protocol: String = kafka("security.inter.broker.protocol");
+    /// Listeners of Kafka's controllers. Ottla needs none: they are dropped.
+    pub(super) controller_listener_names: Option<Vec<String>> = kafka("controller.listener.names");
+    /// Where `/metrics`, `/healthz` and `/readyz` are served over HTTP, `host:port`, or `off`.
+    pub metrics_listener: Option<Endpoint> =
+        own("metrics.listener", Kind::Text, Some("127.0.0.1:9464"), Allowed::Anything);
+    /// Connections that the metrics listener serves at once; further ones wait.
+    pub metrics_connections_max: usize =
+        own("metrics.connections.max", Kind::Int, Some("16"), at_least(&[(1, 1000)]));
+    /// How long a connection of the metrics listener may take for a request and its answer.
+    pub metrics_request_timeout_ms: u64 =
+        own("metrics.request.timeout.ms", Kind::Int, Some("5000"), at_least(&[(1, i32::MAX as i64)]));
+
+    /// The threads that serve connections. Unset: one for each processor.
+    pub num_network_threads: Option<usize> = kafka_but("num.network.threads", None);
+    /// The largest request, in bytes behind its length prefix.
+    pub socket_request_max_bytes: usize = kafka("socket.request.max.bytes");
+    /// The kernel's send buffer of a connection. -1: as the system has it.
+    pub socket_send_buffer_bytes: i32 = kafka("socket.send.buffer.bytes");
+    /// The kernel's receive buffer of a connection. -1: as the system has it.
+    pub socket_receive_buffer_bytes: i32 = kafka("socket.receive.buffer.bytes");
+    /// Connections that the kernel holds until they are accepted.
+    pub socket_listen_backlog_size: i32 = kafka("socket.listen.backlog.size");
+    /// Connections at once. A further one is closed as soon as it is accepted.
+    pub max_connections: usize = kafka("max.connections");
+    /// Connections at once from one address. 0 needs exceptions in `max.connections.per.ip.overrides`.
+    pub max_connections_per_ip: usize = kafka("max.connections.per.ip");
+    /// Addresses that may hold more or fewer connections than `max.connections.per.ip`: `address:count`, between commas.
+    pub(super) max_connections_per_ip_overrides_set: String = kafka("max.connections.per.ip.overrides");
+    /// How long a connection may be silent before it is closed. Negative: for ever.
+    pub connections_max_idle_ms: i64 = kafka("connections.max.idle.ms");
+    /// How long a request that has begun to arrive may make no progress before its connection is closed.
+    pub frame_progress_timeout_ms: u64 =
+        own("frame.progress.timeout.ms", Kind::Int, Some("30000"), at_least(&[(1, i32::MAX as i64)]));
+    /// Requests of one connection that may be at work at once; reading stops until one is answered.
+    pub max_in_flight_requests_per_connection: usize =
+        own("max.in.flight.requests.per.connection", Kind::Int, Some("64"), at_least(&[(5, 100_000)]));
+    /// Bytes of finished replies that wait for one slow connection; reading stops until it takes some.
+    pub response_buffer_bytes_max: usize =
+        own("response.buffer.bytes.max", Kind::Int, Some("16777216"), at_least(&[(65_536, i32::MAX as i64)]));
+    /// Requests of all connections that may be at work at once.
+    pub queued_max_requests: usize = kafka("queued.max.requests");
+    /// Bytes of requests of all connections that may be in memory at once. -1: 512 MiB.
+    pub(super) queued_max_request_bytes: i64 = kafka("queued.max.request.bytes");
+    /// How long a request may wait for what it needs before it is answered with a timeout.
+    pub request_timeout_ms: u64 = kafka_but("request.timeout.ms", Some("30000"));
+    /// Partitions that one answer may describe.
+    pub max_request_partition_size_limit: usize = kafka("max.request.partition.size.limit");
+    /// Bytes of records in one Fetch answer; a first batch larger than this is still sent whole.
+    pub fetch_max_bytes: usize = kafka("fetch.max.bytes");
+
+    /// Whether a topic that does not exist is made when a client asks for it.
+    pub auto_create_topics_enable: bool = kafka("auto.create.topics.enable");
+    /// Whether topics may be deleted.
+    pub delete_topic_enable: bool = kafka("delete.topic.enable");
+    /// Partitions of a topic that is made without saying how many.
+    pub num_partitions: i32 = kafka("num.partitions");
+    /// Replicas of a topic that is made without saying how many.
+    pub default_replication_factor: i32 = kafka("default.replication.factor");
+    /// Replicas that must hold a record before `acks=all` is answered; never more than there are.
+    pub min_insync_replicas: i32 = kafka("min.insync.replicas");
+    /// The largest batch of records, as it was sent.
+    pub message_max_bytes: usize = kafka("message.max.bytes");
+    /// The compression in which batches are kept. `producer`: as they come.
+    pub compression_type: Compression = kafka("compression.type");
+    /// What becomes of old records: `delete`, `compact`, or both.
+    pub log_cleanup_policy: Vec<String> = kafka("log.cleanup.policy");
+    /// The size at which a segment ends.
+    pub log_segment_bytes: u32 = kafka("log.segment.bytes");
+    /// Bytes of records between two entries of an offset index.
+    pub log_index_interval_bytes: u32 = kafka("log.index.interval.bytes");
+    /// The size at which an index, and its segment with it, ends.
+    pub log_index_size_max_bytes: u32 = kafka("log.index.size.max.bytes");
+    /// Whose time records carry: the producer's (`CreateTime`) or the broker's (`LogAppendTime`).
+    pub log_message_timestamp_type: TimestampType = kafka("log.message.timestamp.type");
+    /// How far a producer's time may lie behind the broker's.
+    pub log_message_timestamp_before_max_ms: i64 = kafka("log.message.timestamp.before.max.ms");
+    /// How far a producer's time may lie before the broker's.
+    pub log_message_timestamp_after_max_ms: i64 = kafka("log.message.timestamp.after.max.ms");
+    /// Records after which a relaxed log is flushed in the background; 1 makes it durable.
+    pub log_flush_interval_messages: i64 = kafka("log.flush.interval.messages");
+    /// Time after which a relaxed log is flushed in the background. Unset: as `log.flush.scheduler.interval.ms`.
+    pub log_flush_interval_ms: Option<i64> = kafka("log.flush.interval.ms");
+    /// Time after which a relaxed log is flushed, where `log.flush.interval.ms` is not set.
+    pub log_flush_scheduler_interval_ms: i64 = kafka("log.flush.scheduler.interval.ms");
+
+    derived {
+        /// The data directories.
+        log_dirs: Vec<PathBuf>,
+        /// The listeners that are served, in the order given.
+        listeners: Vec<Listener>,
+        /// What clients are told, one entry for each listener of that name.
+        advertised: Vec<Advertised>,
+        /// Connections allowed from single addresses; all others have `max_connections_per_ip`.
+        max_connections_per_ip_overrides: Vec<(std::net::IpAddr, usize)>,
+        /// Bytes of requests in memory at once.
+        request_memory_bytes_max: usize,
+    }
+}
+
+/// The declared setting of this name.
+pub fn setting(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}

@@ -1,0 +1,85 @@
+//! The limits that show when they bite. A limit's label is the name of the setting that moves it.
+
+use super::registry::Registry;
+use super::table::{LIMIT_HITS, LIMIT_MAX, LIMIT_USED};
+use metrics::{Counter, Gauge};
+
+macro_rules! limits {
+    ($( $(#[doc = $doc:literal])+ $variant:ident = $setting:literal, $scope:ident; )+) => {
+        /// A named limit.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Limit { $( $(#[doc = $doc])+ $variant, )+ }
+
+        impl Limit {
+            pub const ALL: &'static [Limit] = &[$(Limit::$variant),+];
+
+            /// The setting that moves it, which is its label too.
+            pub fn setting(self) -> &'static str {
+                match self { $(Limit::$variant => $setting,)+ }
+            }
+
+            /// Whether the whole process shares it; of the others, only the hits can be told in one number.
+            pub fn is_shared(self) -> bool {
+                matches!(match self { $(Limit::$variant => Scope::$scope,)+ }, Scope::Shared)
+            }
+        }
+    };
+}
+
+enum Scope {
+    Shared,
+    Each,
+}
+
+limits! {
+    /// Connections at once.
+    Connections = "max.connections", Shared;
+    /// Connections at once from one address.
+    ConnectionsPerAddress = "max.connections.per.ip", Each;
+    /// A silent connection's time.
+    Idle = "connections.max.idle.ms", Each;
+    /// Requests at work.
+    Requests = "queued.max.requests", Shared;
+    /// Bytes of requests in memory.
+    RequestBytes = "queued.max.request.bytes", Shared;
+    /// The size of one request.
+    Frame = "socket.request.max.bytes", Each;
+    /// The time in which a request that has begun to arrive must go on.
+    FrameProgress = "frame.progress.timeout.ms", Each;
+    /// Requests of one connection at work.
+    RequestsPerConnection = "max.in.flight.requests.per.connection", Each;
+    /// Replies that wait for one slow connection.
+    ResponseBuffer = "response.buffer.bytes.max", Each;
+    /// Partitions that one answer describes.
+    PartitionsPerRequest = "max.request.partition.size.limit", Each;
+    /// Free space in a data directory.
+    FreeSpace = "log.dir.min.free.bytes", Each;
+    /// Connections of the metrics listener.
+    MetricsConnections = "metrics.connections.max", Shared;
+}
+
+/// What is counted of one limit.
+pub struct LimitMetrics {
+    /// What is in use now; it shows for a shared limit only.
+    pub used: Gauge,
+    /// Where the limit is; it shows for a shared limit only.
+    pub max: Gauge,
+    /// How often it made someone wait or turned someone away.
+    pub hits: Counter,
+}
+
+impl LimitMetrics {
+    pub(super) fn all(registry: &Registry) -> Vec<LimitMetrics> {
+        Limit::ALL.iter().map(|limit| LimitMetrics::new(registry, *limit)).collect()
+    }
+
+    fn new(registry: &Registry, limit: Limit) -> LimitMetrics {
+        let labels = [limit.setting()];
+        let gauge = |metric| if limit.is_shared() { registry.gauge(metric, &labels) } else { Gauge::noop() };
+        LimitMetrics {
+            used: gauge(&LIMIT_USED),
+            max: gauge(&LIMIT_MAX),
+            hits: registry.counter(&LIMIT_HITS, &labels),
+        }
+    }
+}

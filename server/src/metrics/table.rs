@@ -1,0 +1,121 @@
+//! Every metric, declared once: name, kind, unit, help, labels and, for a histogram, buckets.
+//!
+//! Names follow Prometheus: `ottla_`, base units, `_total` at the end of what only rises. A label takes its values from a closed
+//! set (APIs, limits, reasons), never from what a client sends, so that no client decides how many series there are.
+
+/// How a metric moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// One metric as it is declared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Metric {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// `None`: a plain count.
+    pub unit: Option<&'static str>,
+    pub labels: &'static [&'static str],
+    /// Upper bounds, rising; empty unless it is a histogram.
+    pub buckets: &'static [f64],
+    pub help: &'static str,
+}
+
+/// From a request answered out of memory to a fetch that waited its whole time.
+const REQUEST_SECONDS: &[f64] = &[
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0,
+];
+
+/// Flushes differ by a hundred between machines; the slow end shows a disk in trouble.
+const FLUSH_SECONDS: &[f64] = &[
+    0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+    1.0, 5.0, 30.0,
+];
+
+macro_rules! metrics {
+    ($( $(#[doc = $help:literal])+ $constant:ident = $kind:ident $name:literal $([$($label:literal),+])? $(in $unit:literal)? $(buckets $buckets:ident)?; )+) => {
+        $(
+            $(#[doc = $help])+
+            pub(super) const $constant: Metric = Metric {
+                name: $name,
+                kind: Kind::$kind,
+                unit: metrics!(@unit $($unit)?),
+                labels: &[$($($label),+)?],
+                buckets: metrics!(@buckets $($buckets)?),
+                help: concat!($($help),+),
+            };
+        )+
+
+        /// All of them.
+        pub static METRICS: &[Metric] = &[$($constant),+];
+    };
+    (@unit) => { None };
+    (@unit $unit:literal) => { Some($unit) };
+    (@buckets) => { &[] };
+    (@buckets $buckets:ident) => { $buckets };
+}
+
+metrics! {
+    /// Requests answered, by API.
+    REQUESTS = Counter "ottla_requests_total" ["api"];
+    /// Requests answered with an error code, or by closing the connection, by API.
+    REQUEST_ERRORS = Counter "ottla_request_errors_total" ["api"];
+    /// Bytes of requests received, with their length prefix, by API.
+    REQUEST_BYTES = Counter "ottla_request_bytes_total" ["api"] in "bytes";
+    /// Bytes of replies sent, with their length prefix, by API.
+    RESPONSE_BYTES = Counter "ottla_response_bytes_total" ["api"] in "bytes";
+    /// Time from a request's last byte to its finished reply, waiting included, by API.
+    REQUEST_TIME = Histogram "ottla_request_seconds" ["api"] in "seconds" buckets REQUEST_SECONDS;
+
+    /// Connections accepted.
+    CONNECTIONS_ACCEPTED = Counter "ottla_connections_accepted_total";
+    /// Connections closed, by reason.
+    CONNECTIONS_CLOSED = Counter "ottla_connections_closed_total" ["reason"];
+    /// Connections that are open.
+    CONNECTIONS = Gauge "ottla_connections";
+
+    /// What is in use of a limit, in the unit of the setting that the label names.
+    LIMIT_USED = Gauge "ottla_limit_used" ["limit"];
+    /// The limit itself, in the unit of the setting that the label names.
+    LIMIT_MAX = Gauge "ottla_limit_max" ["limit"];
+    /// How often a limit made someone wait or turned someone away.
+    LIMIT_HITS = Counter "ottla_limit_hits_total" ["limit"];
+
+    /// Batches appended to logs.
+    APPENDED_BATCHES = Counter "ottla_appended_batches_total";
+    /// Records appended to logs.
+    APPENDED_RECORDS = Counter "ottla_appended_records_total";
+    /// Bytes of batches appended to logs.
+    APPENDED_BYTES = Counter "ottla_appended_bytes_total" in "bytes";
+    /// Time of each flush to disk; the count of flushes is the histogram's own.
+    FLUSH_TIME = Histogram "ottla_flush_seconds" in "seconds" buckets FLUSH_SECONDS;
+
+    /// Processor time of the process, user and system; it only rises.
+    PROCESS_CPU = Gauge "ottla_process_cpu_seconds" in "seconds";
+    /// Memory of the process that is in RAM.
+    PROCESS_MEMORY = Gauge "ottla_process_resident_memory_bytes" in "bytes";
+    /// File descriptors that the process has open.
+    PROCESS_FDS = Gauge "ottla_process_open_fds";
+    /// File descriptors that the process may have open.
+    PROCESS_FDS_MAX = Gauge "ottla_process_max_fds";
+    /// Threads of the process.
+    PROCESS_THREADS = Gauge "ottla_process_threads";
+    /// Time since the process started.
+    UPTIME = Gauge "ottla_uptime_seconds" in "seconds";
+    /// Always 1; the version is in the label.
+    BUILD_INFO = Gauge "ottla_build_info" ["version"];
+}
+
+/// The metric that a series of this name belongs to: a histogram's series have suffixes.
+pub fn metric_of_series(series: &str) -> Option<&'static Metric> {
+    let of_histogram =
+        ["_bucket", "_sum", "_count"].into_iter().find_map(|suffix| series.strip_suffix(suffix));
+    METRICS.iter().find(|metric| match metric.kind {
+        Kind::Histogram => of_histogram == Some(metric.name),
+        Kind::Counter | Kind::Gauge => metric.name == series,
+    })
+}

@@ -1,0 +1,280 @@
+//! The table, what is rendered, and the listener.
+
+use super::*;
+use crate::config::setting;
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+
+const APIS: [(i16, &str); 3] = [(0, "Produce"), (1, "Fetch"), (18, "ApiVersions")];
+
+fn touched() -> Arc<Metrics> {
+    let metrics = Metrics::new(&APIS);
+    for (key, _) in APIS {
+        let elapsed = Duration::from_micros(300);
+        metrics.api(key).observe(Observed {
+            request_bytes: 10,
+            response_bytes: 20,
+            elapsed,
+            failed: key == 1,
+        });
+    }
+    metrics.connections.accepted();
+    metrics.connections.accepted();
+    metrics.connections.closed(CloseReason::Timeout);
+    metrics.limit(Limit::Connections).used.set(1.0);
+    metrics.limit(Limit::Frame).hits.increment(1);
+    metrics.logs.appended(1, 5, 100);
+    metrics.logs.flushed(Duration::from_millis(3));
+    metrics
+}
+
+/// The value of one series of the rendered text.
+fn value(text: &str, series: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+}
+
+/// `# HELP` or `# TYPE` lines by metric.
+fn comments<'a>(text: &'a str, word: &str) -> BTreeMap<&'a str, &'a str> {
+    let prefix = format!("# {word} ");
+    text.lines().filter_map(|line| line.strip_prefix(&prefix)?.split_once(' ')).collect()
+}
+
+#[test]
+fn every_declared_metric_is_rendered_with_its_help_and_type() {
+    let text = touched().render();
+    let (helps, types) = (comments(&text, "HELP"), comments(&text, "TYPE"));
+    for metric in METRICS {
+        let kind = match metric.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        assert_eq!(types.get(metric.name), Some(&kind), "{}", metric.name);
+        assert_eq!(helps.get(metric.name), Some(&metric.help.trim()), "{}", metric.name);
+    }
+    assert_eq!(types.len(), METRICS.len(), "nothing is rendered that is not declared: {types:?}");
+}
+
+#[test]
+fn every_rendered_series_has_the_declared_labels() {
+    let text = touched().render();
+    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let series = line.split([' ', '{']).next().expect("a name");
+        let metric = metric_of_series(series).unwrap_or_else(|| panic!("{series} is not declared"));
+        let labels =
+            line.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map_or("", |(labels, _)| labels);
+        let names = labels.split(',').filter_map(|label| label.split_once('=')).map(|(name, _)| name);
+        let names: Vec<_> = names.filter(|name| !(metric.kind == Kind::Histogram && *name == "le")).collect();
+        assert_eq!(names, metric.labels, "{line}");
+    }
+}
+
+#[test]
+fn names_follow_the_rules() {
+    const UNITS: [&str; 2] = ["bytes", "seconds"];
+    let mut names = HashSet::new();
+    for Metric { name, kind, unit, labels, buckets, help } in METRICS {
+        assert!(names.insert(*name), "{name} is declared twice");
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        assert!(
+            name.starts_with("ottla_") && plain(name) && labels.iter().all(|label| plain(label)),
+            "{name}"
+        );
+        assert_eq!(
+            name.ends_with("_total"),
+            *kind == Kind::Counter,
+            "{name}: what only rises ends so, and nothing else"
+        );
+        let last = name.trim_end_matches("_total").rsplit('_').next();
+        assert_eq!(
+            UNITS.into_iter().find(|word| Some(*word) == last),
+            *unit,
+            "{name}: the unit is the last word"
+        );
+        assert_eq!(!buckets.is_empty(), *kind == Kind::Histogram, "{name}");
+        assert!(buckets.is_sorted_by(|a, b| a < b), "{name}: buckets rise");
+        assert!(help.trim().ends_with('.') && !help.contains('\n'), "{name}: {help}");
+    }
+}
+
+#[test]
+fn what_is_counted_is_what_is_shown() {
+    let text = touched().render();
+    for (series, expected) in [
+        ("ottla_requests_total{api=\"Produce\"}", 1.0),
+        ("ottla_requests_total{api=\"unknown\"}", 0.0),
+        ("ottla_request_errors_total{api=\"Fetch\"}", 1.0),
+        ("ottla_request_errors_total{api=\"Produce\"}", 0.0),
+        ("ottla_request_bytes_total{api=\"Fetch\"}", 10.0),
+        ("ottla_response_bytes_total{api=\"Fetch\"}", 20.0),
+        ("ottla_request_seconds_bucket{api=\"Fetch\",le=\"0.00025\"}", 0.0),
+        ("ottla_request_seconds_bucket{api=\"Fetch\",le=\"0.0005\"}", 1.0),
+        ("ottla_request_seconds_count{api=\"Fetch\"}", 1.0),
+        ("ottla_connections", 1.0),
+        ("ottla_connections_accepted_total", 2.0),
+        ("ottla_connections_closed_total{reason=\"timeout\"}", 1.0),
+        ("ottla_limit_used{limit=\"max.connections\"}", 1.0),
+        ("ottla_limit_hits_total{limit=\"socket.request.max.bytes\"}", 1.0),
+        ("ottla_appended_records_total", 5.0),
+        ("ottla_appended_bytes_total", 100.0),
+        ("ottla_flush_seconds_count", 1.0),
+    ] {
+        assert_eq!(value(&text, series), Some(expected), "{series}\n{text}");
+    }
+}
+
+#[test]
+fn an_api_that_is_not_served_is_counted_as_unknown() {
+    let metrics = Metrics::new(&APIS);
+    for key in [-1, 2, 999, i16::MIN, i16::MAX] {
+        let observed =
+            Observed { request_bytes: 1, response_bytes: 0, elapsed: Duration::ZERO, failed: true };
+        metrics.api(key).observe(observed);
+    }
+    assert_eq!(value(&metrics.render(), "ottla_request_errors_total{api=\"unknown\"}"), Some(5.0));
+}
+
+#[test]
+fn two_brokers_in_one_process_do_not_mix() {
+    let (one, other) = (Metrics::new(&APIS), Metrics::new(&APIS));
+    one.connections.accepted();
+    assert_eq!(value(&one.render(), "ottla_connections"), Some(1.0));
+    assert_eq!(value(&other.render(), "ottla_connections"), Some(0.0));
+}
+
+#[test]
+fn every_limit_is_a_setting_and_has_its_series() {
+    let metrics = Metrics::new(&[]);
+    let text = metrics.render();
+    for limit in Limit::ALL {
+        assert!(setting(limit.setting()).is_some(), "{limit:?}: no setting {}", limit.setting());
+        assert_eq!(
+            value(&text, &format!("ottla_limit_hits_total{{limit=\"{}\"}}", limit.setting())),
+            Some(0.0)
+        );
+        let used = value(&text, &format!("ottla_limit_used{{limit=\"{}\"}}", limit.setting()));
+        assert_eq!(used.is_some(), limit.is_shared(), "{limit:?}");
+    }
+}
+
+#[test]
+fn the_process_tells_of_itself() {
+    let text = Metrics::new(&[]).render();
+    let at_least = |series: &str, least: f64| {
+        let value = value(&text, series).unwrap_or_else(|| panic!("no {series}"));
+        assert!(value >= least, "{series} is {value}");
+    };
+    at_least("ottla_process_resident_memory_bytes", 100_000.0);
+    at_least("ottla_process_open_fds", 3.0);
+    at_least("ottla_process_max_fds", 10.0);
+    at_least("ottla_process_threads", 1.0);
+    at_least("ottla_process_cpu_seconds", 0.0);
+    at_least("ottla_uptime_seconds", 0.0);
+    at_least(&format!("ottla_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0);
+}
+
+/// Samples must not pile up between scrapes that never come.
+#[tokio::test]
+async fn upkeep_loses_no_sample() {
+    let metrics = touched();
+    metrics.registry.run_upkeep();
+    metrics.logs.flushed(Duration::from_millis(3));
+    let upkeep = tokio::spawn(Arc::clone(&metrics).keep_up());
+    tokio::task::yield_now().await;
+    assert_eq!(value(&metrics.render(), "ottla_flush_seconds_count"), Some(2.0));
+    upkeep.abort();
+}
+
+struct Listening {
+    address: SocketAddr,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+}
+
+async fn listening(limits: HttpLimits) -> Listening {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let (metrics, health) = (touched(), Arc::new(Health::default()));
+    tokio::spawn(serve(listener, Arc::clone(&metrics), Arc::clone(&health), limits));
+    Listening { address, health, metrics }
+}
+
+fn limits() -> HttpLimits {
+    HttpLimits { connections_max: 4, request_timeout: Duration::from_secs(20) }
+}
+
+/// Sends bytes and gives the whole answer; a reset counts as the end.
+fn ask(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = std::net::TcpStream::connect(address).expect("listening");
+    // The listener may answer and close before it has taken everything.
+    let _ = stream.write_all(request);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn paths_methods_and_states() {
+    let Listening { address, health, .. } = listening(limits()).await;
+    let status = |request: &str| ask(address, format!("{request}\r\nHost: x\r\n\r\n").as_bytes());
+    let metrics = status("GET /metrics HTTP/1.1");
+    assert!(
+        metrics.starts_with("HTTP/1.1 200 OK\r\n") && metrics.contains("text/plain; version=0.0.4"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("\nottla_requests_total{api=\"Produce\"} 1\n"), "{metrics}");
+    assert!(status("GET /metrics?name[]=x HTTP/1.0").starts_with("HTTP/1.1 200"));
+    let head = status("HEAD /metrics HTTP/1.1");
+    assert!(
+        head.starts_with("HTTP/1.1 200") && head.ends_with("\r\n\r\n") && !head.contains("Content-Length: 0"),
+        "{head}"
+    );
+    let refused = status("POST /metrics HTTP/1.1");
+    assert!(refused.starts_with("HTTP/1.1 405") && refused.contains("\r\nAllow: GET, HEAD\r\n"), "{refused}");
+    assert!(status("GET / HTTP/1.1").starts_with("HTTP/1.1 404"));
+    for (state, healthz, readyz) in [
+        (State::Starting, 200, 503),
+        (State::Ready, 200, 200),
+        (State::Stopping, 200, 503),
+        (State::Failed, 503, 503),
+    ] {
+        health.set(state);
+        assert!(status("GET /healthz HTTP/1.1").starts_with(&format!("HTTP/1.1 {healthz} ")), "{state:?}");
+        assert!(status("GET /readyz HTTP/1.1").starts_with(&format!("HTTP/1.1 {readyz} ")), "{state:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_no_request_is_refused_and_harms_nobody() {
+    let Listening { address, .. } = listening(limits()).await;
+    for bad in [
+        &b"hello\r\n\r\n"[..],
+        b"GET /metrics\r\n\r\n",
+        b"GET metrics HTTP/1.1\r\n\r\n",
+        b"\xff\xfe / HTTP/1.1\r\n\r\n",
+        b"\r\n\r\n",
+    ] {
+        assert!(ask(address, bad).starts_with("HTTP/1.1 400"), "{bad:?}");
+    }
+    let long = [&b"GET / HTTP/1.1\r\nX: "[..], &[b'x'; 20_000]].concat();
+    assert!(ask(address, &long).starts_with("HTTP/1.1 431"));
+    assert!(ask(address, b"GET /healthz HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_silent_connection_loses_its_slot_and_the_waiting_one_gets_it() {
+    let one_slot = HttpLimits { connections_max: 1, request_timeout: Duration::from_millis(200) };
+    let Listening { address, metrics, .. } = listening(one_slot).await;
+    let mut silent = std::net::TcpStream::connect(address).expect("listening");
+    silent.write_all(b"GET /met").expect("sent");
+    // It has the only slot: the next is answered only because the silent one runs out of time.
+    assert!(ask(address, b"GET /healthz HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200"));
+    let end = silent.read(&mut [0; 16]);
+    assert!(matches!(end, Ok(0)) || end.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset));
+    assert!(
+        value(&metrics.render(), "ottla_limit_hits_total{limit=\"metrics.connections.max\"}") >= Some(1.0)
+    );
+    assert_eq!(value(&metrics.render(), "ottla_limit_max{limit=\"metrics.connections.max\"}"), Some(1.0));
+}

@@ -1,0 +1,185 @@
+//! Listeners: bound as configured, accepting until the broker stops.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::admission::{Admission, Place};
+use super::connection;
+use crate::api::{Broker, Peer};
+use crate::config::{Config, Host, Listener};
+use crate::security::Principal;
+
+/// How long accepting rests when the process has no descriptor left; clients that are in stay untouched.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// How many times the second address of `localhost` is tried on the port that the first was given.
+const PORT_TRIES: usize = 20;
+
+/// A socket that listens, and the listener that it belongs to.
+pub struct BoundListener {
+    pub name: Arc<str>,
+    pub address: SocketAddr,
+    socket: std::net::TcpListener,
+}
+
+/// Binds every address of a listener. `localhost` is 127.0.0.1 and ::1 by rule, not by what a resolver says.
+pub fn bind(listener: &Listener, config: &Config) -> io::Result<Vec<BoundListener>> {
+    let name: Arc<str> = listener.name.as_str().into();
+    let bound = |socket: std::net::TcpListener| -> io::Result<BoundListener> {
+        Ok(BoundListener { name: name.clone(), address: socket.local_addr()?, socket })
+    };
+    match &listener.host {
+        Host::Localhost => bind_localhost(listener.port, config)?.into_iter().map(bound).collect(),
+        Host::All => match bind_one((Ipv6Addr::UNSPECIFIED, listener.port).into(), false, config) {
+            Ok(socket) => Ok(vec![bound(socket)?]),
+            Err(error) if has_no_ipv6(&error) => {
+                Ok(vec![bound(bind_one((Ipv4Addr::UNSPECIFIED, listener.port).into(), false, config)?)?])
+            }
+            Err(error) => Err(error),
+        },
+        Host::Address(ip) => Ok(vec![bound(bind_one((*ip, listener.port).into(), true, config)?)?]),
+        Host::Name(name) => {
+            let mut addresses = std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), listener.port))?;
+            let first = addresses.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+            Ok(vec![bound(bind_one(first, true, config)?)?])
+        }
+    }
+}
+
+/// Both loopback addresses on one port. With port 0 the first address finds one that the second may not have free.
+fn bind_localhost(port: u16, config: &Config) -> io::Result<Vec<std::net::TcpListener>> {
+    let mut tries = 0;
+    loop {
+        let v4 = bind_one((Ipv4Addr::LOCALHOST, port).into(), true, config)?;
+        let same_port = v4.local_addr()?.port();
+        match bind_one((Ipv6Addr::LOCALHOST, same_port).into(), true, config) {
+            Ok(v6) => return Ok(vec![v4, v6]),
+            Err(error) if has_no_ipv6(&error) => {
+                tracing::info!("this machine has no IPv6; localhost is 127.0.0.1 alone");
+                return Ok(vec![v4]);
+            }
+            Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse && tries < PORT_TRIES => tries += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn has_no_ipv6(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+fn bind_one(address: SocketAddr, v6_only: bool, config: &Config) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A broker that was just stopped may start again on its port.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(v6_only)?;
+    }
+    // Accepted sockets inherit these; -1 leaves them to the kernel, which tunes them as it sees fit.
+    if let Ok(bytes) = usize::try_from(config.socket_receive_buffer_bytes) {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    if let Ok(bytes) = usize::try_from(config.socket_send_buffer_bytes) {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(config.socket_listen_backlog_size)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Accepts on every socket until `stop` turns true, then waits for the connections to end.
+pub async fn serve(
+    listeners: Vec<BoundListener>,
+    broker: Arc<Broker>,
+    admission: Arc<Admission>,
+    stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let ids = Arc::new(AtomicU64::new(0));
+    let mut acceptors = JoinSet::new();
+    for listener in listeners {
+        let socket = TcpListener::from_std(listener.socket)?;
+        let door = Door {
+            name: listener.name,
+            broker: broker.clone(),
+            admission: admission.clone(),
+            stop: stop.clone(),
+            ids: ids.clone(),
+        };
+        acceptors.spawn(door.accept_until_stopped(socket));
+    }
+    while acceptors.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// One listening socket at work.
+struct Door {
+    name: Arc<str>,
+    broker: Arc<Broker>,
+    admission: Arc<Admission>,
+    stop: watch::Receiver<bool>,
+    ids: Arc<AtomicU64>,
+}
+
+impl Door {
+    async fn accept_until_stopped(mut self, socket: TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = socket.accept() => accepted,
+                _ = self.stop.wait_for(|stopping| *stopping) => break,
+                // Ended connections are taken off the list as they end.
+                Some(_) = connections.join_next() => continue,
+            };
+            match accepted {
+                Ok((stream, address)) => self.let_in(stream, address, &mut connections),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept connections now; `ulimit -n` may be too low");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+        drop(socket);
+        while connections.join_next().await.is_some() {}
+    }
+
+    fn let_in(&self, stream: TcpStream, address: SocketAddr, connections: &mut JoinSet<()>) {
+        let place = match self.admission.admit(canonical(address.ip())) {
+            Ok(place) => place,
+            Err(reason) => {
+                tracing::warn!(%address, %reason, "turned a connection away");
+                return;
+            }
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%address, %error, "the connection ended before it began");
+            return;
+        }
+        let peer = Arc::new(Peer {
+            principal: Principal::anonymous(),
+            listener: self.name.clone(),
+            address,
+            connection_id: self.ids.fetch_add(1, Ordering::Relaxed),
+            software: Default::default(),
+        });
+        connections.spawn(run(stream, self.broker.clone(), peer, place, self.stop.clone()));
+    }
+}
+
+async fn run(stream: TcpStream, broker: Arc<Broker>, peer: Arc<Peer>, place: Place, stop: watch::Receiver<bool>) {
+    connection::serve(stream, broker, peer, stop).await;
+    drop(place);
+}
+
+/// An IPv4 peer of a socket that listens on both families counts as IPv4.
+fn canonical(ip: IpAddr) -> IpAddr {
+    ip.to_canonical()
+}

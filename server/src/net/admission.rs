@@ -1,0 +1,81 @@
+//! Who may connect: a bound on all connections, and one per address.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config::Config;
+use crate::metrics::{Limit, Metrics};
+
+/// Why a connection is turned away.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Turned {
+    #[error("max.connections ({0}) is reached")]
+    All(usize),
+    #[error("max.connections.per.ip ({0}) is reached for this address")]
+    Address(usize),
+}
+
+pub struct Admission {
+    config: Arc<Config>,
+    metrics: Arc<Metrics>,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    total: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// A connection's place; it is free again when this is dropped.
+pub struct Place {
+    admission: Arc<Admission>,
+    address: IpAddr,
+}
+
+impl Admission {
+    pub fn new(config: Arc<Config>, metrics: Arc<Metrics>) -> Arc<Self> {
+        metrics.limit(Limit::Connections).max.set(config.max_connections as f64);
+        Arc::new(Self { config, metrics, open: Mutex::default() })
+    }
+
+    fn most_from(&self, address: IpAddr) -> usize {
+        let overrides = &self.config.max_connections_per_ip_overrides;
+        let own = overrides.iter().find(|(ip, _)| *ip == address);
+        own.map_or(self.config.max_connections_per_ip, |(_, most)| *most)
+    }
+
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, Turned> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = self.config.max_connections;
+        if open.total >= most {
+            self.metrics.limit(Limit::Connections).hits.increment(1);
+            return Err(Turned::All(most));
+        }
+        let most_here = self.most_from(address);
+        let here = open.by_address.entry(address).or_default();
+        if *here >= most_here {
+            self.metrics.limit(Limit::ConnectionsPerAddress).hits.increment(1);
+            return Err(Turned::Address(most_here));
+        }
+        *here += 1;
+        open.total += 1;
+        self.metrics.limit(Limit::Connections).used.set(open.total as f64);
+        Ok(Place { admission: self.clone(), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.admission.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.total -= 1;
+        if let Some(here) = open.by_address.get_mut(&self.address) {
+            *here -= 1;
+            if *here == 0 {
+                open.by_address.remove(&self.address);
+            }
+        }
+        self.admission.metrics.limit(Limit::Connections).used.set(open.total as f64);
+    }
+}

@@ -1,0 +1,403 @@
+//! One connection: frames in, replies out in the same order.
+//!
+//! A turn begins every complete frame that may begin, then writes all decided replies at once. Only consecutive Produce
+//! requests overlap; any other request begins when every earlier reply of the connection is decided, because Kafka
+//! serves one request of a connection at a time and clients rely on it. Back-pressure is not reading.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use protocol_compat::frame::{self, FrameError, PREFIX_BYTES, Split};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Sleep;
+
+use super::buffers::{self, READ_STEP_BYTES};
+use super::output::Output;
+use crate::api::{self, Answer, Broker, Parked, Peer, Refused, Then};
+use crate::config::Config;
+use crate::metrics::{CloseReason, Limit, Observed};
+
+/// Turns in a row before other connections of this thread are let in.
+const TURNS_MAX: usize = 16;
+/// How long a stopping broker waits for what has begun.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Why a connection ends.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("the peer closed it")]
+    PeerClosed,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error("a request without a reply failed")]
+    SilentFailure,
+    #[error("nothing happened for {0:?}")]
+    Idle(Duration),
+    #[error("a frame was begun and not finished within {0:?}")]
+    Stalled(Duration),
+    #[error("the broker stops")]
+    Stopping,
+}
+
+impl End {
+    /// The peer's doing, worth a line for the operator.
+    fn is_misuse(&self) -> bool {
+        matches!(self, Self::Frame(_) | Self::Refused(_) | Self::Stalled(_))
+    }
+
+    fn reason(&self) -> CloseReason {
+        match self {
+            Self::PeerClosed | Self::Io(_) => CloseReason::Peer,
+            Self::Frame(_) | Self::Refused(_) | Self::SilentFailure => CloseReason::Protocol,
+            Self::Idle(_) | Self::Stalled(_) => CloseReason::Timeout,
+            Self::Stopping => CloseReason::Shutdown,
+        }
+    }
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(stream: TcpStream, broker: Arc<Broker>, peer: Arc<Peer>, mut stop: watch::Receiver<bool>) {
+    broker.metrics.connections.accepted();
+    let mut connection = Connection::new(stream, broker, peer);
+    let ended = tokio::select! {
+        end = poll_fn(|cx| connection.poll(cx)) => Some(end),
+        _ = stop.wait_for(|stopping| *stopping) => None,
+    };
+    let end = match ended {
+        Some(end) => end,
+        None => {
+            connection.finish(End::Stopping);
+            tokio::time::timeout(DRAIN, poll_fn(|cx| connection.poll(cx))).await.unwrap_or(End::Stopping)
+        }
+    };
+    connection.report(&end);
+}
+
+/// A request that has begun and whose reply is not decided.
+struct Pending {
+    request: Arrived,
+    wait: Wait,
+}
+
+/// What the metrics want to know of a request.
+#[derive(Clone, Copy)]
+struct Arrived {
+    key: i16,
+    at: Duration,
+    bytes: usize,
+}
+
+enum Wait {
+    Reply(Parked<Answer>),
+    Gate(Parked<Then<Answer>>),
+}
+
+struct Connection {
+    stream: TcpStream,
+    broker: Arc<Broker>,
+    peer: Arc<Peer>,
+    /// Bytes of a frame that is not complete.
+    received: BytesMut,
+    /// Whole frames that may not begin yet. Bounded: while there is one, nothing is read.
+    inbox: VecDeque<Bytes>,
+    /// Begun, in order. Bounded by `max_in_flight_requests_per_connection`.
+    parked: VecDeque<Pending>,
+    /// Decided, in order. Bounded: above `response_buffer_bytes_max` nothing begins.
+    output: Output,
+    /// Set when the connection is to end once what is decided has been sent.
+    ending: Option<End>,
+    /// When bytes last moved, and when the partial frame began.
+    last_active: Duration,
+    partial_since: Option<Duration>,
+    deadlines: Deadlines,
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl Connection {
+    fn new(stream: TcpStream, broker: Arc<Broker>, peer: Arc<Peer>) -> Self {
+        let now = broker.env.clock.monotonic();
+        let deadlines = Deadlines::new(&broker.config);
+        let alarm = Box::pin(tokio::time::sleep(deadlines.idle.min(ALARM_REST_MAX)));
+        Self {
+            stream,
+            broker,
+            peer,
+            received: BytesMut::new(),
+            inbox: VecDeque::new(),
+            parked: VecDeque::new(),
+            output: Output::default(),
+            ending: None,
+            last_active: now,
+            partial_since: None,
+            deadlines,
+            alarm,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        for _ in 0..TURNS_MAX {
+            match self.turn(cx) {
+                Ok(true) => {}
+                Ok(false) => {
+                    if self.is_drained()
+                        && let Some(end) = self.ending.take()
+                    {
+                        return Poll::Ready(end);
+                    }
+                    buffers::give_back(&mut self.received);
+                    return self.poll_alarm(cx);
+                }
+                Err(end) => return Poll::Ready(end),
+            }
+        }
+        buffers::give_back(&mut self.received);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// One turn. True when anything moved, so that another turn may find more.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let mut moved = self.collect(cx)?;
+        moved |= self.begin_frames()?;
+        moved |= self.collect(cx)?;
+        moved |= self.write(cx)?;
+        moved |= self.read(cx)?;
+        Ok(moved)
+    }
+
+    /// Moves decided replies from the front of the queue to the output.
+    fn collect(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let mut moved = false;
+        while let Some(front) = self.parked.front_mut() {
+            let decided = match &mut front.wait {
+                Wait::Reply(wait) => wait.as_mut().poll(cx).map(Then::Now),
+                Wait::Gate(wait) => wait.as_mut().poll(cx),
+            };
+            let Poll::Ready(then) = decided else { break };
+            let Some(Pending { request, .. }) = self.parked.pop_front() else { break };
+            moved = true;
+            match then {
+                Then::Later(wait) => self.parked.push_front(Pending { request, wait: Wait::Reply(wait) }),
+                Then::Gate(wait) => self.parked.push_front(Pending { request, wait: Wait::Gate(wait) }),
+                Then::Now(answer) => self.reply(request, answer)?,
+                Then::Silent => self.observe(request, 0, false),
+                Then::Close => self.finish(End::SilentFailure),
+            }
+        }
+        Ok(moved)
+    }
+
+    fn begin_frames(&mut self) -> Result<bool, End> {
+        let mut moved = false;
+        while self.ending.is_none()
+            && let Some(frame) = self.inbox.pop_front_if(|frame| may_begin(&self.parked, &self.output, &self.broker, frame))
+        {
+            moved = true;
+            let (at, bytes) = (self.broker.env.clock.monotonic(), frame.len() + PREFIX_BYTES);
+            let begun = match api::begin(&self.broker, &self.peer, frame) {
+                Ok(begun) => begun,
+                Err(refused) => {
+                    self.finish(refused.into());
+                    break;
+                }
+            };
+            let request = Arrived { key: begun.key, at, bytes };
+            match begun.then {
+                // Earlier replies are still waited for: this one is decided and keeps its place behind them.
+                Then::Now(answer) if !self.parked.is_empty() => {
+                    let wait = Wait::Reply(Box::pin(std::future::ready(answer)));
+                    self.parked.push_back(Pending { request, wait });
+                }
+                Then::Now(answer) => self.reply(request, answer)?,
+                Then::Later(wait) => self.parked.push_back(Pending { request, wait: Wait::Reply(wait) }),
+                Then::Gate(wait) => self.parked.push_back(Pending { request, wait: Wait::Gate(wait) }),
+                Then::Silent => self.observe(request, 0, false),
+                Then::Close => {
+                    self.observe(request, 0, true);
+                    self.finish(End::SilentFailure);
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    fn reply(&mut self, request: Arrived, answer: Answer) -> Result<(), End> {
+        let before = self.output.bytes();
+        self.output.push(answer.frame)?;
+        self.observe(request, self.output.bytes() - before, answer.failed);
+        Ok(())
+    }
+
+    fn observe(&self, request: Arrived, response_bytes: usize, failed: bool) {
+        let elapsed = self.broker.env.clock.monotonic().saturating_sub(request.at);
+        let observed = Observed { request_bytes: request.bytes, response_bytes, elapsed, failed };
+        self.broker.metrics.api(request.key).observe(observed);
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        if self.output.is_empty() {
+            return Ok(false);
+        }
+        match self.output.poll_write(&self.stream, cx)? {
+            Poll::Ready(sent) => {
+                self.last_active = self.broker.env.clock.monotonic();
+                Ok(sent > 0)
+            }
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    /// Reads once and cuts the frames. While a frame waits to begin, nothing is read: the peer's window closes.
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        if self.ending.is_some() || !self.inbox.is_empty() {
+            return Ok(false);
+        }
+        let frame_bytes_max = self.broker.config.socket_request_max_bytes;
+        let room = match frame::split(&mut self.received, frame_bytes_max)? {
+            Split::Frame(_) => unreachable!("every read cuts all whole frames"),
+            Split::Missing(missing) if self.received.len() > READ_STEP_BYTES => {
+                frame::growth(self.received.len(), missing, READ_STEP_BYTES)
+            }
+            Split::Missing(_) => READ_STEP_BYTES,
+        };
+        buffers::borrow(&mut self.received, room);
+        let read = pin!(self.stream.read_buf(&mut self.received)).poll(cx);
+        let Poll::Ready(read) = read else { return Ok(false) };
+        if read? == 0 {
+            self.peer_closed();
+            return Ok(true);
+        }
+        self.last_active = self.broker.env.clock.monotonic();
+        while let Split::Frame(frame) = frame::split(&mut self.received, frame_bytes_max)? {
+            self.partial_since = None;
+            self.inbox.push_back(frame);
+        }
+        if self.received.is_empty() {
+            self.partial_since = None;
+        } else {
+            self.partial_since.get_or_insert(self.last_active);
+        }
+        Ok(true)
+    }
+
+    /// A peer that sends no more may still read: what it asked for is answered, but nobody waits for data for it.
+    fn peer_closed(&mut self) {
+        let fetches = self.parked.iter().any(|p| p.request.key != PRODUCE);
+        if fetches {
+            self.parked.clear();
+        }
+        self.finish(End::PeerClosed);
+    }
+
+    /// Ends the connection after what is decided has been sent. The first reason stands.
+    fn finish(&mut self, end: End) {
+        self.inbox.clear();
+        self.ending.get_or_insert(end);
+    }
+
+    fn is_drained(&self) -> bool {
+        self.parked.is_empty() && self.output.is_empty()
+    }
+
+    /// Looks at the deadlines when the alarm rings. It is set anew only then, and when a partial frame needs it earlier;
+    /// never at every byte.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            let now = self.broker.env.clock.monotonic();
+            let rest = match self.time_left(now) {
+                Ok(rest) => rest.clamp(ALARM_REST_MIN, ALARM_REST_MAX),
+                Err(end) => return Poll::Ready(end),
+            };
+            let wanted = tokio::time::Instant::now() + rest;
+            if self.alarm.deadline() > wanted + ALARM_REST_MIN {
+                self.alarm.as_mut().reset(wanted);
+            }
+            ready!(self.alarm.as_mut().poll(cx));
+            self.alarm.as_mut().reset(wanted);
+        }
+    }
+
+    /// How long until a deadline; an error when one has passed.
+    fn time_left(&self, now: Duration) -> Result<Duration, End> {
+        let Deadlines { idle, progress } = self.deadlines;
+        let mut left = idle.saturating_sub(now.saturating_sub(self.last_active));
+        // A peer that waits for a reply is not idle.
+        if left.is_zero() && self.is_drained() {
+            self.broker.metrics.limit(Limit::Idle).hits.increment(1);
+            return Err(End::Idle(idle));
+        }
+        if let Some(since) = self.partial_since {
+            let progress_left = progress.saturating_sub(now.saturating_sub(since));
+            if progress_left.is_zero() {
+                self.broker.metrics.limit(Limit::FrameProgress).hits.increment(1);
+                return Err(End::Stalled(progress));
+            }
+            left = left.min(progress_left);
+        }
+        Ok(left)
+    }
+
+    fn report(&self, end: &End) {
+        self.broker.metrics.connections.closed(end.reason());
+        if matches!(end, End::Frame(FrameError::TooLarge { .. })) {
+            self.broker.metrics.limit(Limit::Frame).hits.increment(1);
+        }
+        let software = self.peer.software.get().map_or("unknown", |(name, _)| name.as_str());
+        let address = self.peer.address;
+        if end.is_misuse() {
+            tracing::warn!(%address, software, reason = %end, "closed a connection");
+        } else {
+            tracing::debug!(%address, software, reason = %end, "a connection ended");
+        }
+    }
+}
+
+const PRODUCE: i16 = protocol_compat::messages::ApiKey::Produce as i16;
+/// Deadlines are looked at no more often than this,
+const ALARM_REST_MIN: Duration = Duration::from_millis(20);
+/// and no less often than this.
+const ALARM_REST_MAX: Duration = Duration::from_secs(3600);
+
+/// How patient this broker is.
+#[derive(Clone, Copy)]
+struct Deadlines {
+    /// Without a byte in either direction.
+    idle: Duration,
+    /// From the first byte of a frame to its last.
+    progress: Duration,
+}
+
+impl Deadlines {
+    fn new(config: &Config) -> Self {
+        // Negative: for ever.
+        let idle = u64::try_from(config.connections_max_idle_ms).map_or(Duration::MAX, Duration::from_millis);
+        Self { idle, progress: Duration::from_millis(config.frame_progress_timeout_ms) }
+    }
+}
+
+/// The order rule, and the bounds that hold a pipelining client.
+fn may_begin(parked: &VecDeque<Pending>, output: &Output, broker: &Broker, frame: &[u8]) -> bool {
+    if output.bytes() > broker.config.response_buffer_bytes_max {
+        broker.metrics.limit(Limit::ResponseBuffer).hits.increment(1);
+        return false;
+    }
+    if parked.len() >= broker.config.max_in_flight_requests_per_connection {
+        broker.metrics.limit(Limit::RequestsPerConnection).hits.increment(1);
+        return false;
+    }
+    // If the last one parked is a Produce, all are: nothing else lets it begin before it is decided.
+    let overlaps = |p: &Pending| p.request.key == PRODUCE && matches!(p.wait, Wait::Reply(_));
+    parked.back().is_none_or(|last| overlaps(last) && api::is_produce(frame))
+}

@@ -1,0 +1,12 @@
+//! Sockets: accepting, reading frames, ordered replies, sending files.
+//!
+//! Knows frames and what becomes of them (`api::Then`), but no API. Nothing here blocks a worker thread.
+
+mod accept;
+mod admission;
+mod buffers;
+mod connection;
+mod output;
+
+pub use accept::{BoundListener, bind, serve};
+pub use admission::Admission;

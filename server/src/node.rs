@@ -1,0 +1,201 @@
+//! The composition root: data directories, metadata, partitions, listeners, in that order, and back.
+//!
+//! This is the one module that sees every other one. It holds no logic of serving.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use protocol_compat::{guard, versions};
+use storage::{AppendError, DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, LogId, OpenError, TopicId};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::api::{Broker, Identity, TABLE};
+use crate::cluster::Controller;
+use crate::cluster::controller::{CommandError, LoadError};
+use crate::cluster::records::BrokerStarted;
+use crate::config::{Advertised, Config, Host, TopicConfig, TopicConfigError};
+use crate::coordinator::ProducerIds;
+use crate::metrics::{self, Health, HttpLimits, Metrics, State};
+use crate::net::{self, Admission, BoundListener};
+use crate::partition::Partitions;
+use crate::security::Authorizer;
+
+/// Kafka's id of the metadata topic.
+const METADATA_LOG: LogId = LogId { topic: TopicId(1u128.to_be_bytes()), partition: 0 };
+const METADATA_DIR: &str = "__cluster_metadata-0";
+
+/// Why the broker does not start. Each line says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    DataDir(#[from] OpenError),
+    #[error(transparent)]
+    Metadata(#[from] LoadError),
+    #[error("the metadata log does not take records: {0}")]
+    MetadataWrite(#[from] AppendError),
+    #[error("the broker's settings do not fit together: {0}")]
+    Settings(#[from] TopicConfigError),
+    #[error("listener {listener}: cannot listen on {address}: {source}; `--set listeners=…` chooses another address")]
+    Bind { listener: String, address: String, source: io::Error },
+    #[error("cannot listen on {address} for metrics: {source}; `--set metrics.listener=…` chooses another, `off` none")]
+    BindMetrics { address: String, source: io::Error },
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A broker that serves.
+pub struct Node {
+    broker: Arc<Broker>,
+    dirs: Vec<Arc<DataDir>>,
+    health: Arc<Health>,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<io::Result<()>>,
+    helpers: Vec<JoinHandle<()>>,
+    addresses: Vec<String>,
+}
+
+impl Node {
+    pub async fn start(config: Config, env: Env) -> Result<Node, StartError> {
+        TopicConfig::from_overrides(&BTreeMap::new(), &config)?;
+        let config = Arc::new(config);
+        let names = TABLE.iter().map(|api| (api.key, versions::api_info(api.key).map_or("unknown", |info| info.name)));
+        let metrics = Metrics::new(&names.collect::<Vec<_>>());
+        let health = Arc::new(Health::default());
+        // Bound before recovery, so that a supervisor sees a broker that starts and not one that is away.
+        let metrics_listener = bind_metrics(&config).await?;
+        let mut helpers = vec![tokio::spawn(metrics.clone().keep_up())];
+        let mut addresses = Vec::new();
+        if let Some((listener, address)) = metrics_listener {
+            addresses.push(format!("metrics=http://{address}/metrics"));
+            let limits = HttpLimits {
+                connections_max: config.metrics_connections_max,
+                request_timeout: Duration::from_millis(config.metrics_request_timeout_ms),
+            };
+            helpers.push(tokio::spawn(metrics::serve(listener, metrics.clone(), health.clone(), limits)));
+        }
+        let dirs = open_dirs(&config, &env)?;
+        let broker = Arc::new(open_broker(&config, &env, &dirs, &metrics).await?);
+        let bound = bind_all(&config)?;
+        let advertised = advertise(&config, &bound);
+        broker.advertised.get_or_init(|| advertised);
+        addresses.splice(0..0, bound.iter().map(|b| format!("{}://{}", b.name, b.address)));
+        let (stop, stopping) = watch::channel(false);
+        let admission = Admission::new(config, metrics);
+        let serving = tokio::spawn(net::serve(bound, broker.clone(), admission, stopping));
+        health.set(State::Ready);
+        Ok(Node { broker, dirs, health, stop, serving, helpers, addresses })
+    }
+
+    /// The bound addresses, in the words of the ready line.
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.broker
+    }
+
+    /// Ends what has begun, flushes everything, and leaves the directories as a clean start wants them.
+    pub async fn stop(self) -> io::Result<()> {
+        self.health.set(State::Stopping);
+        // No receiver: the listeners have ended already.
+        let _ = self.stop.send(true);
+        let served = self.serving.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        self.helpers.iter().for_each(JoinHandle::abort);
+        for dir in &self.dirs {
+            dir.close();
+        }
+        served
+    }
+}
+
+fn open_dirs(config: &Config, env: &Env) -> Result<Vec<Arc<DataDir>>, OpenError> {
+    // The first directory names the cluster; the others must agree with it.
+    let mut cluster_id = config.cluster_id.clone();
+    let mut dirs = Vec::new();
+    for path in &config.log_dirs {
+        let options = DataDirOptions { cluster_id: cluster_id.clone(), node_id: config.node_id, ..Default::default() };
+        let dir = DataDir::open(env.clone(), path.clone(), options)?;
+        cluster_id.get_or_insert_with(|| dir.meta().cluster_id.clone());
+        dirs.push(dir);
+    }
+    Ok(dirs)
+}
+
+async fn open_broker(
+    config: &Arc<Config>,
+    env: &Env,
+    dirs: &[Arc<DataDir>],
+    metrics: &Arc<Metrics>,
+) -> Result<Broker, StartError> {
+    let durable = LogConfig { durability: Durability::Durable, ..LogConfig::default() };
+    let log = dirs[0].open_log(METADATA_LOG, METADATA_DIR, durable, LeaderEpoch(0))?;
+    let controller = Controller::load(log.clone(), env.clone())?;
+    let started = BrokerStarted { node_id: config.node_id as u32 };
+    let (noted, seen) = controller.execute(|_| Ok::<_, Infallible>((vec![started.into()], ())));
+    if let Err(CommandError::Storage(error)) = noted {
+        return Err(error.into());
+    }
+    let image = seen.image.clone();
+    // Nobody may see an epoch that a crash could hand out again.
+    seen.as_ref().clone().durable().await?;
+    log.set_leader_epoch(image.leader_epoch());
+    let partitions = Partitions::new(dirs.to_vec(), config.clone(), env.clone(), &image, METADATA_LOG)?;
+    partitions.open_existing(&image);
+    let broker = Broker {
+        identity: Identity { cluster_id: dirs[0].meta().cluster_id.clone(), node_id: config.node_id },
+        config: config.clone(),
+        controller,
+        partitions,
+        producer_ids: ProducerIds::default(),
+        authorizer: Authorizer,
+        metrics: metrics.clone(),
+        env: env.clone(),
+        guard_limits: guard::Limits::default(),
+        advertised: OnceLock::new(),
+    };
+    image.deleting().for_each(|topic| broker.purge(topic));
+    Ok(broker)
+}
+
+fn bind_all(config: &Config) -> Result<Vec<BoundListener>, StartError> {
+    let mut bound = Vec::new();
+    for listener in &config.listeners {
+        bound.extend(net::bind(listener, config).map_err(|source| StartError::Bind {
+            listener: listener.name.clone(),
+            address: format!("{}:{}", listener.host, listener.port),
+            source,
+        })?);
+    }
+    Ok(bound)
+}
+
+/// What clients are told, with the bound port where the settings leave it open.
+fn advertise(config: &Config, bound: &[BoundListener]) -> Vec<Advertised> {
+    let bound_port = |name: &str| bound.iter().find(|b| &*b.name == name).map_or(0, |b| b.address.port());
+    let complete = |a: &Advertised| {
+        let port = if a.port == 0 { bound_port(&a.name) } else { a.port };
+        Advertised { port, ..a.clone() }
+    };
+    config.advertised.iter().map(complete).collect()
+}
+
+async fn bind_metrics(config: &Config) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    let Some(endpoint) = &config.metrics_listener else { return Ok(None) };
+    let failed = |source| StartError::BindMetrics { address: endpoint.to_string(), source };
+    let host = match &endpoint.host {
+        Host::Localhost => "127.0.0.1".to_owned(),
+        Host::All => "::".to_owned(),
+        Host::Address(ip) => ip.to_string(),
+        Host::Name(name) => name.clone(),
+    };
+    let listener = TcpListener::bind((host.as_str(), endpoint.port)).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Some((listener, address)))
+}

@@ -1,0 +1,75 @@
+//! One partition as its leader sees it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use storage::{BatchHeader, Env, LeaderEpoch, Log, LogId, Origin, Reject, Rules, Ticket, check};
+
+use crate::config::TopicConfig;
+
+/// What a client believes about the leader's epoch, against the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EpochCheck {
+    Current,
+    /// The client's epoch is older: it must ask for metadata.
+    Fenced,
+    /// The client's epoch is newer than any that this broker had.
+    Unknown,
+}
+
+/// Why a batch is not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum ProduceRefusal {
+    #[error(transparent)]
+    Batch(#[from] Reject),
+    #[error("transactional records need a transaction, and no transaction coordinator is served")]
+    Transactional,
+}
+
+pub struct Partition {
+    pub log: Arc<Log>,
+    pub config: TopicConfig,
+    env: Env,
+}
+
+impl Partition {
+    pub fn new(log: Arc<Log>, config: TopicConfig, env: Env) -> Self {
+        Self { log, config, env }
+    }
+
+    pub fn id(&self) -> LogId {
+        self.log.id()
+    }
+
+    /// An absent epoch (-1) is not checked.
+    pub fn check_epoch(&self, claimed: i32) -> EpochCheck {
+        let LeaderEpoch(current) = self.log.leader_epoch();
+        match claimed {
+            -1 => EpochCheck::Current,
+            older if older < current => EpochCheck::Fenced,
+            newer if newer > current => EpochCheck::Unknown,
+            _ => EpochCheck::Current,
+        }
+    }
+
+    /// Validates a client's batch and appends it. The ticket resolves when the topic's durability says so.
+    pub fn produce(&self, batch: Bytes, zstd_allowed: bool) -> Result<(Ticket, usize), ProduceRefusal> {
+        let rules = Rules {
+            message_bytes_max: self.config.message_bytes_max,
+            segment_bytes: self.config.segment_bytes,
+            timestamp_type: self.config.timestamp_type,
+            before_max_ms: self.config.timestamp_before_max_ms,
+            after_max_ms: self.config.timestamp_after_max_ms,
+            now_ms: self.env.clock.now_ms(),
+            compacted: self.config.is_compacted,
+            walk: self.config.record_validation,
+            zstd_allowed,
+        };
+        let checked = check(batch, &rules)?;
+        if checked.headers().any(BatchHeader::is_transactional) {
+            return Err(ProduceRefusal::Transactional);
+        }
+        let records = checked.record_count() as usize;
+        Ok((self.log.append(checked, Origin::Client, None), records))
+    }
+}

@@ -1,0 +1,200 @@
+//! The dashboards ask for metrics that the broker has, by labels that they have.
+//!
+//! A renamed metric leaves a dashboard silently empty; here it fails a test instead.
+
+#![expect(clippy::disallowed_methods, reason = "the test reads the repository's own files")]
+
+use serde_json::Value;
+use server::metrics::{Kind, METRICS, metric_of_series};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn grafana() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../grafana")
+}
+
+/// Every dashboard, with its file's name.
+fn dashboards() -> Vec<(String, Value)> {
+    let listed = std::fs::read_dir(grafana().join("dashboards")).expect("the folder of dashboards");
+    let files = listed.map(|entry| entry.expect("an entry").path());
+    let json = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let all: Vec<_> = json
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).expect("readable");
+            let value =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            (path.file_name().expect("a name").to_string_lossy().into_owned(), value)
+        })
+        .collect();
+    assert!(!all.is_empty(), "there is a dashboard to check");
+    all
+}
+
+/// The values of every field of this name, however deep.
+fn fields<'a>(value: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| fields(item, name, found)),
+        Value::Object(object) => {
+            found.extend(object.get(name));
+            object.values().for_each(|item| fields(item, name, found));
+        }
+        _ => {}
+    }
+}
+
+fn texts<'a>(value: &'a Value, name: &str) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    fields(value, name, &mut found);
+    found.into_iter().filter_map(Value::as_str).collect()
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == ':'
+}
+
+/// The series that a query asks for, each with the labels it selects by.
+fn series(query: &str) -> Vec<(String, Vec<String>)> {
+    let mut all = Vec::new();
+    let mut rest = query;
+    while let Some(at) = rest.find("ottla_") {
+        let from = &rest[at..];
+        let end = from.find(|c| !is_name(c)).unwrap_or(from.len());
+        let selector = from[end..]
+            .strip_prefix('{')
+            .and_then(|inside| inside.split_once('}'))
+            .map_or("", |(inside, _)| inside);
+        let labels = selector.split(',').filter_map(|pair| pair.split(['=', '!']).next());
+        let labels = labels.map(str::trim).filter(|label| !label.is_empty()).map(str::to_owned).collect();
+        all.push((from[..end].to_owned(), labels));
+        rest = &from[end..];
+    }
+    all
+}
+
+/// The labels that a query groups by.
+fn grouped_by(query: &str) -> Vec<&str> {
+    let groups = query.split("by (").skip(1).filter_map(|rest| rest.split_once(')'));
+    groups.flat_map(|(labels, _)| labels.split(',').map(str::trim)).collect()
+}
+
+/// Labels that Prometheus adds to every series.
+const OF_PROMETHEUS: [&str; 2] = ["job", "instance"];
+
+fn check_query(file: &str, query: &str) -> BTreeSet<&'static str> {
+    let mut used = BTreeSet::new();
+    let mut known: Vec<&str> = OF_PROMETHEUS.to_vec();
+    for (name, labels) in series(query) {
+        let metric = metric_of_series(&name)
+            .unwrap_or_else(|| panic!("{file}: no metric has the series {name}: {query}"));
+        used.insert(metric.name);
+        known.extend(metric.labels);
+        known.extend((metric.kind == Kind::Histogram).then_some("le"));
+        for label in labels {
+            assert!(known.contains(&label.as_str()), "{file}: {name} has no label {label}: {query}");
+        }
+        let is_rate = query.contains("rate(") || query.contains("increase(");
+        assert!(
+            metric.kind == Kind::Gauge || is_rate,
+            "{file}: what only rises is asked for by its rate: {query}"
+        );
+    }
+    for label in grouped_by(query) {
+        assert!(known.contains(&label), "{file}: nothing in it has the label {label}: {query}");
+    }
+    used
+}
+
+#[test]
+fn every_query_asks_for_declared_metrics() {
+    for (file, dashboard) in dashboards() {
+        let queries = texts(&dashboard, "expr");
+        assert!(queries.len() >= 10, "{file}: {} queries", queries.len());
+        for query in queries {
+            assert!(!check_query(&file, query).is_empty(), "{file}: it asks for no metric of ours: {query}");
+        }
+        for query in texts(&dashboard, "query").into_iter().filter(|query| query.contains("ottla_")) {
+            check_query(&file, query);
+        }
+    }
+}
+
+/// What an operator looks at first.
+#[test]
+fn the_overview_shows_what_an_overview_must() {
+    let all = dashboards();
+    let (file, overview) = all.iter().find(|(file, _)| file == "ottla-overview.json").expect("the overview");
+    let used: BTreeSet<_> =
+        texts(overview, "expr").into_iter().flat_map(|query| check_query(file, query)).collect();
+    // The file descriptors' limit and the thread count are detail; the rest is what the broker is watched by.
+    let left_out = ["ottla_process_threads", "ottla_appended_batches_total"];
+    for metric in METRICS.iter().filter(|metric| !left_out.contains(&metric.name)) {
+        assert!(used.contains(metric.name), "{file} does not show {}", metric.name);
+    }
+    let quantiles = |quantile: &str| {
+        texts(overview, "expr").iter().any(|query| query.contains(&format!("histogram_quantile({quantile},")))
+    };
+    assert!(quantiles("0.5") && quantiles("0.99"));
+}
+
+/// Panels of a dashboard do not lie over each other, have numbers of their own, a source and a title.
+#[test]
+fn panels_are_laid_out() {
+    for (file, dashboard) in dashboards() {
+        let panels = dashboard["panels"].as_array().unwrap_or_else(|| panic!("{file}: no panels"));
+        let mut ids = BTreeSet::new();
+        let mut cells = BTreeSet::new();
+        for panel in panels {
+            let title = panel["title"]
+                .as_str()
+                .filter(|title| !title.is_empty())
+                .unwrap_or_else(|| panic!("{file}: {panel}"));
+            assert!(ids.insert(panel["id"].as_u64()), "{file}: {title} has another panel's id");
+            let at = |side: &str| {
+                panel["gridPos"][side].as_u64().unwrap_or_else(|| panic!("{file}: {title} has no place"))
+            };
+            let (x, y, width, height) = (at("x"), at("y"), at("w"), at("h"));
+            assert!(width > 0 && height > 0 && x + width <= 24, "{file}: {title} is outside");
+            for cell in (x..x + width).flat_map(|x| (y..y + height).map(move |y| (x, y))) {
+                assert!(cells.insert(cell), "{file}: {title} lies over another panel");
+            }
+            if panel["type"] != "row" {
+                assert_eq!(panel["datasource"]["uid"], "${datasource}", "{file}: {title}");
+                assert!(panel["description"].is_string(), "{file}: {title} says what it shows");
+            }
+        }
+    }
+}
+
+/// The provisioned source is of the kind that the dashboards ask for, and the dashboards' folder is where they are.
+#[test]
+fn provisioning_fits_the_dashboards() {
+    let read = |path: &str| {
+        std::fs::read_to_string(grafana().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    };
+    assert!(read("provisioning/datasources/prometheus.yaml").contains("type: prometheus"));
+    assert!(read("provisioning/dashboards/ottla.yaml").contains("/dashboards"));
+    for (file, dashboard) in dashboards() {
+        let variables = dashboard["templating"]["list"].as_array().expect("variables");
+        let source = variables.iter().find(|variable| variable["name"] == "datasource");
+        assert_eq!(source.map(|source| &source["query"]), Some(&Value::from("prometheus")), "{file}");
+    }
+}
+
+#[test]
+fn the_reader_of_queries_finds_names_and_labels() {
+    let query =
+        "sum by (api) (rate(ottla_requests_total{job=~\"$job\", api!=\"x\"}[5m])) / ottla_uptime_seconds";
+    let labels = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let expected = [
+        ("ottla_requests_total".to_owned(), labels(&["job", "api"])),
+        ("ottla_uptime_seconds".to_owned(), labels(&[])),
+    ];
+    assert_eq!(series(query), expected);
+    assert_eq!(grouped_by(query), ["api"]);
+    let refused = |query: &'static str| std::panic::catch_unwind(|| check_query("x", query)).is_err();
+    assert!(refused("rate(ottla_request_total[5m])"), "an unknown name");
+    assert!(refused("ottla_requests_total"), "a counter without a rate");
+    assert!(refused("rate(ottla_requests_total{topic=\"x\"}[5m])"), "an unknown label");
+    assert!(refused("sum by (topic) (rate(ottla_requests_total[5m]))"), "an unknown group");
+    assert!(!refused("sum by (le) (rate(ottla_request_seconds_bucket{api=\"Fetch\"}[5m]))"));
+}

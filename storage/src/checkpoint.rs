@@ -1,0 +1,139 @@
+//! The file `checkpoint` of a data directory: for each log how far it is known to be on the disk, so that recovery
+//! reads only what came after.
+//!
+//! Layout: magic 8, version u16, count u32, entries, CRC-32C u32 over all before it. An entry: topic id 16, partition
+//! i32, start offset i64, recovery offset i64, segment base i64, position u64, flags u8 (1: closed cleanly), name u16 +
+//! bytes. Big endian. Invariants: whatever an entry says is on the disk is there, sealed indexes and epochs included; a
+//! file that is damaged counts as absent, which costs time and no data.
+
+use bytes::{Buf, BufMut};
+
+use crate::ids::{LogId, Offset, TopicId};
+use crate::segment::Mark;
+
+pub(crate) const FILE_NAME: &str = "checkpoint";
+const MAGIC: &[u8; 8] = b"OTTLACKP";
+pub(crate) const VERSION: u16 = 1;
+const CLEAN: u8 = 1;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: LogId,
+    /// The directory's name: should `partition.metadata` be lost, this tells whose directory it is.
+    pub(crate) dir_name: String,
+    pub(crate) start: Offset,
+    /// Up to here the log is on the disk.
+    pub(crate) recovery: Mark,
+    /// The log was closed in order: nothing stands behind `recovery`, and the indexes are complete.
+    pub(crate) clean: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Damage {
+    Newer(u16),
+    Broken,
+}
+
+pub(crate) fn encode<'e>(entries: impl ExactSizeIterator<Item = &'e Entry>) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.put_slice(MAGIC);
+    out.put_u16(VERSION);
+    out.put_u32(entries.len() as u32);
+    for entry in entries {
+        out.put_slice(&entry.id.topic.0);
+        out.put_i32(entry.id.partition);
+        out.put_i64(entry.start.0);
+        out.put_i64(entry.recovery.offset.0);
+        out.put_i64(entry.recovery.segment.0);
+        out.put_u64(entry.recovery.position);
+        out.put_u8(if entry.clean { CLEAN } else { 0 });
+        out.put_u16(entry.dir_name.len() as u16);
+        out.put_slice(entry.dir_name.as_bytes());
+    }
+    let crc = crc32c::crc32c(&out);
+    out.put_u32(crc);
+    out
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Entry>, Damage> {
+    let (body, crc) = bytes.split_last_chunk::<4>().ok_or(Damage::Broken)?;
+    let mut rest = body.strip_prefix(MAGIC).ok_or(Damage::Broken)?;
+    // The version comes before the checksum: a newer format may keep its checksum elsewhere.
+    let version = rest.try_get_u16().map_err(|_| Damage::Broken)?;
+    if version > VERSION {
+        return Err(Damage::Newer(version));
+    }
+    if crc32c::crc32c(body) != u32::from_be_bytes(*crc) {
+        return Err(Damage::Broken);
+    }
+    let count = rest.try_get_u32().map_err(|_| Damage::Broken)?;
+    let mut entries = Vec::new();
+    for _ in 0..count {
+        entries.push(decode_entry(&mut rest).ok_or(Damage::Broken)?);
+    }
+    if rest.is_empty() { Ok(entries) } else { Err(Damage::Broken) }
+}
+
+fn decode_entry(rest: &mut &[u8]) -> Option<Entry> {
+    let mut topic = [0; 16];
+    rest.try_copy_to_slice(&mut topic).ok()?;
+    let id = LogId { topic: TopicId(topic), partition: rest.try_get_i32().ok()? };
+    let start = Offset(rest.try_get_i64().ok()?);
+    let recovery = Mark {
+        offset: Offset(rest.try_get_i64().ok()?),
+        segment: Offset(rest.try_get_i64().ok()?),
+        position: rest.try_get_u64().ok()?,
+    };
+    let clean = rest.try_get_u8().ok()? & CLEAN != 0;
+    let len = usize::from(rest.try_get_u16().ok()?);
+    let (name, behind) = rest.split_at_checked(len)?;
+    *rest = behind;
+    let dir_name = std::str::from_utf8(name).ok()?.to_owned();
+    Some(Entry { id, dir_name, start, recovery, clean })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entries() -> impl Strategy<Value = Vec<Entry>> {
+        let entry = (any::<[u8; 16]>(), any::<i32>(), any::<[i64; 3]>(), any::<u64>(), any::<bool>(), "[a-z.-]{0,20}");
+        let entry = entry.prop_map(|(topic, partition, [start, offset, segment], position, clean, dir_name)| Entry {
+            id: LogId { topic: TopicId(topic), partition },
+            dir_name,
+            start: Offset(start),
+            recovery: Mark { offset: Offset(offset), segment: Offset(segment), position },
+            clean,
+        });
+        proptest::collection::vec(entry, 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn round_trips(entries in entries()) {
+            prop_assert_eq!(decode(&encode(entries.iter())), Ok(entries));
+        }
+
+        #[test]
+        fn any_damage_is_noticed(entries in entries(), at: prop::sample::Index, bit in 0u8..8, cut: prop::sample::Index) {
+            let whole = encode(entries.iter());
+            let mut flipped = whole.clone();
+            flipped[at.index(whole.len())] ^= 1 << bit;
+            prop_assert!(decode(&flipped).is_err());
+            prop_assert!(decode(&whole[..cut.index(whole.len())]).is_err());
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(decode(&bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_told_apart_from_a_broken_one() {
+        let mut bytes = encode([].iter());
+        bytes[9] = 2;
+        assert_eq!(decode(&bytes), Err(Damage::Newer(2)));
+    }
+}

@@ -1,0 +1,231 @@
+//! Files and directories, as narrow as the log needs them, and the machine's implementation.
+//!
+//! Invariants: writes are positional (no cursor is shared), a write either wrote everything or failed, and nothing is
+//! promised to be on the disk before `sync_data` (content) and `sync_dir` (names) returned. This is the one module of
+//! the workspace with `unsafe`: mapping a file needs it. It must not know what the bytes mean.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// How a file is opened. Nothing is ever truncated by opening it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Read only; the file must exist.
+    Read,
+    /// Read and write; the file must exist.
+    Write,
+    /// Read and write; made if it is missing.
+    Create,
+}
+
+/// One name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirEntry {
+    pub name: String,
+    pub is_dir: bool,
+    /// The file's length; 0 for a directory.
+    pub len: u64,
+}
+
+/// Held for as long as the lock is wanted; dropping it releases.
+pub trait LockGuard: Send + Sync {}
+
+pub trait Files: Send + Sync {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// The directory's names, sorted. Names that are not UTF-8 are nobody of ours and are left out.
+    fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>>;
+    /// Makes the names made, renamed and removed in `dir` last.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    fn exists(&self, path: &Path) -> bool;
+    /// The whole file as memory. Only for files that nobody changes any more: sealed indexes.
+    fn map(&self, path: &Path) -> io::Result<Bytes>;
+    /// Takes the lock or fails with `WouldBlock` when another process, or another part of this one, holds it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>>;
+    /// What an ordinary user may still write below `dir`.
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
+}
+
+#[expect(clippy::len_without_is_empty, reason = "a length that can fail has no use for is_empty")]
+pub trait File: Send + Sync {
+    /// Reads up to `buf.len()` bytes; less only at the end of the file.
+    fn read_at(&self, buf: &mut [u8], pos: u64) -> io::Result<usize>;
+    /// Writes all of `bufs` one behind the other.
+    fn write_all_at(&self, bufs: &[IoSlice<'_>], pos: u64) -> io::Result<()>;
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Makes content and length last. Once it failed, the kernel may have dropped the pages: it is never retried.
+    fn sync_data(&self) -> io::Result<()>;
+    fn len(&self) -> io::Result<u64>;
+    /// The descriptor, where there is one, so that the kernel can send the bytes itself.
+    fn as_fd(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// The machine's file system.
+pub struct RealFiles;
+
+/// The most slices that one call of the kernel takes (`IOV_MAX` of Linux).
+const SLICES_PER_WRITE_MAX: usize = 1024;
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that touches the machine's files")]
+impl Files for RealFiles {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(mode != OpenMode::Read).create(mode == OpenMode::Create).truncate(false);
+        Ok(Arc::new(RealFile { file: options.open(path)? }))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        std::fs::create_dir(path)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir_all(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(dir)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let meta = match entry.metadata() {
+                Ok(meta) => meta,
+                // Removed between the listing and the question.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let len = if meta.is_dir() { 0 } else { meta.len() };
+            found.push(DirEntry { name, is_dir: meta.is_dir(), len });
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        std::fs::File::open(dir)?.sync_all()
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn map(&self, path: &Path) -> io::Result<Bytes> {
+        let file = std::fs::File::open(path)?;
+        if file.metadata()?.len() == 0 {
+            return Ok(Bytes::new());
+        }
+        #[expect(unsafe_code, reason = "mapping a file is unsafe in itself")]
+        // SAFETY: only sealed indexes are mapped. This process holds the directory's lock and never changes or cuts
+        // a sealed index; it only ever unlinks one, which leaves the mapped pages in place.
+        let map = unsafe { memmap2::Mmap::map(&file)? };
+        Ok(Bytes::from_owner(map))
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>> {
+        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Box::new(RealLock { _file: file })),
+            Err(std::fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(std::fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(dir)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}
+
+/// The lock belongs to the open file, and goes with it.
+struct RealLock {
+    _file: std::fs::File,
+}
+
+impl LockGuard for RealLock {}
+
+struct RealFile {
+    file: std::fs::File,
+}
+
+impl File for RealFile {
+    fn read_at(&self, buf: &mut [u8], pos: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while done < buf.len() {
+            match self.file.read_at(&mut buf[done..], pos + done as u64) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_all_at(&self, bufs: &[IoSlice<'_>], mut pos: u64) -> io::Result<()> {
+        for some in bufs.chunks(SLICES_PER_WRITE_MAX) {
+            let wanted: usize = some.iter().map(|buf| buf.len()).sum();
+            let written = loop {
+                match rustix::io::pwritev(&self.file, some, pos) {
+                    Err(rustix::io::Errno::INTR) => {}
+                    other => break other?,
+                }
+            };
+            if written < wanted {
+                self.write_rest(some, written, pos)?;
+            }
+            pos += wanted as u64;
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.file.as_fd())
+    }
+}
+
+impl RealFile {
+    /// The kernel took only a part, as it does when the disk is nearly full: the rest goes buffer by buffer, so that
+    /// the true error shows.
+    fn write_rest(&self, bufs: &[IoSlice<'_>], mut skip: usize, pos: u64) -> io::Result<()> {
+        let mut at = pos + skip as u64;
+        for buf in bufs {
+            let rest = &buf[skip.min(buf.len())..];
+            skip = skip.saturating_sub(buf.len());
+            self.file.write_all_at(rest, at)?;
+            at += rest.len() as u64;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! Both indexes of one segment together: in memory and growing while the segment is active, mapped once it is sealed.
+//!
+//! Invariants: memory is ahead of the files, never behind; a sealed segment's index files are complete and flushed
+//! before they are mapped. Entries are made by Kafka's rule: one after more than `index.interval.bytes` of batches.
+//! This module must not know batches beyond their offsets, times and sizes.
+
+use std::io::{self, IoSlice};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::env::{File, Files, OpenMode};
+use crate::ids::{NO_TIMESTAMP, TimestampMs};
+use crate::offset_index;
+use crate::time_index;
+
+/// The greatest time of a segment and the last offset, relative to its base, of the first batch that has it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MaxTimestamp {
+    pub(crate) timestamp: TimestampMs,
+    pub(crate) relative: u32,
+}
+
+impl MaxTimestamp {
+    pub(crate) const NONE: MaxTimestamp = MaxTimestamp { timestamp: NO_TIMESTAMP, relative: 0 };
+
+    pub(crate) fn see(&mut self, timestamp: TimestampMs, relative: u32) {
+        if timestamp > self.timestamp {
+            *self = MaxTimestamp { timestamp, relative };
+        }
+    }
+}
+
+/// One index in memory, with the file that follows it.
+#[derive(Default)]
+struct Growing {
+    bytes: Vec<u8>,
+    file: Option<Arc<dyn File>>,
+    /// How much of `bytes` the file holds for certain.
+    written: usize,
+    /// The file may hold something else behind `written`.
+    cut: bool,
+}
+
+impl Growing {
+    /// What the file holds is `on_disk`, of which the first `kept` bytes are right.
+    fn loaded(mut on_disk: Vec<u8>, kept: usize) -> Growing {
+        let cut = kept < on_disk.len();
+        on_disk.truncate(kept);
+        Growing { bytes: on_disk, file: None, written: kept, cut }
+    }
+
+    fn write(&mut self, files: &dyn Files, path: &Path) -> io::Result<Arc<dyn File>> {
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => files.open(path, OpenMode::Create)?,
+        };
+        self.file = Some(Arc::clone(&file));
+        if self.cut {
+            file.set_len(self.written as u64)?;
+            self.cut = false;
+        }
+        if self.written < self.bytes.len() {
+            // A write that fails half-way is done again from the same place, over what it left.
+            file.write_all_at(&[IoSlice::new(&self.bytes[self.written..])], self.written as u64)?;
+            self.written = self.bytes.len();
+        }
+        Ok(file)
+    }
+}
+
+/// The indexes of the segment that is appended to.
+pub(crate) struct ActiveIndexes {
+    offsets: Growing,
+    times: Growing,
+    bytes_since_entry: u64,
+    max: MaxTimestamp,
+}
+
+impl ActiveIndexes {
+    pub(crate) fn new() -> ActiveIndexes {
+        ActiveIndexes {
+            offsets: Growing::default(),
+            times: Growing::default(),
+            bytes_since_entry: 0,
+            max: MaxTimestamp::NONE,
+        }
+    }
+
+    /// Takes what the files hold as far as it can be right; both are sorted and end below the given ends.
+    pub(crate) fn load(offsets: Vec<u8>, times: Vec<u8>, relative_end: u64, position_end: u64) -> ActiveIndexes {
+        let kept = offset_index::plausible(&offsets, relative_end, position_end) * offset_index::ENTRY_BYTES;
+        let offsets = Growing::loaded(offsets, kept);
+        let kept = time_index::plausible(&times, relative_end) * time_index::ENTRY_BYTES;
+        let times = Growing::loaded(times, kept);
+        let mut indexes = ActiveIndexes { offsets, times, bytes_since_entry: 0, max: MaxTimestamp::NONE };
+        indexes.set_max_from_entries();
+        indexes
+    }
+
+    fn set_max_from_entries(&mut self) {
+        self.max = time_index::last(&self.times.bytes)
+            .map_or(MaxTimestamp::NONE, |e| MaxTimestamp { timestamp: e.timestamp, relative: e.relative });
+    }
+
+    /// Drops the entries at and beyond an offset, so that a walk from there can make them anew.
+    pub(crate) fn cut_from(&mut self, relative: u64) {
+        let keep = |growing: &mut Growing, bytes: usize| {
+            growing.cut |= bytes < growing.written;
+            growing.written = growing.written.min(bytes);
+            growing.bytes.truncate(bytes);
+        };
+        let offsets = offset_index::plausible(&self.offsets.bytes, relative, u64::MAX);
+        keep(&mut self.offsets, offsets * offset_index::ENTRY_BYTES);
+        let times = time_index::plausible(&self.times.bytes, relative);
+        keep(&mut self.times, times * time_index::ENTRY_BYTES);
+        self.set_max_from_entries();
+    }
+
+    /// Notes a batch that now stands at `position`.
+    pub(crate) fn see(
+        &mut self,
+        relative: u32,
+        position: u32,
+        bytes: u64,
+        max_timestamp: TimestampMs,
+        interval_bytes: u32,
+    ) -> bool {
+        self.max.see(max_timestamp, relative);
+        let due = self.bytes_since_entry > u64::from(interval_bytes);
+        if due {
+            offset_index::push(&mut self.offsets.bytes, offset_index::Entry { relative, position });
+            self.push_time();
+            self.bytes_since_entry = 0;
+        }
+        self.bytes_since_entry += bytes;
+        due
+    }
+
+    fn push_time(&mut self) {
+        let last = time_index::last(&self.times.bytes);
+        if self.max.timestamp > last.map_or(NO_TIMESTAMP, |entry| entry.timestamp) {
+            let MaxTimestamp { timestamp, relative } = self.max;
+            time_index::push(&mut self.times.bytes, time_index::Entry { timestamp, relative });
+        }
+    }
+
+    /// The bytes that the batches behind the last entry have, as a walk or a clean close knows them.
+    pub(crate) fn set_bytes_since_entry(&mut self, bytes: u64) {
+        self.bytes_since_entry = bytes;
+    }
+
+    /// Takes the entries of indexes that were made anew; the files are rewritten when they are next written.
+    pub(crate) fn replace_entries(&mut self, fresh: ActiveIndexes) {
+        for (mine, fresh) in [(&mut self.offsets, fresh.offsets), (&mut self.times, fresh.times)] {
+            mine.bytes = fresh.bytes;
+            (mine.written, mine.cut) = (0, true);
+        }
+        (self.bytes_since_entry, self.max) = (fresh.bytes_since_entry, fresh.max);
+    }
+
+    pub(crate) fn is_full(&self, bytes_max: u32) -> bool {
+        let fits = |used: usize, entry: usize| (used + entry) as u64 <= u64::from(bytes_max);
+        !fits(self.offsets.bytes.len(), offset_index::ENTRY_BYTES)
+            || !fits(self.times.bytes.len(), time_index::ENTRY_BYTES)
+    }
+
+    pub(crate) fn write(&mut self, files: &dyn Files, offsets: &Path, times: &Path) -> io::Result<()> {
+        self.offsets.write(files, offsets)?;
+        self.times.write(files, times)?;
+        Ok(())
+    }
+
+    /// Completes both files and flushes them: the last entry of the time index is then the segment's greatest time.
+    pub(crate) fn finish(&mut self, files: &dyn Files, offsets: &Path, times: &Path) -> io::Result<()> {
+        self.push_time();
+        let (offsets, times) = (self.offsets.write(files, offsets)?, self.times.write(files, times)?);
+        offsets.sync_data()?;
+        times.sync_data()
+    }
+}
+
+/// The indexes of a segment that changes no more.
+#[derive(Clone)]
+pub(crate) struct SealedIndexes {
+    offsets: Bytes,
+    times: Bytes,
+}
+
+impl SealedIndexes {
+    pub(crate) fn map(files: &dyn Files, offsets: &Path, times: &Path) -> io::Result<SealedIndexes> {
+        Ok(SealedIndexes { offsets: files.map(offsets)?, times: files.map(times)? })
+    }
+
+    /// From indexes that were made anew in memory because the files are wrong.
+    pub(crate) fn rebuilt(mut active: ActiveIndexes) -> SealedIndexes {
+        active.push_time();
+        SealedIndexes { offsets: active.offsets.bytes.into(), times: active.times.bytes.into() }
+    }
+}
+
+/// What lookups need, whichever state the indexes are in.
+pub(crate) struct View<'a> {
+    pub(crate) offsets: &'a [u8],
+    pub(crate) times: &'a [u8],
+    pub(crate) max: MaxTimestamp,
+}
+
+impl ActiveIndexes {
+    pub(crate) fn view(&self) -> View<'_> {
+        View { offsets: &self.offsets.bytes, times: &self.times.bytes, max: self.max }
+    }
+}
+
+impl SealedIndexes {
+    pub(crate) fn view(&self) -> View<'_> {
+        let max = time_index::last(&self.times)
+            .map_or(MaxTimestamp::NONE, |e| MaxTimestamp { timestamp: e.timestamp, relative: e.relative });
+        View { offsets: &self.offsets, times: &self.times, max }
+    }
+}

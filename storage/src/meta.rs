@@ -1,0 +1,130 @@
+//! The two property files: `meta.properties`, which says whose data directory this is, and `partition.metadata`, which
+//! says whose log a directory holds (in Kafka's format).
+//!
+//! Invariant: a directory that carries Kafka's `meta.properties` and not our marker is somebody else's.
+
+use std::collections::BTreeMap;
+
+use crate::ids::{LogId, TopicId};
+
+pub(crate) const META_FILE_NAME: &str = "meta.properties";
+pub(crate) const PARTITION_FILE_NAME: &str = "partition.metadata";
+/// The property that only our directories have; its value is the version of everything in them.
+const FORMAT_KEY: &str = "ottla.format";
+pub(crate) const FORMAT: u32 = 1;
+
+/// Whose data directory this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetaProperties {
+    pub cluster_id: String,
+    pub node_id: i32,
+    pub directory_id: TopicId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MetaProblem {
+    /// Without our marker: Kafka wrote it.
+    Kafka,
+    Newer(u32),
+    Invalid(String),
+}
+
+impl MetaProperties {
+    pub(crate) fn encode(&self) -> String {
+        let (cluster, node, directory) = (&self.cluster_id, self.node_id, self.directory_id);
+        format!("# Written by Ottla at the first start. Do not edit.\n{FORMAT_KEY}={FORMAT}\ncluster.id={cluster}\nnode.id={node}\ndirectory.id={directory}\n")
+    }
+
+    pub(crate) fn decode(text: &[u8]) -> Result<MetaProperties, MetaProblem> {
+        let invalid = |what: &str| MetaProblem::Invalid(what.to_owned());
+        let text = std::str::from_utf8(text).map_err(|_| invalid("it is not text"))?;
+        let properties: BTreeMap<&str, &str> = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with(['#', '!']))
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.trim(), value.trim()))
+            .collect();
+        let Some(format) = properties.get(FORMAT_KEY) else {
+            return Err(if properties.is_empty() { invalid("it is empty") } else { MetaProblem::Kafka });
+        };
+        let format: u32 = format.parse().map_err(|_| invalid("ottla.format is not a number"))?;
+        if format > FORMAT {
+            return Err(MetaProblem::Newer(format));
+        }
+        let get = |name: &str| properties.get(name).copied().ok_or_else(|| invalid(&format!("{name} is missing")));
+        let cluster_id = get("cluster.id")?.to_owned();
+        let node_id = get("node.id")?.parse().map_err(|_| invalid("node.id is not a number"))?;
+        let directory_id = get("directory.id")?.parse().map_err(|_| invalid("directory.id is not an id"))?;
+        Ok(MetaProperties { cluster_id, node_id, directory_id })
+    }
+}
+
+pub(crate) fn encode_partition(topic: TopicId) -> String {
+    format!("version: 0\ntopic_id: {topic}")
+}
+
+/// The topic in a `partition.metadata`; `None` if it does not say.
+pub(crate) fn decode_partition(text: &[u8]) -> Option<TopicId> {
+    let mut lines = std::str::from_utf8(text).ok()?.lines();
+    if lines.next()?.strip_prefix("version:")?.trim() != "0" {
+        return None;
+    }
+    let topic: TopicId = lines.next()?.strip_prefix("topic_id:")?.trim().parse().ok()?;
+    (!topic.is_zero()).then_some(topic)
+}
+
+/// The partition in the name of a log's directory, `<topic>-<partition>`.
+pub(crate) fn partition_of(dir_name: &str) -> Option<i32> {
+    let (topic, partition) = dir_name.rsplit_once('-')?;
+    let named = !topic.is_empty() && dir_name.len() <= 255 && !dir_name.contains(['/', '\0']);
+    let digits = !partition.is_empty() && partition.bytes().all(|b| b.is_ascii_digit());
+    if named && digits { partition.parse().ok() } else { None }
+}
+
+pub(crate) fn log_id(dir_name: &str, metadata: &[u8]) -> Option<LogId> {
+    Some(LogId { topic: decode_partition(metadata)?, partition: partition_of(dir_name)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample() -> MetaProperties {
+        MetaProperties { cluster_id: "abc".to_owned(), node_id: 0, directory_id: TopicId([9; 16]) }
+    }
+
+    #[test]
+    fn meta_round_trips_and_tells_kafka_apart() {
+        assert_eq!(MetaProperties::decode(sample().encode().as_bytes()), Ok(sample()));
+        let kafka = "#\n#Thu Jan 01\ncluster.id=x\ndirectory.id=AAAAAAAAAAAAAAAAAAAAEA\nnode.id=1\nversion=1\n";
+        assert_eq!(MetaProperties::decode(kafka.as_bytes()), Err(MetaProblem::Kafka));
+        let newer = sample().encode().replace("format=1", "format=2");
+        assert_eq!(MetaProperties::decode(newer.as_bytes()), Err(MetaProblem::Newer(2)));
+        assert!(matches!(MetaProperties::decode(b""), Err(MetaProblem::Invalid(_))));
+    }
+
+    #[test]
+    fn partition_metadata_is_kafkas() {
+        let id = TopicId([3; 16]);
+        assert_eq!(encode_partition(id), "version: 0\ntopic_id: AwMDAwMDAwMDAwMDAwMDAw");
+        assert_eq!(decode_partition(encode_partition(id).as_bytes()), Some(id));
+        assert_eq!(log_id("a-b-12", encode_partition(id).as_bytes()), Some(LogId { topic: id, partition: 12 }));
+    }
+
+    #[test]
+    fn names_of_directories() {
+        assert_eq!(partition_of("t-0"), Some(0));
+        assert_eq!(partition_of("__cluster_metadata-0"), Some(0));
+        for name in ["t", "-1", "t-", "t-+1", "t-99999999999", "t-0.abc-delete", "../t-0"] {
+            assert_eq!(partition_of(name), None, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100), name in ".{0,30}") {
+            let _ = (MetaProperties::decode(&bytes), decode_partition(&bytes), partition_of(&name));
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! One segment: a file of batches with its two indexes, and the walk over the headers in it.
+//!
+//! Invariants: the file grows at its end only, and only through the log's writer; `size_bytes` never shows bytes that
+//! are not written; descriptors are opened when first needed and kept, so that none with unflushed data is ever closed.
+//! An index is a hint: what it says is checked against the batch it points to, and a wrong one is made anew.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, RwLock};
+
+use crate::batch::{BatchHeader, HEADER_BYTES};
+use crate::env::{File, Files, OpenMode};
+use crate::error::{ReadError, is_no_space};
+use crate::ids::{Offset, TimestampMs};
+use crate::indexes::{ActiveIndexes, MaxTimestamp, SealedIndexes, View};
+use crate::{offset_index, time_index};
+
+/// A place in a log: the next batch's offset, and where in which segment it begins.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) offset: Offset,
+    /// The segment, by its base offset.
+    pub(crate) segment: Offset,
+    pub(crate) position: u64,
+}
+
+impl Mark {
+    pub(crate) const ZERO: Mark = Mark { offset: Offset(0), segment: Offset(0), position: 0 };
+}
+
+pub(crate) const LOG_SUFFIX: &str = "log";
+pub(crate) const INDEX_SUFFIX: &str = "index";
+pub(crate) const TIME_INDEX_SUFFIX: &str = "timeindex";
+
+pub(crate) fn file_name(base: Offset, suffix: &str) -> String {
+    format!("{:020}.{suffix}", base.0)
+}
+
+/// The base offset in the name of a segment's file.
+pub(crate) fn base_of(name: &str, suffix: &str) -> Option<Offset> {
+    let digits = name.strip_suffix(suffix)?.strip_suffix('.')?;
+    if digits.len() != 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().map(Offset)
+}
+
+pub(crate) struct Segment {
+    pub(crate) base: Offset,
+    dir: Arc<Path>,
+    files: Arc<dyn Files>,
+    file: OnceLock<Arc<dyn File>>,
+    size: AtomicU64,
+    indexes: RwLock<Indexes>,
+}
+
+pub(crate) enum Indexes {
+    Active(ActiveIndexes),
+    /// Mapped when first asked for.
+    Sealed(Option<SealedIndexes>),
+}
+
+impl Segment {
+    pub(crate) fn new(files: Arc<dyn Files>, dir: Arc<Path>, base: Offset, size: u64, indexes: Indexes) -> Segment {
+        let (file, size, indexes) = (OnceLock::new(), AtomicU64::new(size), RwLock::new(indexes));
+        Segment { base, dir, files, file, size, indexes }
+    }
+
+    /// Makes the files of a new, empty segment. Leftovers of the same name (a full disk stopped the making) are emptied.
+    pub(crate) fn create(files: Arc<dyn Files>, dir: Arc<Path>, base: Offset) -> io::Result<Segment> {
+        let segment = Segment::new(files, dir, base, 0, Indexes::Active(ActiveIndexes::new()));
+        for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX, LOG_SUFFIX] {
+            let file = segment.files.open(&segment.path(suffix), OpenMode::Create)?;
+            if file.len()? > 0 {
+                file.set_len(0)?;
+            }
+            if suffix == LOG_SUFFIX {
+                let _ = segment.file.set(file);
+            }
+        }
+        Ok(segment)
+    }
+
+    pub(crate) fn path(&self, suffix: &str) -> PathBuf {
+        self.dir.join(file_name(self.base, suffix))
+    }
+
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.size.load(Ordering::Acquire)
+    }
+
+    /// The file of batches, opened if need be.
+    pub(crate) fn file(&self) -> io::Result<&Arc<dyn File>> {
+        if let Some(file) = self.file.get() {
+            return Ok(file);
+        }
+        let file = self.files.open(&self.path(LOG_SUFFIX), OpenMode::Write)?;
+        // Two readers may open at once; one of the descriptors, with nothing written through it, is dropped.
+        let _ = self.file.set(file);
+        Ok(self.file.get().expect("it was set just now"))
+    }
+
+    pub(crate) fn relative(&self, offset: Offset) -> Option<u32> {
+        u32::try_from(offset.0.checked_sub(self.base.0)?).ok().filter(|r| *r <= i32::MAX as u32)
+    }
+
+    /// Whether an index has no room for one more entry.
+    pub(crate) fn is_index_full(&self, bytes_max: u32) -> bool {
+        matches!(&*self.indexes.read().unwrap(), Indexes::Active(active) if active.is_full(bytes_max))
+    }
+
+    /// Notes batches that were written at the end: their bytes become visible. An index entry that does not fit on a
+    /// full disk stays in memory and is written later; any other failure is the caller's.
+    pub(crate) fn appended<'h>(
+        &self,
+        headers: impl Iterator<Item = &'h BatchHeader>,
+        interval_bytes: u32,
+    ) -> io::Result<()> {
+        let mut guard = self.indexes.write().unwrap();
+        let Indexes::Active(active) = &mut *guard else { unreachable!("only an active segment is appended to") };
+        let (mut position, mut due) = (self.size_bytes(), false);
+        for header in headers {
+            let relative = self.relative(header.last_offset()).expect("the segment was rolled in time");
+            let bytes = header.total_bytes() as u64;
+            due |= active.see(relative, position as u32, bytes, header.max_timestamp, interval_bytes);
+            position += bytes;
+        }
+        self.size.store(position, Ordering::Release);
+        if due {
+            match active.write(&*self.files, &self.path(INDEX_SUFFIX), &self.path(TIME_INDEX_SUFFIX)) {
+                Err(error) if !is_no_space(&error) => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes and flushes the index files. A segment that was rolled is then `sealed`: its indexes leave memory.
+    pub(crate) fn finish_indexes(&self, sealed: bool) -> io::Result<()> {
+        let mut guard = self.indexes.write().unwrap();
+        if let Indexes::Active(active) = &mut *guard {
+            active.finish(&*self.files, &self.path(INDEX_SUFFIX), &self.path(TIME_INDEX_SUFFIX))?;
+            if sealed {
+                *guard = Indexes::Sealed(None);
+            }
+        }
+        Ok(())
+    }
+
+    fn with_indexes<T>(&self, look: impl FnOnce(View<'_>) -> T) -> Result<T, ReadError> {
+        {
+            let guard = self.indexes.read().unwrap();
+            match &*guard {
+                Indexes::Active(active) => return Ok(look(active.view())),
+                Indexes::Sealed(Some(sealed)) => return Ok(look(sealed.view())),
+                Indexes::Sealed(None) => {}
+            }
+        }
+        let (offsets, times) = (self.path(INDEX_SUFFIX), self.path(TIME_INDEX_SUFFIX));
+        match SealedIndexes::map(&*self.files, &offsets, &times) {
+            Ok(mapped) => {
+                let result = look(mapped.view());
+                *self.indexes.write().unwrap() = Indexes::Sealed(Some(mapped));
+                Ok(result)
+            }
+            Err(error) => {
+                tracing::warn!(path = %offsets.display(), %error, "an index cannot be read and is made anew");
+                self.rebuild_indexes()?;
+                let guard = self.indexes.read().unwrap();
+                match &*guard {
+                    Indexes::Sealed(Some(sealed)) => Ok(look(sealed.view())),
+                    Indexes::Active(active) => Ok(look(active.view())),
+                    Indexes::Sealed(None) => unreachable!("the indexes were made just now"),
+                }
+            }
+        }
+    }
+
+    /// Makes both indexes anew in memory from the headers of the batches.
+    fn rebuild_indexes(&self) -> Result<(), ReadError> {
+        let mut guard = self.indexes.write().unwrap();
+        let mut fresh = ActiveIndexes::load(Vec::new(), Vec::new(), 0, 0);
+        let mut walk = self.walk_at(0, self.size_bytes())?;
+        while let Some((position, header)) = walk.next_header()? {
+            let Some(relative) = self.relative(header.last_offset()) else { break };
+            fresh.see(relative, position as u32, header.total_bytes() as u64, header.max_timestamp, REBUILT_INTERVAL_BYTES);
+        }
+        match &mut *guard {
+            // What the files of an active segment hold is replaced when they are next written.
+            Indexes::Active(active) => active.replace_entries(fresh),
+            Indexes::Sealed(sealed) => *sealed = Some(SealedIndexes::rebuilt(fresh)),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn max_timestamp(&self) -> Result<MaxTimestamp, ReadError> {
+        self.with_indexes(|view| view.max)
+    }
+
+    /// The greatest time of the batches before `limit`, which begins the batch of offset `end`.
+    pub(crate) fn max_timestamp_below(&self, end: Offset, limit: u64) -> Result<MaxTimestamp, ReadError> {
+        let relative_end = (end.0 - self.base.0).max(0) as u64;
+        let max = self.max_timestamp()?;
+        if limit >= self.size_bytes() || max.timestamp < 0 {
+            return Ok(max);
+        }
+        let (mut max, from) = self.with_indexes(|view| match time_index::last_below(view.times, relative_end) {
+            Some(e) => (MaxTimestamp { timestamp: e.timestamp, relative: e.relative }, self.base.0 + i64::from(e.relative)),
+            None => (MaxTimestamp::NONE, self.base.0),
+        })?;
+        let mut walk = self.walk_from(Offset(from), limit)?;
+        while let Some((_, header)) = walk.next_header()? {
+            if let Some(relative) = self.relative(header.last_offset()) {
+                max.see(header.max_timestamp, relative);
+            }
+        }
+        Ok(max)
+    }
+
+    /// A walk over headers that begins at or before the first batch with a record at or after `timestamp`.
+    pub(crate) fn walk_from_time(&self, timestamp: TimestampMs, limit: u64) -> Result<HeaderWalk<'_>, ReadError> {
+        let from = self.with_indexes(|view| time_index::floor(view.times, timestamp).map_or(0, |e| e.relative))?;
+        self.walk_from(Offset(self.base.0 + i64::from(from)), limit)
+    }
+
+    /// A walk over headers that begins at or before the batch with `offset`, and ends at the file position `limit`.
+    pub(crate) fn walk_from(&self, offset: Offset, limit: u64) -> Result<HeaderWalk<'_>, ReadError> {
+        let relative = u32::try_from(offset.0 - self.base.0).unwrap_or(u32::MAX);
+        for _ in 0..2 {
+            let found = self.with_indexes(|view| offset_index::floor(view.offsets, relative))?;
+            let Some(entry) = found.filter(|entry| u64::from(entry.position) < limit) else {
+                return self.walk_at(0, limit);
+            };
+            let walk = self.walk_at(u64::from(entry.position), limit)?;
+            let last = Offset(self.base.0 + i64::from(entry.relative));
+            if walk.peek().is_some_and(|header| header.last_offset() == last) {
+                return Ok(walk);
+            }
+            tracing::warn!(path = %self.path(INDEX_SUFFIX).display(), "an index points to no batch and is made anew");
+            self.rebuild_indexes()?;
+        }
+        self.walk_at(0, limit)
+    }
+
+    pub(crate) fn walk_at(&self, position: u64, limit: u64) -> Result<HeaderWalk<'_>, ReadError> {
+        let file = self.file().map_err(ReadError::io(&self.path(LOG_SUFFIX)))?;
+        let mut walk =
+            HeaderWalk { segment: self, file, position, limit, buffer: [0; WALK_BYTES], from: position, filled: 0 };
+        walk.fill()?;
+        Ok(walk)
+    }
+
+    /// The bytes of one batch. The length is a header's that a walk found, so it ends below what was written.
+    pub(crate) fn read_batch(&self, position: u64, header: &BatchHeader) -> Result<Vec<u8>, ReadError> {
+        let path = self.path(LOG_SUFFIX);
+        let mut bytes = vec![0; header.total_bytes()];
+        let n = self.file().and_then(|file| file.read_at(&mut bytes, position)).map_err(ReadError::io(&path))?;
+        if n < bytes.len() {
+            return Err(ReadError::Corrupt { path, position, what: "the file ends within a batch".to_owned() });
+        }
+        Ok(bytes)
+    }
+}
+
+/// The distance of entries in an index that is made anew: Kafka's default, whatever the topic says.
+const REBUILT_INTERVAL_BYTES: u32 = 4096;
+/// Read at a time when headers are walked: as much as usually lies between two index entries, and one batch more.
+const WALK_BYTES: usize = 8 << 10;
+
+/// Goes from header to header without reading what lies between.
+pub(crate) struct HeaderWalk<'s> {
+    segment: &'s Segment,
+    file: &'s Arc<dyn File>,
+    position: u64,
+    limit: u64,
+    buffer: [u8; WALK_BYTES],
+    /// The file position of the buffer's first byte, and how much of it is filled.
+    from: u64,
+    filled: usize,
+}
+
+impl HeaderWalk<'_> {
+    /// Reads a buffer's worth at `position`.
+    fn fill(&mut self) -> Result<(), ReadError> {
+        let wanted = (self.limit.saturating_sub(self.position)).min(WALK_BYTES as u64) as usize;
+        self.from = self.position;
+        self.filled = self
+            .file
+            .read_at(&mut self.buffer[..wanted], self.position)
+            .map_err(ReadError::io(&self.segment.path(LOG_SUFFIX)))?;
+        Ok(())
+    }
+
+    fn buffered(&self) -> &[u8] {
+        let at = (self.position - self.from).min(self.filled as u64) as usize;
+        &self.buffer[at..self.filled]
+    }
+
+    /// The header at the walk's position, if it is in the buffer and one.
+    fn peek(&self) -> Option<BatchHeader> {
+        BatchHeader::parse(self.buffered()).ok()
+    }
+
+    /// The next header and where its batch begins; `None` at the limit.
+    pub(crate) fn next_header(&mut self) -> Result<Option<(u64, BatchHeader)>, ReadError> {
+        if self.position >= self.limit {
+            return Ok(None);
+        }
+        if self.buffered().len() < HEADER_BYTES {
+            self.fill()?;
+        }
+        let corrupt = |what: String| ReadError::Corrupt {
+            path: self.segment.path(LOG_SUFFIX),
+            position: self.position,
+            what,
+        };
+        let header = BatchHeader::parse(self.buffered()).map_err(|error| corrupt(error.to_string()))?;
+        if !header.is_plausible() || header.base_offset < self.segment.base {
+            return Err(corrupt("no batch of this segment".to_owned()));
+        }
+        let next = self.position + header.total_bytes() as u64;
+        if next > self.limit {
+            return Err(corrupt("the batch reaches beyond what was written".to_owned()));
+        }
+        let at = std::mem::replace(&mut self.position, next);
+        Ok(Some((at, header)))
+    }
+}

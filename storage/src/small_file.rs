@@ -1,0 +1,42 @@
+//! Small files that are replaced as a whole: written beside, flushed, renamed, the name flushed.
+//!
+//! Invariant: after a crash the file holds what it held before or what it was to hold, never a mixture.
+
+use std::io::{self, IoSlice};
+use std::path::Path;
+
+use crate::env::{Files, OpenMode};
+
+/// Larger than any small file of ours; whatever is longer is none.
+const READ_BYTES_MAX: u64 = 256 << 20;
+pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
+
+pub(crate) fn replace(files: &dyn Files, path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(TEMPORARY_SUFFIX);
+    let temporary = Path::new(&temporary);
+    let file = files.open(temporary, OpenMode::Create)?;
+    file.set_len(0)?;
+    file.write_all_at(&[IoSlice::new(content)], 0)?;
+    file.sync_data()?;
+    drop(file);
+    files.rename(temporary, path)?;
+    files.sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// The whole file; `None` if there is none.
+pub(crate) fn read(files: &dyn Files, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = match files.open(path, OpenMode::Read) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let len = file.len()?;
+    if len > READ_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{len} bytes are too many for this file")));
+    }
+    let mut content = vec![0; len as usize];
+    let n = file.read_at(&mut content, 0)?;
+    content.truncate(n);
+    Ok(Some(content))
+}
