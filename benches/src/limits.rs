@@ -17,7 +17,7 @@ use crate::cpu::thread_cpu;
 use crate::load::roundtrip::new_histogram;
 use crate::stats::median;
 
-const PASSES: usize = 3;
+const PASSES: usize = 5;
 const SPAN: Duration = Duration::from_millis(300);
 /// The batches that rows send, and the step in which a good receiver takes them.
 const CHUNK_BYTES: usize = 16 * 1024;

@@ -4,7 +4,7 @@
 
 use bytes::{Bytes, BytesMut};
 pub use kafka_protocol::messages::*;
-pub use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
+pub use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 pub use uuid::Uuid;
 
 /// A body that passed the guard and still did not decode.

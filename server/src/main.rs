@@ -50,7 +50,8 @@ fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(threads) = config.num_network_threads {
         runtime.worker_threads(threads);
     }
-    let runtime = runtime.enable_all().thread_name("ottla-net").build().context("cannot start the network threads")?;
+    let runtime =
+        runtime.enable_all().thread_name("ottla-net").build().context("cannot start the network threads")?;
     runtime.block_on(run(config))
 }
 

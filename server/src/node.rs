@@ -10,7 +10,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use protocol_compat::{guard, versions};
-use storage::{AppendError, DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, LogId, OpenError, TopicId};
+use storage::{
+    AppendError, DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, LogId, OpenError, TopicId,
+};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -41,9 +43,13 @@ pub enum StartError {
     MetadataWrite(#[from] AppendError),
     #[error("the broker's settings do not fit together: {0}")]
     Settings(#[from] TopicConfigError),
-    #[error("listener {listener}: cannot listen on {address}: {source}; `--set listeners=…` chooses another address")]
+    #[error(
+        "listener {listener}: cannot listen on {address}: {source}; `--set listeners=…` chooses another address"
+    )]
     Bind { listener: String, address: String, source: io::Error },
-    #[error("cannot listen on {address} for metrics: {source}; `--set metrics.listener=…` chooses another, `off` none")]
+    #[error(
+        "cannot listen on {address} for metrics: {source}; `--set metrics.listener=…` chooses another, `off` none"
+    )]
     BindMetrics { address: String, source: io::Error },
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -64,7 +70,9 @@ impl Node {
     pub async fn start(config: Config, env: Env) -> Result<Node, StartError> {
         TopicConfig::from_overrides(&BTreeMap::new(), &config)?;
         let config = Arc::new(config);
-        let names = TABLE.iter().map(|api| (api.key, versions::api_info(api.key).map_or("unknown", |info| info.name)));
+        let names = TABLE
+            .iter()
+            .map(|api| (api.key, versions::api_info(api.key).map_or("unknown", |info| info.name)));
         let metrics = Metrics::new(&names.collect::<Vec<_>>());
         let health = Arc::new(Health::default());
         // Bound before recovery, so that a supervisor sees a broker that starts and not one that is away.
@@ -120,7 +128,8 @@ fn open_dirs(config: &Config, env: &Env) -> Result<Vec<Arc<DataDir>>, OpenError>
     let mut cluster_id = config.cluster_id.clone();
     let mut dirs = Vec::new();
     for path in &config.log_dirs {
-        let options = DataDirOptions { cluster_id: cluster_id.clone(), node_id: config.node_id, ..Default::default() };
+        let options =
+            DataDirOptions { cluster_id: cluster_id.clone(), node_id: config.node_id, ..Default::default() };
         let dir = DataDir::open(env.clone(), path.clone(), options)?;
         cluster_id.get_or_insert_with(|| dir.meta().cluster_id.clone());
         dirs.push(dir);

@@ -149,7 +149,11 @@ impl BatchHeader {
     }
 
     pub fn timestamp_type(&self) -> TimestampType {
-        if self.attributes & TIMESTAMP_TYPE_MASK == 0 { TimestampType::CreateTime } else { TimestampType::LogAppendTime }
+        if self.attributes & TIMESTAMP_TYPE_MASK == 0 {
+            TimestampType::CreateTime
+        } else {
+            TimestampType::LogAppendTime
+        }
     }
 
     pub fn is_transactional(&self) -> bool {
@@ -185,7 +189,11 @@ impl BatchHeader {
         self.base_offset.0 >= 0
             && self.last_offset_delta >= 0
             && self.record_count >= 0
-            && self.base_offset.0.checked_add(i64::from(self.last_offset_delta)).is_some_and(|last| last < i64::MAX)
+            && self
+                .base_offset
+                .0
+                .checked_add(i64::from(self.last_offset_delta))
+                .is_some_and(|last| last < i64::MAX)
     }
 }
 

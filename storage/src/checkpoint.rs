@@ -98,14 +98,22 @@ mod tests {
     use proptest::prelude::*;
 
     fn entries() -> impl Strategy<Value = Vec<Entry>> {
-        let entry = (any::<[u8; 16]>(), any::<i32>(), any::<[i64; 3]>(), any::<u64>(), any::<bool>(), "[a-z.-]{0,20}");
-        let entry = entry.prop_map(|(topic, partition, [start, offset, segment], position, clean, dir_name)| Entry {
-            id: LogId { topic: TopicId(topic), partition },
-            dir_name,
-            start: Offset(start),
-            recovery: Mark { offset: Offset(offset), segment: Offset(segment), position },
-            clean,
-        });
+        let entry = (
+            any::<[u8; 16]>(),
+            any::<i32>(),
+            any::<[i64; 3]>(),
+            any::<u64>(),
+            any::<bool>(),
+            "[a-z.-]{0,20}",
+        );
+        let entry =
+            entry.prop_map(|(topic, partition, [start, offset, segment], position, clean, dir_name)| Entry {
+                id: LogId { topic: TopicId(topic), partition },
+                dir_name,
+                start: Offset(start),
+                recovery: Mark { offset: Offset(offset), segment: Offset(segment), position },
+                clean,
+            });
         proptest::collection::vec(entry, 0..8)
     }
 

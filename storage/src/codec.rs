@@ -118,7 +118,8 @@ impl<'a> SnappyReader<'a> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let (len, rest) = self.rest.split_first_chunk::<4>().ok_or_else(|| bad("a snappy block's length is cut"))?;
+        let (len, rest) =
+            self.rest.split_first_chunk::<4>().ok_or_else(|| bad("a snappy block's length is cut"))?;
         let len = u32::from_be_bytes(*len) as usize;
         if len > rest.len() {
             return Err(bad("a snappy block is cut"));

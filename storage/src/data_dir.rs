@@ -1,28 +1,390 @@
-//! skeleton, being filled
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+//! One directory of `log.dirs`: whose it is, which logs are in it, and the thread that flushes them.
+//!
+//! Invariants: one process at a time (its `lock`), of one cluster and node (its `meta.properties`); a directory that is
+//! not ours is refused before anything in it is touched; a log's directory is renamed before it is deleted, and never
+//! deleted for being unknown. It must not know topics: names of directories are all it sees.
+
+use std::collections::HashMap;
 use std::io;
-use crate::*;
-/// Who flushes.
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::checkpoint;
+use crate::config::LogConfig;
+use crate::env::{Env, LockGuard, Random};
+use crate::error::OpenError;
+use crate::flusher;
+use crate::ids::{LeaderEpoch, LogId, TopicId};
+use crate::log::Log;
+pub use crate::meta::MetaProperties;
+use crate::meta::{self, META_FILE_NAME, MetaProblem, PARTITION_FILE_NAME};
+use crate::recover::{Recovered, recover};
+use crate::shared::Shared;
+use crate::small_file;
+use crate::ticket::AppendError;
+
+/// Who runs the flushes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Flushing { Thread, Manual }
-#[derive(Clone, Debug)]
-pub struct DataDirOptions { pub cluster_id: Option<String>, pub node_id: i32, pub flushing: Flushing, pub checkpoint_interval: Duration }
-impl Default for DataDirOptions { fn default() -> Self { DataDirOptions { cluster_id: None, node_id: 1, flushing: Flushing::Thread, checkpoint_interval: Duration::from_secs(60) } } }
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetaProperties { pub cluster_id: String, pub node_id: i32, pub directory_id: TopicId }
-pub struct DataDir;
-#[allow(unused_variables)]
-impl DataDir {
-    pub fn open(env: Env, path: PathBuf, options: DataDirOptions) -> Result<Arc<DataDir>, OpenError> { todo!() }
-    pub fn path(&self) -> &Path { todo!() }
-    pub fn meta(&self) -> &MetaProperties { todo!() }
-    pub fn logs_on_disk(&self) -> Vec<(String, Option<LogId>)> { todo!() }
-    pub fn open_log(&self, id: LogId, dir_name: &str, config: LogConfig, epoch: LeaderEpoch) -> Result<Arc<Log>, OpenError> { todo!() }
-    pub fn delete_log(&self, log: &Log) -> io::Result<()> { todo!() }
-    pub fn stray(&self, dir_name: &str) -> io::Result<()> { todo!() }
-    pub fn close(&self) { todo!() }
-    pub fn is_offline(&self) -> bool { todo!() }
-    pub fn free_bytes(&self) -> io::Result<u64> { todo!() }
+pub enum Flushing {
+    /// A thread of the directory's own, as in a broker.
+    Thread,
+    /// Whoever calls [`DataDir::flush`]: in simulations nothing happens by itself.
+    Manual,
 }
+
+#[derive(Clone, Debug)]
+pub struct DataDirOptions {
+    /// The cluster that the directory has to belong to. `None` takes what is there, or makes a new one.
+    pub cluster_id: Option<String>,
+    pub node_id: i32,
+    pub flushing: Flushing,
+    pub checkpoint_interval: Duration,
+}
+
+impl Default for DataDirOptions {
+    fn default() -> DataDirOptions {
+        DataDirOptions {
+            cluster_id: None,
+            node_id: 1,
+            flushing: Flushing::Thread,
+            checkpoint_interval: Duration::from_secs(60),
+        }
+    }
+}
+
+const LOCK_FILE_NAME: &str = "lock";
+/// Kafka's endings for directories that wait for deletion, or that no topic owns.
+const DELETE_SUFFIX: &str = "-delete";
+const STRAY_SUFFIX: &str = "-stray";
+/// The longest name that file systems take.
+const NAME_BYTES_MAX: usize = 255;
+
+pub struct DataDir {
+    shared: Arc<Shared>,
+    meta: MetaProperties,
+    flusher: Mutex<Option<JoinHandle<()>>>,
+    lock: Mutex<Option<Box<dyn LockGuard>>>,
+}
+
+impl DataDir {
+    /// Takes a directory, which is made if it is missing.
+    pub fn open(env: Env, path: PathBuf, options: DataDirOptions) -> Result<Arc<DataDir>, OpenError> {
+        let files = &env.files;
+        files.create_dir_all(&path).map_err(OpenError::io("making", &path))?;
+        // Kafka's directory is refused before even a lock is put into it.
+        read_meta(&env, &path)?;
+        let lock = files.lock(&path.join(LOCK_FILE_NAME)).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => OpenError::Locked { path: path.clone() },
+            _ => OpenError::io("locking", &path)(error),
+        })?;
+        let meta = take_meta(&env, &path, &options)?;
+        let known = read_checkpoint(&env, &path)?;
+        remove_leftovers(&env, &path)?;
+        files.sync_dir(&path).map_err(OpenError::io("flushing", &path))?;
+        let shared = Shared::new(env, path, known);
+        let flusher = match options.flushing {
+            Flushing::Thread => Some(flusher::start(Arc::clone(&shared), options.checkpoint_interval)?),
+            Flushing::Manual => None,
+        };
+        Ok(Arc::new(DataDir { shared, meta, flusher: Mutex::new(flusher), lock: Mutex::new(Some(lock)) }))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    pub fn meta(&self) -> &MetaProperties {
+        &self.meta
+    }
+
+    /// The directories that look like logs, and whose they are. Where a directory itself does not say, the last
+    /// checkpoint may.
+    pub fn logs_on_disk(&self) -> Vec<(String, Option<LogId>)> {
+        let files = &self.shared.env.files;
+        let entries = files.list(&self.shared.path).unwrap_or_else(|error| {
+            tracing::error!(path = %self.shared.path.display(), %error, "the data directory cannot be listed");
+            Vec::new()
+        });
+        let logs =
+            entries.into_iter().filter(|entry| entry.is_dir && meta::partition_of(&entry.name).is_some());
+        logs.map(|entry| (self.owner(&entry.name), entry.name)).map(|(id, name)| (name, id)).collect()
+    }
+
+    fn owner(&self, dir_name: &str) -> Option<LogId> {
+        let path = self.shared.path.join(dir_name).join(PARTITION_FILE_NAME);
+        let text = small_file::read(&*self.shared.env.files, &path).ok().flatten();
+        text.and_then(|text| meta::log_id(dir_name, &text)).or_else(|| {
+            self.shared.known().values().find(|entry| entry.dir_name == dir_name).map(|entry| entry.id)
+        })
+    }
+
+    /// Opens a log, recovering what is on the disk. Its directory is made at its first append. The log's leader epoch
+    /// is `epoch`, or one above the last in the log if that is more.
+    pub fn open_log(
+        &self,
+        id: LogId,
+        dir_name: &str,
+        config: LogConfig,
+        epoch: LeaderEpoch,
+    ) -> Result<Arc<Log>, OpenError> {
+        if meta::partition_of(dir_name) != Some(id.partition) {
+            return Err(OpenError::BadName(dir_name.to_owned()));
+        }
+        // Before recovery, which must not run twice on the same files.
+        let _cycle = self.shared.cycle();
+        if self.shared.logs().contains_key(&id) {
+            return Err(OpenError::AlreadyOpen { id });
+        }
+        let recovered = self.recover(id, dir_name)?;
+        let log = Log::new(Arc::clone(&self.shared), id, dir_name, config, epoch, recovered);
+        self.shared.logs().insert(id, Arc::clone(&log));
+        Ok(log)
+    }
+
+    fn recover(&self, id: LogId, dir_name: &str) -> Result<Recovered, OpenError> {
+        let (files, path) = (&self.shared.env.files, self.shared.path.join(dir_name));
+        let known = self.shared.known().get(&id).cloned();
+        if files.exists(&path) {
+            if self.owner(dir_name) == Some(id) || self.is_unused(&path)? {
+                self.write_owner(id, &path)?;
+                return recover(files, &path, known.as_ref());
+            }
+            self.set_aside(dir_name, STRAY_SUFFIX).map_err(OpenError::io("renaming", &path))?;
+        }
+        match known {
+            Some(_) => Err(OpenError::LogGone { path, id }),
+            None => Ok(Recovered::empty()),
+        }
+    }
+
+    /// Whether nothing was ever written in a log's directory: a crash came right after it was made.
+    fn is_unused(&self, path: &Path) -> Result<bool, OpenError> {
+        let entries = self.shared.env.files.list(path).map_err(OpenError::io("listing", path))?;
+        Ok(entries.iter().all(|entry| entry.len == 0 && !entry.is_dir))
+    }
+
+    /// Puts back a `partition.metadata` that is lost.
+    fn write_owner(&self, id: LogId, path: &Path) -> Result<(), OpenError> {
+        let (files, file) = (&*self.shared.env.files, path.join(PARTITION_FILE_NAME));
+        let text = small_file::read(files, &file).map_err(OpenError::io("reading", &file))?;
+        if text.as_deref().and_then(meta::decode_partition) == Some(id.topic) {
+            return Ok(());
+        }
+        small_file::replace(files, &file, meta::encode_partition(id.topic).as_bytes())
+            .map_err(OpenError::io("writing", &file))
+    }
+
+    /// Deletes a log: its directory is renamed, and that is durable, when this returns; its files are unlinked later.
+    /// Doing it twice does no harm.
+    pub fn delete_log(&self, log: &Log) -> io::Result<()> {
+        let _cycle = self.shared.cycle();
+        let writer = log.writer.lock().unwrap();
+        if log.is_deleted() {
+            return Ok(());
+        }
+        let trash = if self.shared.env.files.exists(&log.path) {
+            Some(self.set_aside(log.dir_name(), DELETE_SUFFIX)?)
+        } else {
+            None
+        };
+        log.deleted.store(true, std::sync::atomic::Ordering::SeqCst);
+        drop(writer);
+        self.shared.logs().remove(&log.id());
+        self.shared.known().remove(&log.id());
+        log.watch_high_watermark().close();
+        if let Some(trash) = trash {
+            self.shared.throw_away(trash);
+        }
+        Ok(())
+    }
+
+    /// Sets a directory aside that no topic owns. It is never deleted: its owner may be found yet.
+    pub fn stray(&self, dir_name: &str) -> io::Result<()> {
+        if meta::partition_of(dir_name).is_none() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no log's directory"));
+        }
+        let _cycle = self.shared.cycle();
+        if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "the log is open"));
+        }
+        self.set_aside(dir_name, STRAY_SUFFIX)?;
+        self.shared.known().retain(|_, entry| entry.dir_name != dir_name);
+        Ok(())
+    }
+
+    /// Renames a log's directory for good, in a way that no other directory has or gets.
+    fn set_aside(&self, dir_name: &str, suffix: &str) -> io::Result<PathBuf> {
+        let unique = format!(".{:032x}{suffix}", unique(&*self.shared.env.random));
+        let mut kept = dir_name.len().min(NAME_BYTES_MAX - unique.len());
+        while !dir_name.is_char_boundary(kept) {
+            kept -= 1;
+        }
+        let to = self.shared.path.join(format!("{}{unique}", &dir_name[..kept]));
+        self.shared.env.files.rename(&self.shared.path.join(dir_name), &to)?;
+        self.shared.env.files.sync_dir(&self.shared.path)?;
+        Ok(to)
+    }
+
+    /// Flushes all logs that wait for it, on the calling thread. With [`Flushing::Thread`] nobody needs to.
+    pub fn flush(&self) {
+        self.shared.flush_cycle();
+    }
+
+    /// Writes a checkpoint now.
+    pub fn checkpoint(&self) {
+        self.shared.checkpoint_cycle();
+    }
+
+    /// How many times logs were flushed.
+    pub fn flushes(&self) -> u64 {
+        self.shared.flushes()
+    }
+
+    pub fn is_offline(&self) -> bool {
+        self.shared.is_offline()
+    }
+
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        self.shared.env.files.free_bytes(&self.shared.path)
+    }
+
+    /// Ends in order: everything is flushed, the checkpoint says so, and the lock is given back. Appends are refused
+    /// from here on, waits end.
+    pub fn close(&self) {
+        self.shared.set_closed();
+        self.stop();
+        let _cycle = self.shared.cycle();
+        self.shared.flush_queued();
+        let logs = std::mem::take(&mut *self.shared.logs());
+        if !self.shared.is_offline() && self.lock.lock().unwrap().is_some() {
+            self.finish(logs.values());
+        }
+        self.shared.progress.fail(AppendError::Closed);
+        logs.values().for_each(|log| log.watch_high_watermark().close());
+        self.lock.lock().unwrap().take();
+    }
+
+    fn finish<'l>(&self, logs: impl Iterator<Item = &'l Arc<Log>>) {
+        for log in logs {
+            match log.finish() {
+                Ok(Some(entry)) => drop(self.shared.known().insert(entry.id, entry)),
+                Ok(None) => {}
+                Err(error) if crate::error::is_no_space(&error) => {
+                    tracing::warn!(log = log.dir_name(), %error, "no room to close a log in order");
+                }
+                Err(error) => return self.shared.go_offline("closing", &error),
+            }
+        }
+        self.shared.progress.publish(self.shared.progress.issued());
+        if let Err(error) = self.shared.write_checkpoint() {
+            tracing::warn!(%error, "no checkpoint was written: the next start reads more");
+        }
+    }
+
+    fn stop(&self) {
+        self.shared.stop();
+        if let Some(thread) = self.flusher.lock().unwrap().take() {
+            // A flusher that panicked has said so; what it left undone fails below.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for DataDir {
+    /// Without [`DataDir::close`] nothing more is flushed, as after a kill; only the thread ends.
+    fn drop(&mut self) {
+        self.shared.set_closed();
+        self.stop();
+        self.shared.progress.fail(AppendError::Closed);
+        self.shared.abandon();
+    }
+}
+
+fn unique(random: &dyn Random) -> u128 {
+    let mut bytes = [0; 16];
+    random.fill(&mut bytes);
+    u128::from_be_bytes(bytes)
+}
+
+fn read_meta(env: &Env, path: &Path) -> Result<Option<MetaProperties>, OpenError> {
+    let file = path.join(META_FILE_NAME);
+    let Some(text) = small_file::read(&*env.files, &file).map_err(OpenError::io("reading", &file))? else {
+        return Ok(None);
+    };
+    MetaProperties::decode(&text).map(Some).map_err(|problem| match problem {
+        MetaProblem::Kafka => OpenError::KafkaDirectory { path: path.to_owned() },
+        MetaProblem::Newer(found) => {
+            OpenError::NewerFormat { path: path.to_owned(), found, known: meta::FORMAT }
+        }
+        MetaProblem::Invalid(what) => OpenError::MetaInvalid { path: file, what },
+    })
+}
+
+/// Whose directory this is; a new one becomes ours.
+fn take_meta(env: &Env, path: &Path, options: &DataDirOptions) -> Result<MetaProperties, OpenError> {
+    let path_owned = || path.to_owned();
+    if let Some(meta) = read_meta(env, path)? {
+        if let Some(expected) = options.cluster_id.clone().filter(|expected| *expected != meta.cluster_id) {
+            return Err(OpenError::OtherCluster { path: path_owned(), found: meta.cluster_id, expected });
+        }
+        if meta.node_id != options.node_id {
+            let (found, expected) = (meta.node_id, options.node_id);
+            return Err(OpenError::OtherNode { path: path_owned(), found, expected });
+        }
+        return Ok(meta);
+    }
+    let entries = env.files.list(path).map_err(OpenError::io("listing", path))?;
+    let used = |name: &str| name == checkpoint::FILE_NAME || meta::partition_of(name).is_some();
+    if entries.iter().any(|entry| used(&entry.name)) {
+        return Err(OpenError::MetaMissing { path: path_owned() });
+    }
+    let cluster_id = options.cluster_id.clone().unwrap_or_else(|| TopicId::random(&*env.random).to_string());
+    let directory_id = TopicId::random(&*env.random);
+    let meta = MetaProperties { cluster_id, node_id: options.node_id, directory_id };
+    let file = path.join(META_FILE_NAME);
+    small_file::replace(&*env.files, &file, meta.encode().as_bytes())
+        .map_err(OpenError::io("writing", &file))?;
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        env.files.sync_dir(parent).map_err(OpenError::io("flushing", parent))?;
+    }
+    Ok(meta)
+}
+
+fn read_checkpoint(env: &Env, path: &Path) -> Result<HashMap<LogId, checkpoint::Entry>, OpenError> {
+    let file = path.join(checkpoint::FILE_NAME);
+    let Some(bytes) = small_file::read(&*env.files, &file).map_err(OpenError::io("reading", &file))? else {
+        return Ok(HashMap::new());
+    };
+    match checkpoint::decode(&bytes) {
+        Ok(entries) => Ok(entries.into_iter().map(|entry| (entry.id, entry)).collect()),
+        Err(checkpoint::Damage::Newer(found)) => {
+            let (found, known) = (u32::from(found), u32::from(checkpoint::VERSION));
+            Err(OpenError::NewerFormat { path: file, found, known })
+        }
+        Err(checkpoint::Damage::Broken) => {
+            tracing::warn!(path = %file.display(), "the checkpoint is damaged: every log is read from its beginning");
+            Ok(HashMap::new())
+        }
+    }
+}
+
+/// Finishes deletions that a crash interrupted, and removes half-written files.
+fn remove_leftovers(env: &Env, path: &Path) -> Result<(), OpenError> {
+    for entry in env.files.list(path).map_err(OpenError::io("listing", path))? {
+        let leftover = path.join(&entry.name);
+        let removed = if entry.is_dir && entry.name.ends_with(DELETE_SUFFIX) {
+            env.files.remove_dir_all(&leftover)
+        } else if !entry.is_dir && entry.name.ends_with(small_file::TEMPORARY_SUFFIX) {
+            env.files.remove_file(&leftover)
+        } else {
+            Ok(())
+        };
+        removed.map_err(OpenError::io("removing", &leftover))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

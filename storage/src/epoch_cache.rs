@@ -82,7 +82,8 @@ impl EpochCache {
                 epoch: LeaderEpoch(epoch.trim().parse().ok()?),
                 start: Offset(start.trim().parse().ok()?),
             };
-            let rises = cache.entries.last().is_none_or(|last| last.epoch < entry.epoch && last.start < entry.start);
+            let rises =
+                cache.entries.last().is_none_or(|last| last.epoch < entry.epoch && last.start < entry.start);
             if !rises || entry.epoch.0 < 0 || entry.start.0 < 0 {
                 return None;
             }

@@ -48,6 +48,9 @@ pub enum OpenError {
     /// The log was there at the last checkpoint: serving it empty would hide a loss.
     #[error("{path}, the directory of log {id}, was there at the last checkpoint and is gone: restore it, or delete the topic", path = path.display())]
     LogGone { path: PathBuf, id: LogId },
+    /// What was flushed is damaged. The log stays closed, and its files untouched.
+    #[error("{path}, position {position}: {what}; restore the file from a copy, or delete the topic", path = path.display())]
+    CorruptLog { path: PathBuf, position: u64, what: String },
     #[error("the log {id} is open already")]
     AlreadyOpen { id: LogId },
     #[error("{0:?} is no name for a log's directory")]

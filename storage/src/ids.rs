@@ -158,7 +158,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_id() {
-        for text in ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAA+", "AAAAAAAAAAAAAAAAAAAAAAA", "ääääääääääääääääääääää"] {
+        for text in
+            ["", "AAAA", "AAAAAAAAAAAAAAAAAAAAA+", "AAAAAAAAAAAAAAAAAAAAAAA", "ääääääääääääääääääääää"]
+        {
             assert!(text.parse::<TopicId>().is_err(), "{text}");
         }
     }

@@ -88,8 +88,20 @@ impl ActiveIndexes {
         }
     }
 
+    /// Empty indexes whose files, if there are any, are to be written anew.
+    pub(crate) fn fresh() -> ActiveIndexes {
+        let mut indexes = ActiveIndexes::new();
+        (indexes.offsets.cut, indexes.times.cut) = (true, true);
+        indexes
+    }
+
     /// Takes what the files hold as far as it can be right; both are sorted and end below the given ends.
-    pub(crate) fn load(offsets: Vec<u8>, times: Vec<u8>, relative_end: u64, position_end: u64) -> ActiveIndexes {
+    pub(crate) fn load(
+        offsets: Vec<u8>,
+        times: Vec<u8>,
+        relative_end: u64,
+        position_end: u64,
+    ) -> ActiveIndexes {
         let kept = offset_index::plausible(&offsets, relative_end, position_end) * offset_index::ENTRY_BYTES;
         let offsets = Growing::loaded(offsets, kept);
         let kept = time_index::plausible(&times, relative_end) * time_index::ENTRY_BYTES;
@@ -102,20 +114,6 @@ impl ActiveIndexes {
     fn set_max_from_entries(&mut self) {
         self.max = time_index::last(&self.times.bytes)
             .map_or(MaxTimestamp::NONE, |e| MaxTimestamp { timestamp: e.timestamp, relative: e.relative });
-    }
-
-    /// Drops the entries at and beyond an offset, so that a walk from there can make them anew.
-    pub(crate) fn cut_from(&mut self, relative: u64) {
-        let keep = |growing: &mut Growing, bytes: usize| {
-            growing.cut |= bytes < growing.written;
-            growing.written = growing.written.min(bytes);
-            growing.bytes.truncate(bytes);
-        };
-        let offsets = offset_index::plausible(&self.offsets.bytes, relative, u64::MAX);
-        keep(&mut self.offsets, offsets * offset_index::ENTRY_BYTES);
-        let times = time_index::plausible(&self.times.bytes, relative);
-        keep(&mut self.times, times * time_index::ENTRY_BYTES);
-        self.set_max_from_entries();
     }
 
     /// Notes a batch that now stands at `position`.
@@ -146,9 +144,26 @@ impl ActiveIndexes {
         }
     }
 
-    /// The bytes that the batches behind the last entry have, as a walk or a clean close knows them.
-    pub(crate) fn set_bytes_since_entry(&mut self, bytes: u64) {
-        self.bytes_since_entry = bytes;
+    /// A batch that is indexed already, as far as its offset goes.
+    pub(crate) fn see_time(&mut self, relative: u32, max_timestamp: TimestampMs) {
+        self.max.see(max_timestamp, relative);
+    }
+
+    /// Goes on behind batches that end at the file position `end` and are indexed already.
+    pub(crate) fn resume(&mut self, end: u64) {
+        let last = offset_index::last(&self.offsets.bytes).map_or(0, |entry| entry.position);
+        self.bytes_since_entry = end.saturating_sub(u64::from(last));
+    }
+
+    pub(crate) fn last_offset_entry(&self) -> Option<offset_index::Entry> {
+        offset_index::last(&self.offsets.bytes)
+    }
+
+    /// The file position at or before the first batch whose time is not in the time index yet.
+    pub(crate) fn time_complete_up_to(&self) -> u32 {
+        let time = time_index::last(&self.times.bytes);
+        time.and_then(|time| offset_index::floor(&self.offsets.bytes, time.relative))
+            .map_or(0, |entry| entry.position)
     }
 
     /// Takes the entries of indexes that were made anew; the files are rewritten when they are next written.

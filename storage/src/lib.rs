@@ -8,19 +8,34 @@
 //! keys, topic names beyond the names of directories, or any async runtime.
 
 pub mod batch;
+mod checkpoint;
 pub mod codec;
 pub mod config;
 pub mod data_dir;
 pub mod env;
+mod epoch_cache;
 mod error;
+mod flush;
+mod flusher;
 mod ids;
+mod indexes;
 pub mod log;
+mod lookup;
+mod meta;
+mod offset_index;
 mod plan;
+mod reader;
 mod records;
+mod recover;
+mod segment;
+mod shared;
+mod small_file;
 mod source;
 mod ticket;
+mod time_index;
 pub mod validate;
 mod watch;
+mod writer;
 
 pub use batch::{BatchError, BatchHeader, TimestampType};
 pub use codec::Codec;
@@ -28,7 +43,9 @@ pub use config::{Durability, LogConfig};
 pub use data_dir::{DataDir, DataDirOptions, Flushing, MetaProperties};
 pub use env::{Clock, Env, File, Files, Random};
 pub use error::{OpenError, ReadError};
-pub use ids::{BadTopicId, FilePosition, LeaderEpoch, LogId, NO_TIMESTAMP, Offset, ProducerId, TimestampMs, TopicId};
+pub use ids::{
+    BadTopicId, FilePosition, LeaderEpoch, LogId, NO_TIMESTAMP, Offset, ProducerId, TimestampMs, TopicId,
+};
 pub use log::Log;
 pub use plan::{AbortedTxn, Bound, OffsetSpec, Origin, Part, ReadPlan, TimestampOffset, TxnToken};
 pub use records::{BatchBuilder, Record, RecordHeader, Records, records};

@@ -1,26 +1,207 @@
-//! skeleton, being filled
-use std::sync::Arc;
-use crate::*;
-pub struct Log { x: Arc<()>, w: Watch }
-#[allow(unused_variables)]
-impl Log {
-    pub fn append(&self, batches: Checked, origin: Origin, token: Option<TxnToken>) -> Ticket { todo!() }
-    pub fn flushed(&self, ticket: Ticket) -> Ticket { todo!() }
-    pub fn read(&self, from: Offset, bytes_max: usize, first_batch_whole: bool, bound: Bound) -> Result<ReadPlan, ReadError> { todo!() }
-    pub fn offset_for(&self, at: OffsetSpec) -> Result<Option<TimestampOffset>, ReadError> { todo!() }
-    pub fn watch_high_watermark(&self) -> &Watch { &self.w }
-    pub fn id(&self) -> LogId { todo!() }
-    pub fn start_offset(&self) -> Offset { todo!() }
-    pub fn end_offset(&self) -> Offset { todo!() }
-    pub fn high_watermark(&self) -> Offset { todo!() }
-    pub fn last_stable(&self) -> Offset { todo!() }
-    pub fn leader_epoch(&self) -> LeaderEpoch { todo!() }
-    pub fn set_leader_epoch(&self, epoch: LeaderEpoch) { todo!() }
-    /// Kafka's OffsetForLeaderEpoch: the epoch found and where it ends; `None` when unknown.
-    pub fn epoch_end_offset(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> { todo!() }
-    pub fn reconfigure(&self, config: LogConfig) { todo!() }
-    pub fn size_bytes(&self) -> u64 { todo!() }
-    pub fn segment_count(&self) -> usize { todo!() }
-    pub fn dir_name(&self) -> &str { todo!() }
-    pub fn is_deleted(&self) -> bool { todo!() }
+//! One partition's log: the door through which batches go in and out.
+//!
+//! This file holds what a log is and the small questions; `writer` appends, `flush` makes durable, `reader` and
+//! `lookup` read. Invariants: start ≤ high watermark ≤ end, none ever goes back; on a durable log nothing above what is
+//! flushed is readable; a deleted log gives and takes nothing. It must not know topics' names beyond its directory's.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, RwLock, Weak};
+
+use crate::config::{Durability, LogConfig};
+use crate::epoch_cache::EpochCache;
+use crate::error::ReadError;
+use crate::ids::{LeaderEpoch, LogId, Offset};
+use crate::plan::Bound;
+use crate::recover::Recovered;
+use crate::segment::{Mark, Segment};
+use crate::shared::Shared;
+use crate::watch::Watch;
+use crate::writer::Writer;
+
+pub struct Log {
+    /// Itself, for the queue of the flusher.
+    pub(crate) me: Weak<Log>,
+    id: LogId,
+    dir_name: String,
+    pub(crate) path: Arc<Path>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) writer: Mutex<Writer>,
+    pub(crate) segments: RwLock<Vec<Arc<Segment>>>,
+    pub(crate) marks: Mutex<Marks>,
+    pub(crate) watch: Watch,
+    start: AtomicI64,
+    epoch: AtomicI32,
+    pub(crate) epochs: Mutex<Epochs>,
+    /// Whether the flusher has it in its queue; changed under the queue's lock.
+    pub(crate) queued: AtomicBool,
+    pub(crate) deleted: AtomicBool,
 }
+
+/// The ends of a log, as readers and the flusher see them.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Marks {
+    /// Behind the last batch that is written.
+    pub(crate) end: Mark,
+    /// Behind the last batch that readers see.
+    pub(crate) high: Mark,
+    /// Behind the last batch of which everything, indexes included, is on the disk: recovery begins here.
+    pub(crate) recovery: Option<Mark>,
+}
+
+pub(crate) struct Epochs {
+    pub(crate) cache: EpochCache,
+    /// The file is behind.
+    pub(crate) dirty: bool,
+}
+
+impl Log {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        id: LogId,
+        dir_name: &str,
+        config: LogConfig,
+        epoch: LeaderEpoch,
+        recovered: Recovered,
+    ) -> Arc<Log> {
+        let Recovered { segments, start, end, epochs, epochs_dirty } = recovered;
+        let recovery = (!segments.is_empty()).then_some(end);
+        let writer = Writer::new(config, end, segments.last());
+        let log = Arc::new_cyclic(|me| Log {
+            me: me.clone(),
+            id,
+            dir_name: dir_name.to_owned(),
+            path: shared.path.join(dir_name).into(),
+            shared,
+            writer: Mutex::new(writer),
+            segments: RwLock::new(segments),
+            marks: Mutex::new(Marks { end, high: end, recovery }),
+            watch: Watch::new(end.offset.0),
+            start: AtomicI64::new(start.0),
+            epoch: AtomicI32::new(LeaderEpoch::NONE.0),
+            epochs: Mutex::new(Epochs { cache: epochs, dirty: epochs_dirty }),
+            queued: AtomicBool::new(false),
+            deleted: AtomicBool::new(false),
+        });
+        let last = log.epochs.lock().unwrap().cache.latest();
+        // Always above the epoch of any record: a client that saw a record lost since must notice.
+        log.set_leader_epoch(
+            epoch.max(last.map_or(LeaderEpoch(0), |last| LeaderEpoch(last.0.saturating_add(1)))),
+        );
+        log
+    }
+
+    pub fn id(&self) -> LogId {
+        self.id
+    }
+
+    /// The name of the log's directory in its data directory.
+    pub fn dir_name(&self) -> &str {
+        &self.dir_name
+    }
+
+    pub fn start_offset(&self) -> Offset {
+        Offset(self.start.load(Ordering::Acquire))
+    }
+
+    /// Behind the last record that is written. Clients see only up to the high watermark.
+    pub fn end_offset(&self) -> Offset {
+        self.marks.lock().unwrap().end.offset
+    }
+
+    pub fn high_watermark(&self) -> Offset {
+        self.marks.lock().unwrap().high.offset
+    }
+
+    /// Below this no transaction is open. As long as logs keep no producer state, none ever is.
+    pub fn last_stable(&self) -> Offset {
+        self.high_watermark()
+    }
+
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        LeaderEpoch(self.epoch.load(Ordering::Acquire))
+    }
+
+    /// A new leadership begins: what is appended from here on carries `epoch`. An older one is ignored.
+    pub fn set_leader_epoch(&self, epoch: LeaderEpoch) {
+        let writer = self.writer.lock().unwrap();
+        if epoch > self.leader_epoch() {
+            self.epoch.store(epoch.0, Ordering::Release);
+            let mut epochs = self.epochs.lock().unwrap();
+            epochs.dirty |= epochs.cache.assign(epoch, writer.end());
+        }
+    }
+
+    /// Kafka's OffsetForLeaderEpoch: the greatest epoch not above the one asked for, and where it ends, at most at the
+    /// high watermark. `None` if no such epoch is known.
+    pub fn epoch_end_offset(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        let high_watermark = self.high_watermark();
+        self.epochs.lock().unwrap().cache.end_of(epoch, high_watermark)
+    }
+
+    /// The number behind [`Log::high_watermark`], to wait for.
+    pub fn watch_high_watermark(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Bytes of all batches, indexes not counted.
+    pub fn size_bytes(&self) -> u64 {
+        self.segments.read().unwrap().iter().map(|segment| segment.size_bytes()).sum()
+    }
+
+    pub fn segment_count(&self) -> usize {
+        self.segments.read().unwrap().len()
+    }
+
+    pub fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::SeqCst)
+    }
+
+    /// Sizes count from the next append on. Another durability takes effect with the flush that this asks for.
+    pub fn reconfigure(&self, config: LogConfig) {
+        let mut writer = self.writer.lock().unwrap();
+        writer.config = config;
+        if writer.config.durability != writer.durability {
+            drop(writer);
+            self.shared.mark_dirty(&self.me());
+        }
+    }
+
+    /// The durability in force.
+    pub fn durability(&self) -> Durability {
+        self.writer.lock().unwrap().durability
+    }
+
+    pub(crate) fn me(&self) -> Arc<Log> {
+        self.me.upgrade().expect("whoever calls holds one")
+    }
+
+    pub(crate) fn check_readable(&self) -> Result<(), ReadError> {
+        if self.is_deleted() { Err(ReadError::Deleted) } else { Ok(()) }
+    }
+
+    pub(crate) fn bound(&self, bound: Bound) -> Mark {
+        let marks = self.marks.lock().unwrap();
+        match bound {
+            Bound::HighWatermark | Bound::LastStable => marks.high,
+            Bound::End => marks.end,
+        }
+    }
+
+    /// The segments that may hold `from` and what follows it, as far as `to`.
+    pub(crate) fn segments_between(&self, from: Offset, to: Mark) -> Vec<Arc<Segment>> {
+        let segments = self.segments.read().unwrap();
+        let first = segments.partition_point(|segment| segment.base <= from).saturating_sub(1);
+        segments[first..].iter().take_while(|segment| segment.base <= to.segment).cloned().collect()
+    }
+}
+
+impl Mark {
+    /// Where in `segment` a reader bounded by this mark has to stop.
+    pub(crate) fn limit_in(&self, segment: &Segment) -> u64 {
+        if segment.base < self.segment { segment.size_bytes() } else { self.position }
+    }
+}
+
+#[cfg(test)]
+mod tests;

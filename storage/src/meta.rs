@@ -32,7 +32,9 @@ pub(crate) enum MetaProblem {
 impl MetaProperties {
     pub(crate) fn encode(&self) -> String {
         let (cluster, node, directory) = (&self.cluster_id, self.node_id, self.directory_id);
-        format!("# Written by Ottla at the first start. Do not edit.\n{FORMAT_KEY}={FORMAT}\ncluster.id={cluster}\nnode.id={node}\ndirectory.id={directory}\n")
+        format!(
+            "# Written by Ottla at the first start. Do not edit.\n{FORMAT_KEY}={FORMAT}\ncluster.id={cluster}\nnode.id={node}\ndirectory.id={directory}\n"
+        )
     }
 
     pub(crate) fn decode(text: &[u8]) -> Result<MetaProperties, MetaProblem> {
@@ -51,7 +53,8 @@ impl MetaProperties {
         if format > FORMAT {
             return Err(MetaProblem::Newer(format));
         }
-        let get = |name: &str| properties.get(name).copied().ok_or_else(|| invalid(&format!("{name} is missing")));
+        let get =
+            |name: &str| properties.get(name).copied().ok_or_else(|| invalid(&format!("{name} is missing")));
         let cluster_id = get("cluster.id")?.to_owned();
         let node_id = get("node.id")?.parse().map_err(|_| invalid("node.id is not a number"))?;
         let directory_id = get("directory.id")?.parse().map_err(|_| invalid("directory.id is not an id"))?;
@@ -97,7 +100,8 @@ mod tests {
     #[test]
     fn meta_round_trips_and_tells_kafka_apart() {
         assert_eq!(MetaProperties::decode(sample().encode().as_bytes()), Ok(sample()));
-        let kafka = "#\n#Thu Jan 01\ncluster.id=x\ndirectory.id=AAAAAAAAAAAAAAAAAAAAEA\nnode.id=1\nversion=1\n";
+        let kafka =
+            "#\n#Thu Jan 01\ncluster.id=x\ndirectory.id=AAAAAAAAAAAAAAAAAAAAEA\nnode.id=1\nversion=1\n";
         assert_eq!(MetaProperties::decode(kafka.as_bytes()), Err(MetaProblem::Kafka));
         let newer = sample().encode().replace("format=1", "format=2");
         assert_eq!(MetaProperties::decode(newer.as_bytes()), Err(MetaProblem::Newer(2)));
@@ -109,7 +113,10 @@ mod tests {
         let id = TopicId([3; 16]);
         assert_eq!(encode_partition(id), "version: 0\ntopic_id: AwMDAwMDAwMDAwMDAwMDAw");
         assert_eq!(decode_partition(encode_partition(id).as_bytes()), Some(id));
-        assert_eq!(log_id("a-b-12", encode_partition(id).as_bytes()), Some(LogId { topic: id, partition: 12 }));
+        assert_eq!(
+            log_id("a-b-12", encode_partition(id).as_bytes()),
+            Some(LogId { topic: id, partition: 12 })
+        );
     }
 
     #[test]

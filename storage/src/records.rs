@@ -9,9 +9,7 @@ use std::io::Read;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::batch::{
-    BatchError, BatchHeader, HEADER_BYTES, MAGIC, OVERHEAD_BYTES, TimestampType, crc_of,
-};
+use crate::batch::{BatchError, BatchHeader, HEADER_BYTES, MAGIC, OVERHEAD_BYTES, TimestampType, crc_of};
 use crate::codec::{self, Codec};
 use crate::ids::{LeaderEpoch, Offset, ProducerId, TimestampMs};
 use crate::source::{Fault, SliceSource, Source, StreamSource, write_varint, write_varlong};
@@ -43,7 +41,10 @@ pub(crate) struct RawRecord<'a> {
     headers: Vec<RecordHeader<'a>>,
 }
 
-fn field<'a, const KEEP: bool>(source: &mut impl Source<'a>, end: u64) -> Result<Option<Cow<'a, [u8]>>, Fault> {
+fn field<'a, const KEEP: bool>(
+    source: &mut impl Source<'a>,
+    end: u64,
+) -> Result<Option<Cow<'a, [u8]>>, Fault> {
     let len = source.varint()?;
     if len < 0 {
         return Ok(None);
@@ -256,7 +257,12 @@ impl BatchBuilder {
     }
 
     /// Adds a record at the batch's base timestamp.
-    pub fn push(self, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[(&str, Option<&[u8]>)]) -> BatchBuilder {
+    pub fn push(
+        self,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[(&str, Option<&[u8]>)],
+    ) -> BatchBuilder {
         let timestamp = self.header.base_timestamp;
         self.push_at(timestamp, key, value, headers)
     }
@@ -338,7 +344,10 @@ mod tests {
             assert_eq!(read[0].key.as_deref(), Some(&b"key"[..]));
             assert_eq!(read[0].headers[0].value.as_deref(), Some(&b"1"[..]));
             assert_eq!(read[0].headers[1].value, None);
-            assert_eq!((read[1].timestamp, read[1].key.is_none(), read[1].value.as_deref()), (1_005, true, Some(&b""[..])));
+            assert_eq!(
+                (read[1].timestamp, read[1].key.is_none(), read[1].value.as_deref()),
+                (1_005, true, Some(&b""[..]))
+            );
             assert_eq!((read[2].offset, read[2].timestamp, read[2].value.is_none()), (Offset(2), 998, true));
         }
     }

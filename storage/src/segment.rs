@@ -62,7 +62,13 @@ pub(crate) enum Indexes {
 }
 
 impl Segment {
-    pub(crate) fn new(files: Arc<dyn Files>, dir: Arc<Path>, base: Offset, size: u64, indexes: Indexes) -> Segment {
+    pub(crate) fn new(
+        files: Arc<dyn Files>,
+        dir: Arc<Path>,
+        base: Offset,
+        size: u64,
+        indexes: Indexes,
+    ) -> Segment {
         let (file, size, indexes) = (OnceLock::new(), AtomicU64::new(size), RwLock::new(indexes));
         Segment { base, dir, files, file, size, indexes }
     }
@@ -118,7 +124,9 @@ impl Segment {
         interval_bytes: u32,
     ) -> io::Result<()> {
         let mut guard = self.indexes.write().unwrap();
-        let Indexes::Active(active) = &mut *guard else { unreachable!("only an active segment is appended to") };
+        let Indexes::Active(active) = &mut *guard else {
+            unreachable!("only an active segment is appended to")
+        };
         let (mut position, mut due) = (self.size_bytes(), false);
         for header in headers {
             let relative = self.relative(header.last_offset()).expect("the segment was rolled in time");
@@ -180,11 +188,17 @@ impl Segment {
     /// Makes both indexes anew in memory from the headers of the batches.
     fn rebuild_indexes(&self) -> Result<(), ReadError> {
         let mut guard = self.indexes.write().unwrap();
-        let mut fresh = ActiveIndexes::load(Vec::new(), Vec::new(), 0, 0);
+        let mut fresh = ActiveIndexes::fresh();
         let mut walk = self.walk_at(0, self.size_bytes())?;
         while let Some((position, header)) = walk.next_header()? {
             let Some(relative) = self.relative(header.last_offset()) else { break };
-            fresh.see(relative, position as u32, header.total_bytes() as u64, header.max_timestamp, REBUILT_INTERVAL_BYTES);
+            fresh.see(
+                relative,
+                position as u32,
+                header.total_bytes() as u64,
+                header.max_timestamp,
+                REBUILT_INTERVAL_BYTES,
+            );
         }
         match &mut *guard {
             // What the files of an active segment hold is replaced when they are next written.
@@ -192,6 +206,61 @@ impl Segment {
             Indexes::Sealed(sealed) => *sealed = Some(SealedIndexes::rebuilt(fresh)),
         }
         Ok(())
+    }
+
+    fn with_active<T>(&self, act: impl FnOnce(&mut ActiveIndexes) -> T) -> T {
+        match &mut *self.indexes.write().unwrap() {
+            Indexes::Active(active) => act(active),
+            Indexes::Sealed(_) => unreachable!("recovery makes indexes of active segments only"),
+        }
+    }
+
+    /// Recovery: notes a batch that stands in the file.
+    pub(crate) fn index(&self, position: u64, header: &BatchHeader, interval_bytes: u32) {
+        let Some(relative) = self.relative(header.last_offset()) else { return };
+        let bytes = header.total_bytes() as u64;
+        self.with_active(|active| {
+            active.see(relative, position as u32, bytes, header.max_timestamp, interval_bytes)
+        });
+    }
+
+    /// Recovery: notes the time of a batch that the offset index covers.
+    pub(crate) fn see_time(&self, header: &BatchHeader) {
+        if let Some(relative) = self.relative(header.last_offset()) {
+            self.with_active(|active| active.see_time(relative, header.max_timestamp));
+        }
+    }
+
+    /// Recovery: the batches up to the file position `end` are indexed.
+    pub(crate) fn resume_indexes(&self, end: u64) {
+        self.with_active(|active| active.resume(end));
+    }
+
+    /// Recovery: the batch of the last entry, by position and last offset.
+    pub(crate) fn indexed_up_to(&self) -> Option<(u64, Offset)> {
+        let entry = self.with_active(|active| active.last_offset_entry())?;
+        Some((u64::from(entry.position), Offset(self.base.0 + i64::from(entry.relative))))
+    }
+
+    /// Recovery: where to begin so that no batch's time is missed.
+    pub(crate) fn time_complete_up_to(&self) -> u64 {
+        self.with_active(|active| u64::from(active.time_complete_up_to()))
+    }
+
+    /// Recovery: the entries are wrong and are all made anew.
+    pub(crate) fn forget_indexes(&self) {
+        self.with_active(|active| *active = ActiveIndexes::fresh());
+    }
+
+    /// Recovery: whether the batch that ends with offset `last` begins at `position`.
+    pub(crate) fn has_batch_at(&self, position: u64, last: Offset, limit: u64) -> bool {
+        let walk = self.walk_at(position, limit);
+        walk.is_ok_and(|walk| walk.peek().is_some_and(|header| header.last_offset() == last))
+    }
+
+    /// Recovery: the file was cut.
+    pub(crate) fn set_size(&self, bytes: u64) {
+        self.size.store(bytes, Ordering::Release);
     }
 
     pub(crate) fn max_timestamp(&self) -> Result<MaxTimestamp, ReadError> {
@@ -205,10 +274,14 @@ impl Segment {
         if limit >= self.size_bytes() || max.timestamp < 0 {
             return Ok(max);
         }
-        let (mut max, from) = self.with_indexes(|view| match time_index::last_below(view.times, relative_end) {
-            Some(e) => (MaxTimestamp { timestamp: e.timestamp, relative: e.relative }, self.base.0 + i64::from(e.relative)),
-            None => (MaxTimestamp::NONE, self.base.0),
-        })?;
+        let (mut max, from) =
+            self.with_indexes(|view| match time_index::last_below(view.times, relative_end) {
+                Some(e) => (
+                    MaxTimestamp { timestamp: e.timestamp, relative: e.relative },
+                    self.base.0 + i64::from(e.relative),
+                ),
+                None => (MaxTimestamp::NONE, self.base.0),
+            })?;
         let mut walk = self.walk_from(Offset(from), limit)?;
         while let Some((_, header)) = walk.next_header()? {
             if let Some(relative) = self.relative(header.last_offset()) {
@@ -219,8 +292,13 @@ impl Segment {
     }
 
     /// A walk over headers that begins at or before the first batch with a record at or after `timestamp`.
-    pub(crate) fn walk_from_time(&self, timestamp: TimestampMs, limit: u64) -> Result<HeaderWalk<'_>, ReadError> {
-        let from = self.with_indexes(|view| time_index::floor(view.times, timestamp).map_or(0, |e| e.relative))?;
+    pub(crate) fn walk_from_time(
+        &self,
+        timestamp: TimestampMs,
+        limit: u64,
+    ) -> Result<HeaderWalk<'_>, ReadError> {
+        let from =
+            self.with_indexes(|view| time_index::floor(view.times, timestamp).map_or(0, |e| e.relative))?;
         self.walk_from(Offset(self.base.0 + i64::from(from)), limit)
     }
 
@@ -245,8 +323,15 @@ impl Segment {
 
     pub(crate) fn walk_at(&self, position: u64, limit: u64) -> Result<HeaderWalk<'_>, ReadError> {
         let file = self.file().map_err(ReadError::io(&self.path(LOG_SUFFIX)))?;
-        let mut walk =
-            HeaderWalk { segment: self, file, position, limit, buffer: [0; WALK_BYTES], from: position, filled: 0 };
+        let mut walk = HeaderWalk {
+            segment: self,
+            file,
+            position,
+            limit,
+            buffer: [0; WALK_BYTES],
+            from: position,
+            filled: 0,
+        };
         walk.fill()?;
         Ok(walk)
     }
@@ -255,9 +340,14 @@ impl Segment {
     pub(crate) fn read_batch(&self, position: u64, header: &BatchHeader) -> Result<Vec<u8>, ReadError> {
         let path = self.path(LOG_SUFFIX);
         let mut bytes = vec![0; header.total_bytes()];
-        let n = self.file().and_then(|file| file.read_at(&mut bytes, position)).map_err(ReadError::io(&path))?;
+        let n =
+            self.file().and_then(|file| file.read_at(&mut bytes, position)).map_err(ReadError::io(&path))?;
         if n < bytes.len() {
-            return Err(ReadError::Corrupt { path, position, what: "the file ends within a batch".to_owned() });
+            return Err(ReadError::Corrupt {
+                path,
+                position,
+                what: "the file ends within a batch".to_owned(),
+            });
         }
         Ok(bytes)
     }

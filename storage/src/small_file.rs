@@ -33,7 +33,10 @@ pub(crate) fn read(files: &dyn Files, path: &Path) -> io::Result<Option<Vec<u8>>
     };
     let len = file.len()?;
     if len > READ_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{len} bytes are too many for this file")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{len} bytes are too many for this file"),
+        ));
     }
     let mut content = vec![0; len as usize];
     let n = file.read_at(&mut content, 0)?;

@@ -199,7 +199,8 @@ mod tests {
 
     #[test]
     fn known_encodings() {
-        for (value, bytes) in [(0, vec![0]), (-1, vec![1]), (1, vec![2]), (63, vec![126]), (64, vec![128, 1])] {
+        for (value, bytes) in [(0, vec![0]), (-1, vec![1]), (1, vec![2]), (63, vec![126]), (64, vec![128, 1])]
+        {
             let mut out = Vec::new();
             write_varint(&mut out, value);
             assert_eq!(out, bytes);

@@ -204,6 +204,12 @@ impl Ticket {
     }
 }
 
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Ticket").field(&self.peek()).finish()
+    }
+}
+
 impl Future for Ticket {
     type Output = Result<Appended, AppendError>;
 

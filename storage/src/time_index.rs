@@ -62,7 +62,8 @@ pub(crate) fn plausible(bytes: &[u8], relative_end: u64) -> usize {
     let mut before = None;
     let good = |index: &usize| {
         let Some(entry) = entry(bytes, *index) else { return false };
-        let rises = before.is_none_or(|b: Entry| b.timestamp < entry.timestamp && b.relative < entry.relative);
+        let rises =
+            before.is_none_or(|b: Entry| b.timestamp < entry.timestamp && b.relative < entry.relative);
         before = Some(entry);
         rises && entry.timestamp >= 0 && u64::from(entry.relative) < relative_end
     };

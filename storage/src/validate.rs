@@ -7,7 +7,8 @@
 use bytes::Bytes;
 
 use crate::batch::{
-    BatchError, BatchHeader, HEADER_BYTES, MAGIC, OVERHEAD_BYTES, STAMP_BYTES, TimestampType, crc_of, verify_crc,
+    BatchError, BatchHeader, HEADER_BYTES, MAGIC, OVERHEAD_BYTES, STAMP_BYTES, TimestampType, crc_of,
+    verify_crc,
 };
 use crate::codec::Codec;
 use crate::ids::{NO_TIMESTAMP, Offset, ProducerId, TimestampMs};
@@ -233,7 +234,10 @@ fn check_count(header: &BatchHeader) -> Result<(), Reject> {
 fn check_header(header: &BatchHeader) -> Result<(), Reject> {
     check_count(header)?;
     if header.producer_id > ProducerId::NONE && header.base_sequence < 0 {
-        return Err(Reject::invalid(format!("sequence {} of a batch with a producer id", header.base_sequence)));
+        return Err(Reject::invalid(format!(
+            "sequence {} of a batch with a producer id",
+            header.base_sequence
+        )));
     }
     if header.is_control() {
         return Err(Reject::invalid("control batches are not the client's to write"));
@@ -311,7 +315,10 @@ fn check_time(blame: &mut Blame, index: i32, timestamp: TimestampMs, rules: &Rul
         blame.time = true;
         blame.add(index, || {
             let (before, after) = (rules.before_max_ms, rules.after_max_ms);
-            format!("timestamp {timestamp} is not within {before} ms before and {after} ms after {}", rules.now_ms)
+            format!(
+                "timestamp {timestamp} is not within {before} ms before and {after} ms after {}",
+                rules.now_ms
+            )
         });
     }
 }

@@ -63,7 +63,8 @@ pub(crate) fn topic_name(name: &str) -> TopicName {
 /// Every sample. Names serve the older versions and ids the newer ones, so each message comes in both forms.
 pub(crate) fn samples() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
-    let software = |name| ApiVersionsRequest::default().with_client_software_name(StrBytes::from_static_str(name));
+    let software =
+        |name| ApiVersionsRequest::default().with_client_software_name(StrBytes::from_static_str(name));
     every_version(&mut all, &[ApiVersionsRequest::default(), software("suite")]);
     every_version(&mut all, &metadata());
     every_version(&mut all, &produce());
@@ -73,7 +74,10 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
     every_version(&mut all, &delete_topics());
     every_version(&mut all, &[InitProducerIdRequest::default().with_transaction_timeout_ms(60_000)]);
     every_version(&mut all, &[DescribeClusterRequest::default()]);
-    every_version(&mut all, &[FindCoordinatorRequest::default().with_key(StrBytes::from_static_str("group"))]);
+    every_version(
+        &mut all,
+        &[FindCoordinatorRequest::default().with_key(StrBytes::from_static_str("group"))],
+    );
     all
 }
 
@@ -95,7 +99,8 @@ fn metadata() -> [MetadataRequest; 2] {
 
 fn produce() -> [ProduceRequest; 3] {
     let data = |acks, topic: TopicProduceData| {
-        let partition = PartitionProduceData::default().with_records(Some(batch(&[b"one", &[b'x'; 200]], -1)));
+        let partition =
+            PartitionProduceData::default().with_records(Some(batch(&[b"one", &[b'x'; 200]], -1)));
         let topic = topic.with_partition_data(vec![partition.clone(), partition.with_index(1)]);
         ProduceRequest::default().with_acks(acks).with_timeout_ms(1_000).with_topic_data(vec![topic])
     };
@@ -146,7 +151,9 @@ fn create_topics() -> [CreateTopicsRequest; 1] {
 fn delete_topics() -> [DeleteTopicsRequest; 2] {
     let state = DeleteTopicState::default().with_name(Some(topic_name("nobody-has-this")));
     [
-        DeleteTopicsRequest::default().with_topic_names(vec![topic_name("nobody-has-this")]).with_timeout_ms(1_000),
+        DeleteTopicsRequest::default()
+            .with_topic_names(vec![topic_name("nobody-has-this")])
+            .with_timeout_ms(1_000),
         DeleteTopicsRequest::default().with_topics(vec![state]).with_timeout_ms(1_000),
     ]
 }

@@ -9,8 +9,8 @@ use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    BrokerId, CreateTopicsRequest, CreateTopicsResponse, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse,
-    ResponseHeader,
+    BrokerId, CreateTopicsRequest, CreateTopicsResponse, FetchRequest, FetchResponse, ProduceRequest,
+    ProduceResponse, ResponseHeader,
 };
 use kafka_protocol::protocol::{Decodable, HeaderVersion, Request};
 use std::fmt;
@@ -47,10 +47,13 @@ impl fmt::Display for Served {
 
 /// Makes the honest client's topic before anybody is rude.
 pub(crate) fn prepare(address: &str) -> Result<()> {
-    let topic =
-        CreatableTopic::default().with_name(topic_name(TOPIC)).with_num_partitions(1).with_replication_factor(1);
+    let topic = CreatableTopic::default()
+        .with_name(topic_name(TOPIC))
+        .with_num_partitions(1)
+        .with_replication_factor(1);
     let request = CreateTopicsRequest::default().with_timeout_ms(10_000).with_topics(vec![topic]);
-    let made: CreateTopicsResponse = ask(&mut Connection::open(address, PATIENCE)?, &request, CREATE_VERSION)?;
+    let made: CreateTopicsResponse =
+        ask(&mut Connection::open(address, PATIENCE)?, &request, CREATE_VERSION)?;
     ensure!(made.topics.iter().all(|topic| topic.error_code == 0), "{made:?}");
     Ok(())
 }
@@ -65,7 +68,8 @@ pub(crate) fn serve_until(address: &str, is_over: &AtomicBool) -> Result<Served>
             connection = Connection::open(address, PATIENCE)?;
             served.worst = served.worst.max(asked.elapsed());
         }
-        round(&mut connection, &mut served).with_context(|| format!("round {} of the honest client", served.rounds))?;
+        round(&mut connection, &mut served)
+            .with_context(|| format!("round {} of the honest client", served.rounds))?;
         thread::sleep(PAUSE);
     }
     round(&mut connection, &mut served).context("the honest client after the attack")?;
@@ -90,9 +94,14 @@ fn round(connection: &mut Connection, served: &mut Served) -> Result<()> {
 fn produce(connection: &mut Connection, records: Bytes) -> Result<i64> {
     let partition = PartitionProduceData::default().with_records(Some(records));
     let topic = TopicProduceData::default().with_name(topic_name(TOPIC)).with_partition_data(vec![partition]);
-    let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(10_000).with_topic_data(vec![topic]);
+    let request =
+        ProduceRequest::default().with_acks(-1).with_timeout_ms(10_000).with_topic_data(vec![topic]);
     let reply: ProduceResponse = ask(connection, &request, PRODUCE_VERSION)?;
-    let stored = reply.responses.first().and_then(|topic| topic.partition_responses.first()).context("no partition")?;
+    let stored = reply
+        .responses
+        .first()
+        .and_then(|topic| topic.partition_responses.first())
+        .context("no partition")?;
     ensure!(stored.error_code == 0, "Produce answers {}", stored.error_code);
     Ok(stored.base_offset)
 }

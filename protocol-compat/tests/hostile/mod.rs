@@ -63,7 +63,10 @@ fn frames_over_sockets(stage: &Stage) -> Result<()> {
     let log = broker.log()?;
     ensure!(!log.contains("panicked"), "the log tells of a panic (seed {seed})");
     ensure!(total.sent() >= share * ATTACKERS, "only {} frames were sent", total.sent());
-    ensure!(total.whole_answered == total.whole_sent, "honest frames sent byte by byte went unanswered: {total}");
+    ensure!(
+        total.whole_answered == total.whole_sent,
+        "honest frames sent byte by byte went unanswered: {total}"
+    );
     ensure!(served.rounds > 0, "the honest client came to nothing");
     if judged() == Judged::Ottla {
         ensure!(memory_kib < MEMORY_KIB_MAX, "memory peak {memory_kib} KiB (seed {seed})");

@@ -49,7 +49,11 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { answered, closed, silent, left_open, whole_sent, whole_answered } = self;
-        write!(f, "{} frames: {answered} answered, {closed} closed, {silent} met with silence, ", self.sent())?;
+        write!(
+            f,
+            "{} frames: {answered} answered, {closed} closed, {silent} met with silence, ",
+            self.sent()
+        )?;
         write!(f, "{left_open} left half open; {whole_answered} of {whole_sent} honest ones answered")
     }
 }

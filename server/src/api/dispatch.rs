@@ -72,7 +72,10 @@ fn unsupported_api_versions(error: HeaderError) -> Result<Begun, Refused> {
     match error {
         HeaderError::UnsupportedVersion { api_key, correlation_id, .. } if api_key == key => {
             let reply = k18_api_versions::unsupported_version();
-            Ok(Begun { key, then: Then::Now(Answer { frame: reply.frame(key, 0, correlation_id), failed: true }) })
+            Ok(Begun {
+                key,
+                then: Then::Now(Answer { frame: reply.frame(key, 0, correlation_id), failed: true }),
+            })
         }
         HeaderError::UnsupportedVersion { api_key, api_version, .. }
         | HeaderError::UnknownKey { api_key, api_version, .. } => {
@@ -88,8 +91,11 @@ pub(super) fn run<A: Api>(cx: &Cx, request: Request) -> Result<Then<Answer>, Ref
     if !A::VERSIONS.contains(&version) {
         return Err(Refused::NotServed { key, version });
     }
-    guard::check_body(key, version, &body, &cx.broker.guard_limits)
-        .map_err(|error| Refused::Guard { key, version, error })?;
+    guard::check_body(key, version, &body, &cx.broker.guard_limits).map_err(|error| Refused::Guard {
+        key,
+        version,
+        error,
+    })?;
     let message = decode_body::<A::Req>(key, versions::codec_version(key, version), &body)?;
     Ok(A::begin(cx, message, version).map(move |reply| {
         let failed = A::failed(&reply);

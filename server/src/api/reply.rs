@@ -51,7 +51,7 @@ impl<M: Encodable> Reply for M {
 }
 
 /// A Fetch reply, whose records are never copied.
-pub struct Fetched(pub FetchReply<Records>);
+pub(super) struct Fetched(pub(super) FetchReply<Records>);
 
 impl Reply for Fetched {
     fn frame(self, _key: i16, version: i16, correlation_id: i32) -> Frame {

@@ -7,7 +7,12 @@ pub(super) fn apply(image: &mut Image, record: Record) {
     match record {
         Record::BrokerStarted(_) => image.count_start(),
         Record::TopicCreated(r) => {
-            image.insert_topic(Topic { id: r.id, name: r.name.into(), partitions: r.partitions, configs: r.configs });
+            image.insert_topic(Topic {
+                id: r.id,
+                name: r.name.into(),
+                partitions: r.partitions,
+                configs: r.configs,
+            });
         }
         Record::TopicDeleted(r) => image.delete_topic(r.id),
         Record::TopicPurged(r) => image.purge_topic(r.id),

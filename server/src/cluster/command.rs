@@ -41,9 +41,13 @@ pub enum Refusal {
     InvalidName(String),
     #[error("topic '{0}' already exists")]
     Exists(String),
-    #[error("topic '{name}' collides with the existing topic '{existing}': names may not differ in '.' and '_' only")]
+    #[error(
+        "topic '{name}' collides with the existing topic '{existing}': names may not differ in '.' and '_' only"
+    )]
     Collides { name: String, existing: String },
-    #[error("the number of partitions must be at least 1 and at most {max}, or -1 for the broker's default; got {got}")]
+    #[error(
+        "the number of partitions must be at least 1 and at most {max}, or -1 for the broker's default; got {got}"
+    )]
     InvalidPartitions { got: i32, max: u32 },
     #[error("the replication factor must be 1 on a single broker, or -1 for the broker's default; got {0}")]
     InvalidReplicationFactor(i16),
@@ -58,7 +62,12 @@ pub enum Refusal {
 }
 
 /// Creates a topic with the given id.
-pub fn create_topic(image: &Image, new: &NewTopic, id: TopicId, defaults: Defaults) -> Result<TopicCreated, Refusal> {
+pub fn create_topic(
+    image: &Image,
+    new: &NewTopic,
+    id: TopicId,
+    defaults: Defaults,
+) -> Result<TopicCreated, Refusal> {
     topic_name::check(&new.name).map_err(Refusal::InvalidName)?;
     if image.topic(&new.name).is_some() {
         return Err(Refusal::Exists(new.name.clone()));
@@ -92,7 +101,8 @@ fn check_replication_factor(asked: i16, defaults: Defaults) -> Result<(), Refusa
 fn check_assignments(new: &NewTopic, defaults: Defaults) -> Result<u32, Refusal> {
     if new.replication_factor != -1 || new.partitions != -1 {
         return Err(Refusal::InvalidRequest(
-            "with assignments, the number of partitions and the replication factor must both be -1".to_owned(),
+            "with assignments, the number of partitions and the replication factor must both be -1"
+                .to_owned(),
         ));
     }
     for (expected, (partition, replicas)) in new.assignments.iter().enumerate() {
@@ -103,7 +113,9 @@ fn check_assignments(new: &NewTopic, defaults: Defaults) -> Result<u32, Refusal>
             )));
         }
         if replicas.is_empty() {
-            return Err(Refusal::InvalidAssignment(format!("partition {partition} is assigned to no broker")));
+            return Err(Refusal::InvalidAssignment(format!(
+                "partition {partition} is assigned to no broker"
+            )));
         }
         if replicas.iter().collect::<BTreeSet<_>>().len() != replicas.len() {
             return Err(Refusal::InvalidAssignment(format!("partition {partition} names a broker twice")));

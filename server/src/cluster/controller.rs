@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use storage::{
-    AppendError, BatchBuilder, BatchError, BatchHeader, Bound, Env, Log, Offset, Origin, ReadError, ReadPlan, Ticket,
-    check_internal, records,
+    AppendError, BatchBuilder, BatchError, BatchHeader, Bound, Env, Log, Offset, Origin, ReadError, ReadPlan,
+    Ticket, check_internal, records,
 };
 
 use super::apply::apply;
@@ -147,7 +147,8 @@ fn replay_batch(batch: &[u8], image: &mut Image, offset: Offset) -> Result<(), L
     for record in records(batch).map_err(|error| LoadError::Batch { offset, error })? {
         let record = record.map_err(|error| LoadError::Batch { offset, error })?;
         let value = record.value.as_deref().unwrap_or_default();
-        let decoded = Record::decode(value).map_err(|error| LoadError::Record { offset: record.offset, error })?;
+        let decoded =
+            Record::decode(value).map_err(|error| LoadError::Record { offset: record.offset, error })?;
         apply(image, decoded);
     }
     Ok(())

@@ -15,7 +15,9 @@ pub fn check(name: &str) -> Result<(), String> {
         return Err(format!("the topic name has {} characters, {NAME_BYTES_MAX} are allowed", name.len()));
     }
     if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
-        return Err(format!("the topic name {name:?} has characters other than ASCII letters, digits, '.', '_' and '-'"));
+        return Err(format!(
+            "the topic name {name:?} has characters other than ASCII letters, digits, '.', '_' and '-'"
+        ));
     }
     Ok(())
 }

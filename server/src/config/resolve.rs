@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Bytes of requests in memory where `queued.max.request.bytes` says "no limit": there is always one.
-const REQUEST_MEMORY_BYTES_MAX_DEFAULT: usize = 512 << 20;
+const REQUEST_MEMORY_BYTES_MAX_DEFAULT: usize = 128 << 20;
 
 impl Config {
     pub(super) fn resolve(mut self) -> Result<Config, ConfigError> {

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::admission::{Admission, Place};
+use super::admission::Admission;
 use super::connection;
 use crate::api::{Broker, Peer};
 use crate::config::{Config, Host, Listener};
@@ -65,7 +65,9 @@ fn bind_localhost(port: u16, config: &Config) -> io::Result<Vec<std::net::TcpLis
                 tracing::info!("this machine has no IPv6; localhost is 127.0.0.1 alone");
                 return Ok(vec![v4]);
             }
-            Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse && tries < PORT_TRIES => tries += 1,
+            Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse && tries < PORT_TRIES => {
+                tries += 1
+            }
             Err(error) => return Err(error),
         }
     }
@@ -170,13 +172,13 @@ impl Door {
             connection_id: self.ids.fetch_add(1, Ordering::Relaxed),
             software: Default::default(),
         });
-        connections.spawn(run(stream, self.broker.clone(), peer, place, self.stop.clone()));
+        let memory = self.admission.memory(peer.connection_id);
+        let (broker, stop) = (self.broker.clone(), self.stop.clone());
+        connections.spawn(async move {
+            connection::serve(stream, broker, peer, memory, stop).await;
+            drop(place);
+        });
     }
-}
-
-async fn run(stream: TcpStream, broker: Arc<Broker>, peer: Arc<Peer>, place: Place, stop: watch::Receiver<bool>) {
-    connection::serve(stream, broker, peer, stop).await;
-    drop(place);
 }
 
 /// An IPv4 peer of a socket that listens on both families counts as IPv4.

@@ -1,15 +1,16 @@
-//! Who may connect: a bound on all connections, and one per address.
+//! Who may connect and how much memory requests may hold: the bounds that all connections share.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::memory::{RequestMemory, Share};
 use crate::config::Config;
 use crate::metrics::{Limit, Metrics};
 
 /// Why a connection is turned away.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Turned {
+pub(super) enum Turned {
     #[error("max.connections ({0}) is reached")]
     All(usize),
     #[error("max.connections.per.ip ({0}) is reached for this address")]
@@ -19,6 +20,7 @@ pub enum Turned {
 pub struct Admission {
     config: Arc<Config>,
     metrics: Arc<Metrics>,
+    memory: Arc<RequestMemory>,
     open: Mutex<Open>,
 }
 
@@ -29,7 +31,7 @@ struct Open {
 }
 
 /// A connection's place; it is free again when this is dropped.
-pub struct Place {
+pub(super) struct Place {
     admission: Arc<Admission>,
     address: IpAddr,
 }
@@ -37,7 +39,13 @@ pub struct Place {
 impl Admission {
     pub fn new(config: Arc<Config>, metrics: Arc<Metrics>) -> Arc<Self> {
         metrics.limit(Limit::Connections).max.set(config.max_connections as f64);
-        Arc::new(Self { config, metrics, open: Mutex::default() })
+        let memory = RequestMemory::new(config.request_memory_bytes_max, metrics.clone());
+        Arc::new(Self { config, metrics, memory, open: Mutex::default() })
+    }
+
+    /// The part of a connection in what requests may hold.
+    pub(super) fn memory(&self, connection_id: u64) -> Share {
+        self.memory.share(connection_id)
     }
 
     fn most_from(&self, address: IpAddr) -> usize {

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use tokio::time::Sleep;
 
 use super::buffers::{self, READ_STEP_BYTES};
+use super::memory::Share;
 use super::output::Output;
 use crate::api::{self, Answer, Broker, Parked, Peer, Refused, Then};
 use crate::config::Config;
@@ -68,9 +69,15 @@ impl End {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve(stream: TcpStream, broker: Arc<Broker>, peer: Arc<Peer>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    stream: TcpStream,
+    broker: Arc<Broker>,
+    peer: Arc<Peer>,
+    memory: Share,
+    mut stop: watch::Receiver<bool>,
+) {
     broker.metrics.connections.accepted();
-    let mut connection = Connection::new(stream, broker, peer);
+    let mut connection = Connection::new(stream, broker, peer, memory);
     let ended = tokio::select! {
         end = poll_fn(|cx| connection.poll(cx)) => Some(end),
         _ = stop.wait_for(|stopping| *stopping) => None,
@@ -112,6 +119,10 @@ struct Connection {
     received: BytesMut,
     /// Whole frames that may not begin yet. Bounded: while there is one, nothing is read.
     inbox: VecDeque<Bytes>,
+    /// The part of both in what all connections may hold.
+    memory: Share,
+    /// Set while the bound on that keeps this connection from reading.
+    starved: bool,
     /// Begun, in order. Bounded by `max_in_flight_requests_per_connection`.
     parked: VecDeque<Pending>,
     /// Decided, in order. Bounded: above `response_buffer_bytes_max` nothing begins.
@@ -126,7 +137,7 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, broker: Arc<Broker>, peer: Arc<Peer>) -> Self {
+    fn new(stream: TcpStream, broker: Arc<Broker>, peer: Arc<Peer>, memory: Share) -> Self {
         let now = broker.env.clock.monotonic();
         let deadlines = Deadlines::new(&broker.config);
         let alarm = Box::pin(tokio::time::sleep(deadlines.idle.min(ALARM_REST_MAX)));
@@ -136,6 +147,8 @@ impl Connection {
             peer,
             received: BytesMut::new(),
             inbox: VecDeque::new(),
+            memory,
+            starved: false,
             parked: VecDeque::new(),
             output: Output::default(),
             ending: None,
@@ -156,15 +169,22 @@ impl Connection {
                     {
                         return Poll::Ready(end);
                     }
-                    buffers::give_back(&mut self.received);
+                    self.rest();
                     return self.poll_alarm(cx);
                 }
                 Err(end) => return Poll::Ready(end),
             }
         }
-        buffers::give_back(&mut self.received);
+        self.rest();
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Between two turns: the thread has its buffer back, and what stays here is accounted for.
+    fn rest(&mut self) {
+        buffers::give_back(&mut self.received);
+        let waiting: usize = self.inbox.iter().map(Bytes::len).sum();
+        self.memory.hold(self.received.capacity() + waiting);
     }
 
     /// One turn. True when anything moved, so that another turn may find more.
@@ -202,7 +222,8 @@ impl Connection {
     fn begin_frames(&mut self) -> Result<bool, End> {
         let mut moved = false;
         while self.ending.is_none()
-            && let Some(frame) = self.inbox.pop_front_if(|frame| may_begin(&self.parked, &self.output, &self.broker, frame))
+            && let Some(frame) =
+                self.inbox.pop_front_if(|frame| may_begin(&self.parked, &self.output, &self.broker, frame))
         {
             moved = true;
             let (at, bytes) = (self.broker.env.clock.monotonic(), frame.len() + PREFIX_BYTES);
@@ -262,6 +283,10 @@ impl Connection {
     /// Reads once and cuts the frames. While a frame waits to begin, nothing is read: the peer's window closes.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         if self.ending.is_some() || !self.inbox.is_empty() {
+            return Ok(false);
+        }
+        self.starved = !self.received.is_empty() && !self.memory.may_grow();
+        if self.starved {
             return Ok(false);
         }
         let frame_bytes_max = self.broker.config.socket_request_max_bytes;
@@ -326,6 +351,10 @@ impl Connection {
             }
             ready!(self.alarm.as_mut().poll(cx));
             self.alarm.as_mut().reset(wanted);
+            if self.starved {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
     }
 
@@ -346,7 +375,8 @@ impl Connection {
             }
             left = left.min(progress_left);
         }
-        Ok(left)
+        // Memory is given back without a call: it is asked for again soon.
+        Ok(if self.starved { Duration::ZERO } else { left })
     }
 
     fn report(&self, end: &End) {

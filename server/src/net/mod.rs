@@ -6,6 +6,7 @@ mod accept;
 mod admission;
 mod buffers;
 mod connection;
+mod memory;
 mod output;
 
 pub use accept::{BoundListener, bind, serve};

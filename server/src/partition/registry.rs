@@ -111,7 +111,8 @@ impl Partitions {
 
     fn open(&self, topic: &Topic, id: LogId, home: usize) -> Result<Arc<Partition>, OpenError> {
         let config = self.config_of(topic);
-        let log = self.dirs[home].open_log(id, &dir_name(topic, id.partition), log_config(&config), self.epoch)?;
+        let log =
+            self.dirs[home].open_log(id, &dir_name(topic, id.partition), log_config(&config), self.epoch)?;
         Ok(Arc::new(Partition::new(log, config, self.env.clone())))
     }
 

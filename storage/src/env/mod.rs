@@ -8,14 +8,12 @@ mod files;
 mod random;
 mod sim_files;
 
-
 use std::sync::Arc;
 
 pub use clock::{Clock, RealClock, SimClock};
 pub use files::{DirEntry, File, Files, LockGuard, OpenMode, RealFiles};
 pub use random::{Random, RealRandom, SimRandom};
 pub use sim_files::SimFiles;
-
 
 /// What a data directory lives in.
 #[derive(Clone)]

@@ -16,7 +16,10 @@ pub trait Random: Send + Sync {
 pub struct RealRandom;
 
 impl Random for RealRandom {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the kernel for randomness")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that asks the kernel for randomness"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
         // Without randomness no id is safe to make, and no caller could do anything about it.
         getrandom::fill(bytes).expect("the kernel gives random bytes");

@@ -21,9 +21,13 @@ use field::{Reader, Writer};
 /// A record that this version cannot read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RecordError {
-    #[error("metadata record of type {0} is unknown: the directory was written by a newer Ottla, start that version")]
+    #[error(
+        "metadata record of type {0} is unknown: the directory was written by a newer Ottla, start that version"
+    )]
     UnknownType(u16),
-    #[error("metadata record of type {0} has version {1}: the directory was written by a newer Ottla, start that version")]
+    #[error(
+        "metadata record of type {0} has version {1}: the directory was written by a newer Ottla, start that version"
+    )]
     UnknownVersion(u16, u8),
     #[error("metadata record of type {0} is cut short or malformed")]
     Malformed(u16),

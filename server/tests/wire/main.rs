@@ -1,0 +1,6 @@
+//! The broker over a real socket: every API in every version that is served, and the rules of a connection.
+
+mod apis;
+mod connections;
+mod harness;
+mod restart;
