@@ -123,7 +123,7 @@ impl Bench {
         };
         let mut entrant = Entrant { contender, broker, filled: None, runs: 0, samples: Vec::new() };
         if let Work::Fetch { record_bytes, .. } = row.work {
-            let topic = format!("bench-{}", row.id);
+            let topic = format!("bench-{}-{}", row.id, contender.key());
             self.make_topic(&entrant.broker, &topic)?;
             self.send_volume(&entrant.broker, &topic, record_bytes)?;
             entrant.filled = Some(topic);
@@ -148,7 +148,7 @@ impl Bench {
             Ok(sample) => sample,
             // A broker that died explains the failure better than the connection it cut.
             Err(error) => {
-                entrant.broker.process.check_alive().with_context(|| name.to_owned())?;
+                entrant.broker.process.check_survived().with_context(|| name.to_owned())?;
                 return Err(error.context(name));
             }
         };
@@ -165,7 +165,7 @@ impl Bench {
         let topic = match &entrant.filled {
             Some(topic) => topic.clone(),
             None => {
-                let topic = format!("bench-{}-{}", row.id, entrant.runs);
+                let topic = format!("bench-{}-{}-{}", row.id, entrant.contender.key(), entrant.runs);
                 self.make_topic(&entrant.broker, &topic)?;
                 topic
             }

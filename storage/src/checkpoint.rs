@@ -1,7 +1,8 @@
 //! The file `checkpoint` of a data directory: for each log how far it is known to be on the disk, so that recovery
 //! reads only what came after.
 //!
-//! Layout: magic 8, version u16, count u32, entries, CRC-32C u32 over all before it. An entry: topic id 16, partition
+//! Layout: magic 8, version u16, count u32, entries, CRC-32C u32 over all before it (the last four
+//! bytes in every version). An entry: topic id 16, partition
 //! i32, start offset i64, recovery offset i64, segment base i64, position u64, flags u8 (1: closed cleanly), name u16 +
 //! bytes. Big endian. Invariants: whatever an entry says is on the disk is there, sealed indexes and epochs included; a
 //! file that is damaged counts as absent, which costs time and no data.
@@ -58,13 +59,13 @@ pub(crate) fn encode<'e>(entries: impl ExactSizeIterator<Item = &'e Entry>) -> V
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Entry>, Damage> {
     let (body, crc) = bytes.split_last_chunk::<4>().ok_or(Damage::Broken)?;
     let mut rest = body.strip_prefix(MAGIC).ok_or(Damage::Broken)?;
-    // The version comes before the checksum: a newer format may keep its checksum elsewhere.
+    // The checksum comes before the version: a flipped bit is damage, and not a newer format.
+    if crc32c::crc32c(body) != u32::from_be_bytes(*crc) {
+        return Err(Damage::Broken);
+    }
     let version = rest.try_get_u16().map_err(|_| Damage::Broken)?;
     if version > VERSION {
         return Err(Damage::Newer(version));
-    }
-    if crc32c::crc32c(body) != u32::from_be_bytes(*crc) {
-        return Err(Damage::Broken);
     }
     let count = rest.try_get_u32().map_err(|_| Damage::Broken)?;
     let mut entries = Vec::new();
@@ -142,6 +143,10 @@ mod tests {
     fn a_newer_format_is_told_apart_from_a_broken_one() {
         let mut bytes = encode([].iter());
         bytes[9] = 2;
+        assert_eq!(decode(&bytes), Err(Damage::Broken));
+        let body = bytes.len() - 4;
+        let crc = crc32c::crc32c(&bytes[..body]);
+        bytes[body..].copy_from_slice(&crc.to_be_bytes());
         assert_eq!(decode(&bytes), Err(Damage::Newer(2)));
     }
 }

@@ -72,7 +72,7 @@ impl DataDir {
     /// Takes a directory, which is made if it is missing.
     pub fn open(env: Env, path: PathBuf, options: DataDirOptions) -> Result<Arc<DataDir>, OpenError> {
         let files = &env.files;
-        files.create_dir_all(&path).map_err(OpenError::io("making", &path))?;
+        make_dir(&env, &path)?;
         // Kafka's directory is refused before even a lock is put into it.
         read_meta(&env, &path)?;
         let lock = files.lock(&path.join(LOCK_FILE_NAME)).map_err(|error| match error.kind() {
@@ -308,6 +308,21 @@ fn unique(random: &dyn Random) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
+/// Makes the directory, and those above it, so that a power cut does not take them away again.
+fn make_dir(env: &Env, path: &Path) -> Result<(), OpenError> {
+    let here = Path::new(".");
+    let named = |dir: &'_ Path| if dir.as_os_str().is_empty() { here.to_owned() } else { dir.to_owned() };
+    let above: Vec<PathBuf> = path.ancestors().skip(1).map(named).collect();
+    let missing = above.iter().take_while(|dir| !env.files.exists(dir)).count();
+    let is_new = !env.files.exists(path);
+    env.files.create_dir_all(path).map_err(OpenError::io("making", path))?;
+    // The names of the new directories stand in those above them, up to the first that was there.
+    for dir in above.iter().take(missing + 1).filter(|_| is_new) {
+        env.files.sync_dir(dir).map_err(OpenError::io("flushing", dir))?;
+    }
+    Ok(())
+}
+
 fn read_meta(env: &Env, path: &Path) -> Result<Option<MetaProperties>, OpenError> {
     let file = path.join(META_FILE_NAME);
     let Some(text) = small_file::read(&*env.files, &file).map_err(OpenError::io("reading", &file))? else {
@@ -346,9 +361,6 @@ fn take_meta(env: &Env, path: &Path, options: &DataDirOptions) -> Result<MetaPro
     let file = path.join(META_FILE_NAME);
     small_file::replace(&*env.files, &file, meta.encode().as_bytes())
         .map_err(OpenError::io("writing", &file))?;
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        env.files.sync_dir(parent).map_err(OpenError::io("flushing", parent))?;
-    }
     Ok(meta)
 }
 

@@ -144,6 +144,11 @@ impl ActiveIndexes {
         }
     }
 
+    /// Whether loading took all that the files hold.
+    pub(crate) fn is_as_on_disk(&self) -> bool {
+        !self.offsets.cut && !self.times.cut
+    }
+
     /// A batch that is indexed already, as far as its offset goes.
     pub(crate) fn see_time(&mut self, relative: u32, max_timestamp: TimestampMs) {
         self.max.see(max_timestamp, relative);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::batch::{BatchHeader, CRC_FROM, HEADER_BYTES};
 use crate::checkpoint;
-use crate::env::{DirEntry, File, Files};
+use crate::env::{DirEntry, File, Files, OpenMode};
 use crate::epoch_cache::{self, EpochCache};
 use crate::error::{OpenError, ReadError};
 use crate::ids::Offset;
@@ -19,7 +19,7 @@ use crate::segment::{
     INDEX_SUFFIX, Indexes, LOG_SUFFIX, Mark, Segment, TIME_INDEX_SUFFIX, base_of, file_name,
 };
 use crate::small_file::{self, TEMPORARY_SUFFIX};
-use crate::{offset_index, time_index};
+use crate::{meta, offset_index, time_index};
 
 /// What was found of a log.
 pub(crate) struct Recovered {
@@ -167,8 +167,9 @@ impl Recovery<'_> {
         let known = known.filter(|known| known.recovery.position <= len);
         let (from, offset) =
             known.map_or((0, base), |known| (known.recovery.position, known.recovery.offset));
-        let trusted = known.is_some_and(|known| known.clean) && from == len && !self.epochs_lost;
         let indexes = self.load_indexes(base, offset, from)?;
+        let clean = known.is_some_and(|known| known.clean) && from == len;
+        let trusted = clean && !self.epochs_lost && indexes.is_as_on_disk();
         let (dir, files) = (Arc::clone(&self.dir), Arc::clone(self.files));
         let segment = Segment::new(files, dir, base, len, Indexes::Active(indexes));
         let path = segment.path(LOG_SUFFIX);
@@ -282,6 +283,8 @@ impl Recovery<'_> {
             segment.finish_indexes(true)?;
         }
         if self.scanned {
+            // The process before may have ended before its first flush.
+            self.files.open(&self.dir.join(meta::PARTITION_FILE_NAME), OpenMode::Write)?.sync_data()?;
             self.files.sync_dir(&self.dir)?;
         }
         self.epochs_dirty |= self.epochs.cut_end(end);

@@ -168,9 +168,9 @@ impl Segment {
         let (offsets, times) = (self.path(INDEX_SUFFIX), self.path(TIME_INDEX_SUFFIX));
         match SealedIndexes::map(&*self.files, &offsets, &times) {
             Ok(mapped) => {
-                let result = look(mapped.view());
                 *self.indexes.write().unwrap() = Indexes::Sealed(Some(mapped));
-                Ok(result)
+                self.check_times()?;
+                self.with_indexes(look)
             }
             Err(error) => {
                 tracing::warn!(path = %offsets.display(), %error, "an index cannot be read and is made anew");
@@ -206,6 +206,35 @@ impl Segment {
             Indexes::Sealed(sealed) => *sealed = Some(SealedIndexes::rebuilt(fresh)),
         }
         Ok(())
+    }
+
+    /// Makes the indexes anew if the time index, mapped just now, is out of order or ends with a time that is not there.
+    fn check_times(&self) -> Result<(), ReadError> {
+        let relative_end = i32::MAX as u64 + 1;
+        let (in_order, last) = self.with_indexes(|view| {
+            (time_index::plausible(view.times, relative_end) == time_index::len(view.times), time_index::last(view.times))
+        })?;
+        let there = match last {
+            Some(entry) if in_order => self.has_time(entry)?,
+            _ => in_order,
+        };
+        if !there {
+            tracing::warn!(path = %self.path(TIME_INDEX_SUFFIX).display(), "a time index is wrong and is made anew");
+            self.rebuild_indexes()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the batch that an entry names has the entry's time.
+    fn has_time(&self, entry: time_index::Entry) -> Result<bool, ReadError> {
+        let last = Offset(self.base.0 + i64::from(entry.relative));
+        let mut walk = self.walk_from(last, self.size_bytes())?;
+        while let Some((_, header)) = walk.next_header()? {
+            if header.last_offset() >= last {
+                return Ok(header.last_offset() == last && header.max_timestamp == entry.timestamp);
+            }
+        }
+        Ok(false)
     }
 
     fn with_active<T>(&self, act: impl FnOnce(&mut ActiveIndexes) -> T) -> T {
@@ -297,8 +326,15 @@ impl Segment {
         timestamp: TimestampMs,
         limit: u64,
     ) -> Result<HeaderWalk<'_>, ReadError> {
-        let from =
-            self.with_indexes(|view| time_index::floor(view.times, timestamp).map_or(0, |e| e.relative))?;
+        let mut entry = self.with_indexes(|view| time_index::floor(view.times, timestamp))?;
+        if let Some(found) = entry
+            && !self.has_time(found)?
+        {
+            tracing::warn!(path = %self.path(TIME_INDEX_SUFFIX).display(), "a time index is wrong and is made anew");
+            self.rebuild_indexes()?;
+            entry = self.with_indexes(|view| time_index::floor(view.times, timestamp))?;
+        }
+        let from = entry.map_or(0, |entry| entry.relative);
         self.walk_from(Offset(self.base.0 + i64::from(from)), limit)
     }
 

@@ -11,12 +11,16 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
 /// A broker that does not serve by then has failed to start.
 pub(crate) const START_MAX: Duration = Duration::from_secs(60);
+/// How long a dying process may take to be gone, and how often it is looked for.
+const DYING_MAX: Duration = Duration::from_secs(2);
+const DYING_CHECK: Duration = Duration::from_millis(50);
 /// How much of a dead broker's log is worth showing.
 const LAST_WORDS_BYTES: usize = 2_000;
 
@@ -65,6 +69,16 @@ impl Process {
     pub(crate) fn check_alive(&mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("the broker has ended ({status}); its last words:\n{}", last_words(&self.log));
+        }
+        Ok(())
+    }
+
+    /// As `check_alive`, after a cut connection: the kernel cuts it some moments before the process has ended.
+    pub(crate) fn check_survived(&mut self) -> Result<()> {
+        let deadline = Instant::now() + DYING_MAX;
+        while Instant::now() < deadline {
+            self.check_alive()?;
+            thread::sleep(DYING_CHECK);
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 
 use crate::harness::{Listen, Need, Scenario, Spec, Stage, wire};
 use anyhow::{Context, Result, bail, ensure};
-use std::net::{TcpListener, TcpStream};
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,9 +40,10 @@ fn default_spec() -> Result<Spec> {
     Ok(Spec { listen: Listen::Default, ..Spec::default() })
 }
 
-/// Connecting tells a listener from connections of the past, which do not matter.
+/// Only a listener is in the way; connections of the past are not, since std reuses addresses.
 fn is_taken() -> bool {
-    ["127.0.0.1", "::1"].iter().any(|host| TcpStream::connect((*host, PORT)).is_ok())
+    let in_use = |host| TcpListener::bind((host, PORT)).is_err_and(|e| e.kind() == ErrorKind::AddrInUse);
+    in_use("127.0.0.1") || in_use("::1")
 }
 
 fn both_loopbacks(stage: &Stage) -> Result<()> {

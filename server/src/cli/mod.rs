@@ -29,8 +29,8 @@ const AFTER_HELP: &str = "\
 Defaults:
   clients connect to     localhost:9092 (127.0.0.1 and ::1)    --set listeners=PLAINTEXT://host:port
   data is kept in        ./ottla-data                          --set log.dirs=/var/lib/ottla
-  metrics and health     http://127.0.0.1:9464/metrics         --set metrics.listener=host:port, or off
-                         (also /healthz and /readyz)
+  metrics and health     http://127.0.0.1:9464/metrics         --set metrics.listener=host:port
+                         (also /healthz and /readyz)         (`off` for none)
   acknowledged records   survive a power cut                   --set log.durability=relaxed (as Kafka's)
 
 Settings have the names of Kafka's server.properties and a few of their own; `ottla config` lists them all. A value comes from

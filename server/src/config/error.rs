@@ -32,7 +32,7 @@ pub struct BadValue {
 pub enum ConfigError {
     #[error("unknown setting {given}{}", did_you_mean(closest))]
     UnknownName { given: Given, closest: Option<String> },
-    #[error("unknown environment variable `{}`{}; OTTLA_ and a setting's name set it", given.name, did_you_mean(closest))]
+    #[error("unknown environment variable `{}`, behind OTTLA_ stands a setting's name{}", given.name, did_you_mean(closest))]
     UnknownVariable { given: Given, closest: Option<String> },
     #[error("setting {given}: {why}")]
     Removed { given: Given, why: &'static str },

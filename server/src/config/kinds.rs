@@ -132,7 +132,8 @@ impl Kind {
                 format!("a whole number, {}", ranges.join(" or "))
             }
             (Kind::Short | Kind::Int | Kind::Long, _) => {
-                format!("a whole number, {}", self.describe_range(self.range()))
+                let (min, max) = self.range();
+                format!("a whole number, from {min} to {max}")
             }
             (Kind::Double, Allowed::Real { min, max }) => format!("a number from {min} to {max}"),
             (Kind::Double, _) => "a number".to_owned(),

@@ -1,4 +1,5 @@
-//! Java's properties format, read as `java.util.Properties` reads it.
+//! Java's properties format, read as `java.util.Properties` reads it (but for a lone backslash at the end of a file, out of which
+//! Java makes a property without a name).
 //!
 //! Any text has a reading but for a broken `\u` escape, which is an error with its line, and nothing panics. The module
 //! knows the format only: names and values are plain text to it.
@@ -60,7 +61,8 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
         let backslashes = natural.len() - natural.trim_end_matches('\\').len();
         if backslashes % 2 == 1 {
             logical.push_str(&natural[..natural.len() - 1]);
-            open = Some((begun, logical));
+            // Nothing so far is nothing to go on with: the next line is a new one and may be a comment.
+            open = (!logical.is_empty()).then_some((begun, logical));
         } else {
             logical.push_str(natural);
             lines.push((begun, logical));
@@ -193,6 +195,7 @@ mod tests {
             "an escaped backslash continues nothing"
         );
         assert_eq!(one("a=b\\"), pair("a", "b"));
+        assert_eq!(read("\\\n# c\n\\\n\n\\"), [], "nothing is not continued");
     }
 
     #[test]

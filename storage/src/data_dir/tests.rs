@@ -1,1 +1,194 @@
+//! Whose directory it is, and what happens to directories of logs.
 
+use std::io::IoSlice;
+
+use super::*;
+use crate::config::Durability;
+use crate::env::{Files, OpenMode, SimFiles};
+use crate::ids::Offset;
+use crate::plan::Origin;
+use crate::records::BatchBuilder;
+use crate::validate::check_internal;
+
+const DIR: &str = "/d/data";
+
+fn options() -> DataDirOptions {
+    DataDirOptions { flushing: Flushing::Manual, ..Default::default() }
+}
+
+fn open(env: &Env, options: DataDirOptions) -> Result<Arc<DataDir>, OpenError> {
+    DataDir::open(env.clone(), PathBuf::from(DIR), options)
+}
+
+fn put(files: &SimFiles, name: &str, text: &str) {
+    let path = Path::new(DIR).join(name);
+    files.create_dir_all(path.parent().unwrap()).unwrap();
+    let file = files.open(&path, OpenMode::Create).unwrap();
+    file.set_len(0).unwrap();
+    file.write_all_at(&[IoSlice::new(text.as_bytes())], 0).unwrap();
+}
+
+fn id(topic: u8, partition: i32) -> LogId {
+    LogId { topic: TopicId([topic; 16]), partition }
+}
+
+fn log(dir: &DataDir, id: LogId, name: &str) -> Result<Arc<Log>, OpenError> {
+    let config = LogConfig { durability: Durability::Relaxed, ..Default::default() };
+    dir.open_log(id, name, config, LeaderEpoch(0))
+}
+
+fn append(log: &Log) {
+    let batch = BatchBuilder::new(1).push(None, Some(b"v"), &[]).build();
+    log.append(check_internal(batch).unwrap(), Origin::Client, None).wait().unwrap();
+}
+
+#[test]
+fn identity_is_made_once_and_checked() {
+    let (env, files, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    let meta = dir.meta().clone();
+    assert_eq!((meta.node_id, meta.cluster_id.len()), (1, 22));
+    assert!(matches!(open(&env, options()), Err(OpenError::Locked { .. })));
+    dir.close();
+    let again = open(&env, options()).unwrap();
+    assert_eq!(again.meta(), &meta);
+    drop(again);
+    files.crash();
+    assert_eq!(open(&env, options()).unwrap().meta(), &meta, "it survives a power cut");
+    let other = DataDirOptions { cluster_id: Some("other".to_owned()), ..options() };
+    assert!(matches!(open(&env, other), Err(OpenError::OtherCluster { .. })));
+    let other = DataDirOptions { node_id: 2, ..options() };
+    assert!(matches!(open(&env, other), Err(OpenError::OtherNode { found: 1, expected: 2, .. })));
+}
+
+#[test]
+fn kafkas_directory_is_refused_untouched() {
+    let (env, files, _) = Env::simulated(1);
+    put(
+        &files,
+        "meta.properties",
+        "#\nversion=1\ncluster.id=x\nnode.id=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAEA\n",
+    );
+    let before = files.list(Path::new(DIR)).unwrap();
+    let error = open(&env, options()).err().unwrap();
+    assert!(matches!(error, OpenError::KafkaDirectory { .. }));
+    assert!(error.to_string().contains("`ottla log adopt`"));
+    assert_eq!(files.list(Path::new(DIR)).unwrap(), before);
+}
+
+#[test]
+fn newer_formats_and_strangers_are_refused() {
+    let (env, files, _) = Env::simulated(1);
+    put(&files, "meta.properties", "ottla.format=2\n");
+    assert!(matches!(open(&env, options()), Err(OpenError::NewerFormat { found: 2, .. })));
+    put(&files, "meta.properties", "ottla.format=1\n");
+    assert!(matches!(open(&env, options()), Err(OpenError::MetaInvalid { .. })));
+    files.remove_file(&Path::new(DIR).join("meta.properties")).unwrap();
+    put(&files, "topic-0/00000000000000000000.log", "");
+    assert!(matches!(open(&env, options()), Err(OpenError::MetaMissing { .. })));
+}
+
+#[test]
+fn another_topics_directory_is_set_aside_and_never_served() {
+    let (env, files, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    append(&log(&dir, id(1, 0), "t-0").unwrap());
+    assert!(matches!(log(&dir, id(1, 0), "t-0"), Err(OpenError::AlreadyOpen { .. })));
+    assert!(matches!(log(&dir, id(1, 1), "t-0"), Err(OpenError::BadName(_))));
+    dir.close();
+    let dir = open(&env, options()).unwrap();
+    let other = log(&dir, id(2, 0), "t-0").unwrap();
+    assert_eq!(other.end_offset(), Offset(0));
+    let names = files.list(Path::new(DIR)).unwrap();
+    assert!(names.iter().any(|entry| entry.name.starts_with("t-0.") && entry.name.ends_with("-stray")));
+    assert!(dir.logs_on_disk().is_empty());
+}
+
+#[test]
+fn a_log_that_is_gone_is_reported_and_not_served_empty() {
+    let (env, files, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    append(&log(&dir, id(1, 0), "t-0").unwrap());
+    append(&log(&dir, id(2, 0), "u-0").unwrap());
+    dir.close();
+    files.remove_dir_all(&Path::new(DIR).join("t-0")).unwrap();
+    files.remove_file(&Path::new(DIR).join("u-0").join("00000000000000000000.log")).unwrap();
+    let dir = open(&env, options()).unwrap();
+    assert!(matches!(log(&dir, id(1, 0), "t-0"), Err(OpenError::LogGone { .. })));
+    assert!(matches!(log(&dir, id(2, 0), "u-0"), Err(OpenError::LogGone { .. })));
+    // A log that is not opened stays known.
+    dir.close();
+    let dir = open(&env, options()).unwrap();
+    assert!(matches!(log(&dir, id(1, 0), "t-0"), Err(OpenError::LogGone { .. })));
+}
+
+#[test]
+fn a_lost_partition_metadata_is_put_back_from_the_checkpoint() {
+    let (env, files, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    append(&log(&dir, id(1, 0), "t-0").unwrap());
+    dir.close();
+    let path = Path::new(DIR).join("t-0").join("partition.metadata");
+    let text = files.content(&path).unwrap();
+    files.remove_file(&path).unwrap();
+    let dir = open(&env, options()).unwrap();
+    assert_eq!(dir.logs_on_disk(), [("t-0".to_owned(), Some(id(1, 0)))]);
+    assert_eq!(log(&dir, id(1, 0), "t-0").unwrap().end_offset(), Offset(1));
+    assert_eq!(files.content(&path).unwrap(), text);
+}
+
+#[test]
+fn strays_are_renamed_and_deletions_finished() {
+    let (env, files, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    let open_log = log(&dir, id(1, 0), "t-0").unwrap();
+    append(&open_log);
+    assert!(dir.stray("t-0").is_err(), "not while it is open");
+    assert!(dir.stray("../x").is_err());
+    put(&files, "old-0/partition.metadata", "");
+    assert!(dir.logs_on_disk().contains(&("old-0".to_owned(), None)));
+    dir.stray("old-0").unwrap();
+    dir.delete_log(&open_log).unwrap();
+    files.crash();
+    let names = || files.list(Path::new(DIR)).unwrap();
+    assert!(names().iter().any(|entry| entry.name.ends_with("-delete")), "the rename is durable");
+    let dir = open(&env, options()).unwrap();
+    assert!(!names().iter().any(|entry| entry.name.ends_with("-delete")));
+    assert!(names().iter().any(|entry| entry.name.ends_with("-stray")));
+    assert!(dir.logs_on_disk().is_empty());
+}
+
+#[test]
+fn the_longest_name_can_still_be_renamed() {
+    let (env, files, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    let name = format!("{}-12", "t".repeat(249));
+    let long = log(&dir, id(1, 12), &name).unwrap();
+    append(&long);
+    dir.delete_log(&long).unwrap();
+    let names = files.list(Path::new(DIR)).unwrap();
+    assert!(names.iter().all(|entry| entry.name.len() <= 255));
+}
+
+#[test]
+fn a_damaged_checkpoint_costs_a_scan_and_no_data() {
+    let (env, files, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    append(&log(&dir, id(1, 0), "t-0").unwrap());
+    dir.close();
+    files.flip_bit(&Path::new(DIR).join("checkpoint"), 20, 3).unwrap();
+    let dir = open(&env, options()).unwrap();
+    assert_eq!(log(&dir, id(1, 0), "t-0").unwrap().end_offset(), Offset(1));
+}
+
+#[test]
+fn dropping_without_close_ends_the_thread_and_frees_the_logs() {
+    let (env, _, _) = Env::simulated(1);
+    let dir = open(&env, DataDirOptions { flushing: Flushing::Thread, ..options() }).unwrap();
+    let open_log = dir.open_log(id(1, 0), "t-0", LogConfig::default(), LeaderEpoch(0)).unwrap();
+    let weak = Arc::downgrade(&open_log);
+    append(&open_log);
+    drop(open_log);
+    drop(dir);
+    assert!(weak.upgrade().is_none());
+}

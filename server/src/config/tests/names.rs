@@ -56,7 +56,7 @@ fn the_environment_is_ours_only_behind_the_prefix() {
     ];
     assert!(Config::load(&cli(&[]), env(&ignored)).expect("fine").notices.is_empty());
     let error = Config::load(&cli(&[]), env(&[("OTTLA_LOG_DIR5", "x")])).expect_err("unknown").to_string();
-    assert!(error.contains("`OTTLA_LOG_DIR5`; did you mean `OTTLA_LOG_DIR"), "{error}");
+    assert!(error.contains("`OTTLA_LOG_DIR5`") && error.contains("did you mean `OTTLA_LOG_DIR"), "{error}");
     let error =
         Config::load(&cli(&[]), env(&[("OTTLA_NUM_PARTITIONS", "many")])).expect_err("no number").to_string();
     assert!(error.contains("`num.partitions` (OTTLA_NUM_PARTITIONS): `many` is not allowed"), "{error}");

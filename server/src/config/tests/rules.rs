@@ -87,7 +87,7 @@ fn connections_of_single_addresses() {
 
 #[test]
 fn one_request_always_fits_into_the_memory_for_requests() {
-    assert_eq!(load(&[]).request_memory_bytes_max, 512 << 20);
+    assert_eq!(load(&[]).request_memory_bytes_max, 128 << 20);
     assert_eq!(load(&[("socket.request.max.bytes", "1000000000")]).request_memory_bytes_max, 1_000_000_000);
     assert_eq!(load(&[("queued.max.request.bytes", "200000000")]).request_memory_bytes_max, 200_000_000);
     assert!(refused(&[("queued.max.request.bytes", "1000")]).contains("socket.request.max.bytes, 104857600"));
