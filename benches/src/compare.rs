@@ -179,11 +179,14 @@ impl Bench {
         let (broker_after, own_after) = (cpu::process_cpu(pid)?, cpu::own_cpu());
         broker.process.check_alive()?;
         ensure!(done.requests > 0, "the run ended without a single request");
+        let broker_cpu_seconds = (broker_after - broker_before).as_secs_f64();
+        // Free work would meet every goal; it means that the process started here is not the one that serves.
+        ensure!(broker_cpu_seconds > 0.0, "the broker's process took no CPU: is it a wrapper of another?");
         Ok(Sample {
             seconds: done.elapsed.as_secs_f64(),
             bytes: done.bytes,
             requests: done.requests,
-            broker_cpu_seconds: (broker_after - broker_before).as_secs_f64(),
+            broker_cpu_seconds,
             generator_cpu_seconds: (own_after - own_before).as_secs_f64(),
             peak_memory_bytes: cpu::peak_memory_bytes(pid)?,
             latency_ns: done.latency_ns,

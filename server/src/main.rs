@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use server::cli::{Cli, Command, exit, show_config};
-use server::config::Config;
+use server::config::{Config, environment};
 use server::node::Node;
 use storage::Env;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     if let Some(Command::Config(args)) = &cli.command {
         return show_config(&cli, args);
     }
-    let config = match Config::load(&cli, std::env::vars()) {
+    let config = match Config::load(&cli, environment()) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("ottla: {error}");

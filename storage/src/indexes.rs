@@ -160,17 +160,6 @@ impl ActiveIndexes {
         self.bytes_since_entry = end.saturating_sub(u64::from(last));
     }
 
-    pub(crate) fn last_offset_entry(&self) -> Option<offset_index::Entry> {
-        offset_index::last(&self.offsets.bytes)
-    }
-
-    /// The file position at or before the first batch whose time is not in the time index yet.
-    pub(crate) fn time_complete_up_to(&self) -> u32 {
-        let time = time_index::last(&self.times.bytes);
-        time.and_then(|time| offset_index::floor(&self.offsets.bytes, time.relative))
-            .map_or(0, |entry| entry.position)
-    }
-
     /// Takes the entries of indexes that were made anew; the files are rewritten when they are next written.
     pub(crate) fn replace_entries(&mut self, fresh: ActiveIndexes) {
         for (mine, fresh) in [(&mut self.offsets, fresh.offsets), (&mut self.times, fresh.times)] {

@@ -115,7 +115,7 @@ impl Recovery<'_> {
                 self.quarantine(&logs[place..])?;
                 break;
             }
-            let scanned = self.scan(*base, *len)?;
+            let scanned = self.scan(*base, *len, place + 1 == logs.len())?;
             self.segments.push(scanned.segment);
             end = scanned.end;
             if scanned.cut {
@@ -156,7 +156,7 @@ impl Recovery<'_> {
     }
 
     /// Reads what no checkpoint vouches for, and cuts what does not count.
-    fn scan(&mut self, base: Offset, len: u64) -> Result<Scanned, OpenError> {
+    fn scan(&mut self, base: Offset, len: u64, is_last: bool) -> Result<Scanned, OpenError> {
         let known = self.known.filter(|known| known.recovery.segment == base);
         if let Some(known) = known.filter(|known| known.recovery.position > len) {
             tracing::error!(
@@ -168,7 +168,9 @@ impl Recovery<'_> {
         let (from, offset) =
             known.map_or((0, base), |known| (known.recovery.position, known.recovery.offset));
         let indexes = self.load_indexes(base, offset, from)?;
-        let clean = known.is_some_and(|known| known.clean) && from == len;
+        // With a segment behind it, this one was written to since it was closed: a write that a full disk refused may
+        // have been cut off again, and the cut has to be on the disk before what follows counts.
+        let clean = known.is_some_and(|known| known.clean) && from == len && is_last;
         let trusted = clean && !self.epochs_lost && indexes.is_as_on_disk();
         let (dir, files) = (Arc::clone(&self.dir), Arc::clone(self.files));
         let segment = Segment::new(files, dir, base, len, Indexes::Active(indexes));
@@ -205,21 +207,18 @@ impl Recovery<'_> {
     /// Completes the indexes, and the epochs if need be, of the part before `from`: its batches are on the disk, but
     /// the last entries of its indexes may not be.
     fn walk_known(&mut self, segment: &Segment, from: u64) -> Result<(), OpenError> {
-        let mut begin = segment.indexed_up_to();
-        if !begin.is_none_or(|(position, last)| segment.has_batch_at(position, last, from)) {
-            tracing::warn!(path = %segment.path(INDEX_SUFFIX).display(), "an index points to no batch and is made anew");
+        let indexed = segment.indexed_up_to(from).map_err(walking)?;
+        if indexed.is_none() {
             segment.forget_indexes();
-            begin = None;
         }
-        // The epochs and the greatest time need the batches before the last index entry too.
-        let complete = begin.map_or(0, |(entry, _)| entry.min(segment.time_complete_up_to()));
-        let at = if self.epochs_lost { 0 } else { complete };
+        // Lost epochs are asked of every batch.
+        let at = indexed.filter(|_| !self.epochs_lost).map_or(0, |(_, at)| at);
         let mut walk = segment.walk_at(at, from).map_err(walking)?;
         while let Some((position, header)) = walk.next_header().map_err(walking)? {
             if self.epochs_lost {
                 self.epochs.see(&header);
             }
-            match begin {
+            match indexed {
                 Some((entry, _)) if position < entry => segment.see_time(&header),
                 Some((entry, _)) if position == entry => {
                     segment.see_time(&header);

@@ -212,7 +212,10 @@ impl Segment {
     fn check_times(&self) -> Result<(), ReadError> {
         let relative_end = i32::MAX as u64 + 1;
         let (in_order, last) = self.with_indexes(|view| {
-            (time_index::plausible(view.times, relative_end) == time_index::len(view.times), time_index::last(view.times))
+            (
+                time_index::plausible(view.times, relative_end) == time_index::len(view.times),
+                time_index::last(view.times),
+            )
         })?;
         let there = match last {
             Some(entry) if in_order => self.has_time(entry)?,
@@ -228,13 +231,8 @@ impl Segment {
     /// Whether the batch that an entry names has the entry's time.
     fn has_time(&self, entry: time_index::Entry) -> Result<bool, ReadError> {
         let last = Offset(self.base.0 + i64::from(entry.relative));
-        let mut walk = self.walk_from(last, self.size_bytes())?;
-        while let Some((_, header)) = walk.next_header()? {
-            if header.last_offset() >= last {
-                return Ok(header.last_offset() == last && header.max_timestamp == entry.timestamp);
-            }
-        }
-        Ok(false)
+        let from = self.walk_from(last, self.size_bytes())?.position;
+        self.has_time_behind(entry, from, self.size_bytes())
     }
 
     fn with_active<T>(&self, act: impl FnOnce(&mut ActiveIndexes) -> T) -> T {
@@ -265,15 +263,28 @@ impl Segment {
         self.with_active(|active| active.resume(end));
     }
 
-    /// Recovery: the batch of the last entry, by position and last offset.
-    pub(crate) fn indexed_up_to(&self) -> Option<(u64, Offset)> {
-        let entry = self.with_active(|active| active.last_offset_entry())?;
-        Some((u64::from(entry.position), Offset(self.base.0 + i64::from(entry.relative))))
-    }
-
-    /// Recovery: where to begin so that no batch's time is missed.
-    pub(crate) fn time_complete_up_to(&self) -> u64 {
-        self.with_active(|active| u64::from(active.time_complete_up_to()))
+    /// Recovery: where the batch of the last offset entry begins, and where a walk has to begin that misses no batch's
+    /// time. `None` if there are no entries, or if they do not agree with the batches before `limit`.
+    pub(crate) fn indexed_up_to(&self, limit: u64) -> Result<Option<(u64, u64)>, ReadError> {
+        let (last, time, before_time) = self.with_indexes(|view| {
+            let time = time_index::last(view.times);
+            let before_time = time.and_then(|time| offset_index::floor(view.offsets, time.relative));
+            (offset_index::last(view.offsets), time, before_time)
+        })?;
+        let Some(last) = last else { return Ok(None) };
+        for entry in [Some(last), before_time].into_iter().flatten() {
+            if !self.has_batch_at(entry, limit)? {
+                return Ok(None);
+            }
+        }
+        let from = before_time.map_or(0, |entry| u64::from(entry.position));
+        if let Some(time) = time
+            && !self.has_time_behind(time, from, limit)?
+        {
+            return Ok(None);
+        }
+        let last = u64::from(last.position);
+        Ok(Some((last, from.min(last))))
     }
 
     /// Recovery: the entries are wrong and are all made anew.
@@ -281,10 +292,23 @@ impl Segment {
         self.with_active(|active| *active = ActiveIndexes::fresh());
     }
 
-    /// Recovery: whether the batch that ends with offset `last` begins at `position`.
-    pub(crate) fn has_batch_at(&self, position: u64, last: Offset, limit: u64) -> bool {
-        let walk = self.walk_at(position, limit);
-        walk.is_ok_and(|walk| walk.peek().is_some_and(|header| header.last_offset() == last))
+    /// Whether the batch that an entry names begins where the entry says.
+    fn has_batch_at(&self, entry: offset_index::Entry, limit: u64) -> Result<bool, ReadError> {
+        let last = Offset(self.base.0 + i64::from(entry.relative));
+        let walk = self.walk_at(u64::from(entry.position), limit)?;
+        Ok(walk.peek().is_some_and(|header| header.last_offset() == last))
+    }
+
+    /// Whether the batch that a time entry names stands behind `from` and has the entry's time.
+    fn has_time_behind(&self, entry: time_index::Entry, from: u64, limit: u64) -> Result<bool, ReadError> {
+        let last = Offset(self.base.0 + i64::from(entry.relative));
+        let mut walk = self.walk_at(from, limit)?;
+        while let Some((_, header)) = walk.next_header()? {
+            if header.last_offset() >= last {
+                return Ok(header.last_offset() == last && header.max_timestamp == entry.timestamp);
+            }
+        }
+        Ok(false)
     }
 
     /// Recovery: the file was cut.

@@ -150,7 +150,8 @@ impl World {
         let force = self.below(4) == 0;
         let under_test = &mut self.logs[number];
         let log = under_test.log.as_ref().unwrap();
-        let (before, ticket) = (log.end_offset(), log.append(check_internal(batch.clone()).unwrap(), Origin::Client, None));
+        let (before, ticket) =
+            (log.end_offset(), log.append(check_internal(batch.clone()).unwrap(), Origin::Client, None));
         if let Some(Err(error)) = ticket.peek() {
             assert_eq!(log.end_offset(), before, "a refused append leaves nothing");
             self.note(format!("append {number} refused: {error}"));
@@ -187,11 +188,15 @@ impl World {
 
     fn flush(&mut self) {
         let ends: Vec<i64> = self.logs.iter().map(|l| l.model.end).collect();
-        let forced: Vec<bool> = self.logs.iter().map(|l| l.waiting.iter().any(|t| t.peek().is_none())).collect();
+        let forced: Vec<bool> =
+            self.logs.iter().map(|l| l.waiting.iter().any(|t| t.peek().is_none())).collect();
         self.dir().flush();
         if !self.dir().is_offline() {
             for ((under_test, end), forced) in self.logs.iter_mut().zip(ends).zip(forced) {
-                assert!(under_test.waiting.iter().all(|t| t.peek().is_some()), "a flush resolves every ticket");
+                assert!(
+                    under_test.waiting.iter().all(|t| t.peek().is_some()),
+                    "a flush resolves every ticket"
+                );
                 if forced {
                     under_test.model.promised = under_test.model.promised.max(end);
                 }

@@ -30,7 +30,9 @@ fn build() -> Result<PathBuf> {
     let place = place();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(&place.workspace).args(["build", "--quiet", "-p", "server", "--bin", "ottla", "--locked"]);
+    command
+        .current_dir(&place.workspace)
+        .args(["build", "--quiet", "-p", "server", "--bin", "ottla", "--locked"]);
     command.arg("--profile").arg(&place.profile).arg("--target-dir").arg(&place.target);
     if let Some(triple) = &place.triple {
         command.arg("--target").arg(triple);

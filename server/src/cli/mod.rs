@@ -31,7 +31,7 @@ Defaults:
   data is kept in        ./ottla-data                          --set log.dirs=/var/lib/ottla
   metrics and health     http://127.0.0.1:9464/metrics         --set metrics.listener=host:port
                          (also /healthz and /readyz)         (`off` for none)
-  acknowledged records   survive a power cut                   --set log.durability=relaxed (as Kafka's)
+  acknowledged records   survive a power cut                   --set log.durability=relaxed
 
 Settings have the names of Kafka's server.properties and a few of their own; `ottla config` lists them all. A value comes from
 --set, otherwise from the environment (OTTLA_LOG_DIRS for log.dirs), otherwise from the file, otherwise it is the default.

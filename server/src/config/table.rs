@@ -205,14 +205,10 @@ settings! {
     /// Bytes of finished replies that wait for one slow connection; reading stops until it takes some.
     pub response_buffer_bytes_max: usize =
         own("response.buffer.bytes.max", Kind::Int, Some("16777216"), at_least(&[(65_536, i32::MAX as i64)]));
-    /// Requests of all connections that may be at work at once.
-    pub queued_max_requests: usize = kafka("queued.max.requests");
     /// Bytes of requests of all connections that may be in memory at once. -1: 128 MiB.
     pub(super) queued_max_request_bytes: i64 = kafka("queued.max.request.bytes");
     /// How long a request may wait for what it needs before it is answered with a timeout.
     pub request_timeout_ms: u64 = kafka_but("request.timeout.ms", Some("30000"));
-    /// Partitions that one answer may describe.
-    pub max_request_partition_size_limit: usize = kafka("max.request.partition.size.limit");
     /// Bytes of records in one Fetch answer; a first batch larger than this is still sent whole.
     pub fetch_max_bytes: usize = kafka("fetch.max.bytes");
 

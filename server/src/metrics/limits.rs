@@ -38,8 +38,6 @@ limits! {
     ConnectionsPerAddress = "max.connections.per.ip", Each;
     /// A silent connection's time.
     Idle = "connections.max.idle.ms", Each;
-    /// Requests at work.
-    Requests = "queued.max.requests", Shared;
     /// Bytes of requests in memory.
     RequestBytes = "queued.max.request.bytes", Shared;
     /// The size of one request.
@@ -50,10 +48,6 @@ limits! {
     RequestsPerConnection = "max.in.flight.requests.per.connection", Each;
     /// Replies that wait for one slow connection.
     ResponseBuffer = "response.buffer.bytes.max", Each;
-    /// Partitions that one answer describes.
-    PartitionsPerRequest = "max.request.partition.size.limit", Each;
-    /// Free space in a data directory.
-    FreeSpace = "log.dir.min.free.bytes", Each;
     /// Connections of the metrics listener.
     MetricsConnections = "metrics.connections.max", Shared;
 }

@@ -11,7 +11,7 @@ use crate::metrics::{Limit, Metrics};
 /// Why a connection is turned away.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(super) enum Turned {
-    #[error("max.connections ({0}) is reached")]
+    #[error("{0} connections are open, which is max.connections or what `ulimit -n` leaves for them")]
     All(usize),
     #[error("max.connections.per.ip ({0}) is reached for this address")]
     Address(usize),
@@ -20,6 +20,8 @@ pub(super) enum Turned {
 pub struct Admission {
     config: Arc<Config>,
     metrics: Arc<Metrics>,
+    /// `max.connections`, or what the process's descriptors allow if that is less.
+    connections_max: usize,
     memory: Arc<RequestMemory>,
     open: Mutex<Open>,
 }
@@ -30,6 +32,12 @@ struct Open {
     by_address: HashMap<IpAddr, usize>,
 }
 
+/// Connections never take the descriptors that segments need: half of them stay free.
+fn descriptors_for_connections() -> usize {
+    let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    descriptors.map_or(usize::MAX, |most| usize::try_from(most / 2).unwrap_or(usize::MAX))
+}
+
 /// A connection's place; it is free again when this is dropped.
 pub(super) struct Place {
     admission: Arc<Admission>,
@@ -38,9 +46,10 @@ pub(super) struct Place {
 
 impl Admission {
     pub fn new(config: Arc<Config>, metrics: Arc<Metrics>) -> Arc<Self> {
-        metrics.limit(Limit::Connections).max.set(config.max_connections as f64);
+        let connections_max = config.max_connections.min(descriptors_for_connections());
+        metrics.limit(Limit::Connections).max.set(connections_max as f64);
         let memory = RequestMemory::new(config.request_memory_bytes_max, metrics.clone());
-        Arc::new(Self { config, metrics, memory, open: Mutex::default() })
+        Arc::new(Self { config, metrics, connections_max, memory, open: Mutex::default() })
     }
 
     /// The part of a connection in what requests may hold.
@@ -56,7 +65,7 @@ impl Admission {
 
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, Turned> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = self.config.max_connections;
+        let most = self.connections_max;
         if open.total >= most {
             self.metrics.limit(Limit::Connections).hits.increment(1);
             return Err(Turned::All(most));

@@ -22,7 +22,12 @@ fn rules() -> Rules {
 }
 
 fn builder() -> BatchBuilder {
-    BatchBuilder::new(NOW).push(Some(b"k"), Some(b"one"), &[("h", None)]).push_at(NOW + 5, Some(b"k"), None, &[])
+    BatchBuilder::new(NOW).push(Some(b"k"), Some(b"one"), &[("h", None)]).push_at(
+        NOW + 5,
+        Some(b"k"),
+        None,
+        &[],
+    )
 }
 
 /// A batch with its header changed, and the checksum made right again.
@@ -128,7 +133,10 @@ fn headers_that_contradict_themselves() {
         assert_rejects!(altered(|h| h.attributes |= codec), &rules(), Reject::Invalid { .. });
     }
     assert!(check(altered(|h| (h.producer_id, h.base_sequence) = (ProducerId(5), 0)), &rules()).is_ok());
-    assert!(check(altered(|h| h.attributes |= 0x10), &rules()).is_ok(), "transactional is somebody else's question");
+    assert!(
+        check(altered(|h| h.attributes |= 0x10), &rules()).is_ok(),
+        "transactional is somebody else's question"
+    );
 }
 
 #[test]
@@ -147,7 +155,11 @@ fn records_that_do_not_fill_their_lengths() {
     }
     let trusting = Rules { walk: RecordValidation::Header, ..rules() };
     assert!(check(with_records(|body| body.push(0)), &trusting).is_ok());
-    assert_rejects!(with_records(|body| body.push(0)), &Rules { compacted: true, ..trusting }, Reject::Invalid { .. });
+    assert_rejects!(
+        with_records(|body| body.push(0)),
+        &Rules { compacted: true, ..trusting },
+        Reject::Invalid { .. }
+    );
 }
 
 #[test]
@@ -193,7 +205,8 @@ fn old_requests_know_no_zstd() {
 
 #[test]
 fn times_out_of_bounds_name_their_records() {
-    let batch = || BatchBuilder::new(NOW).push(None, None, &[]).push_at(NOW + 3_600_001, None, None, &[]).build();
+    let batch =
+        || BatchBuilder::new(NOW).push(None, None, &[]).push_at(NOW + 3_600_001, None, None, &[]).build();
     let refused = check(batch(), &rules()).unwrap_err();
     assert!(matches!(refused, Reject::Timestamp { .. }));
     assert_eq!(refused.record_errors().iter().map(|e| e.index).collect::<Vec<_>>(), [1]);
