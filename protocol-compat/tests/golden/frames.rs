@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::protocol::{Decodable, Encodable, Request};
 use protocol_compat::messages::*;
 
 /// What Kafka 4.3.1's serialisers wrote; see `generator/`.

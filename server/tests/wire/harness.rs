@@ -72,6 +72,16 @@ impl Broker {
         Client { stream, correlation_id: 0 }
     }
 
+    /// The services behind the sockets, for tests that need none.
+    pub(crate) fn services(&self) -> &std::sync::Arc<server::api::Broker> {
+        self.node.as_ref().unwrap().broker()
+    }
+
+    /// Makes the broker's runtime the one of this thread.
+    pub(crate) fn enter(&self) -> tokio::runtime::EnterGuard<'_> {
+        self.runtime.enter()
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
