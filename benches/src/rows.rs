@@ -199,7 +199,7 @@ impl Effort {
         volume_bytes: 500_000_000,
         span: Duration::from_secs(2),
         palindromes: 1,
-        jvm_warm_up: Duration::from_secs(12),
+        jvm_warm_up: Duration::from_secs(10),
     };
 }
 

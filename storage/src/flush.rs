@@ -42,7 +42,9 @@ impl Log {
         let mut writer = self.writer.lock().unwrap();
         writer.unflushed_bytes = 0;
         let segments = self.segments.read().unwrap();
-        let first = segments.partition_point(|segment| segment.base < writer.first_unflushed);
+        // All of it may be on the disk already: a flush asked for twice, or an idle log at the end.
+        let done = self.marks.lock().unwrap().recovery == Some(writer.end_mark());
+        let first = segments.partition_point(|segment| done || segment.base < writer.first_unflushed);
         Capture {
             end: writer.end_mark(),
             segments: segments[first..].to_vec(),
@@ -114,7 +116,7 @@ impl Log {
         if self.is_deleted() {
             return Ok(None);
         }
-        self.write_epochs()?;
+        self.write_epochs(recovery)?;
         Ok(Some(checkpoint::Entry {
             id: self.id(),
             dir_name: self.dir_name().to_owned(),
@@ -126,18 +128,23 @@ impl Log {
 
     /// The epochs of everything below the recovery point have to be in their file before a checkpoint names the point;
     /// those above are found again in the batches.
-    fn write_epochs(&self) -> io::Result<()> {
-        let text = {
-            let mut epochs = self.epochs.lock().unwrap();
-            if !std::mem::take(&mut epochs.dirty) {
+    fn write_epochs(&self, recovery: Mark) -> io::Result<()> {
+        let mut begun = {
+            let epochs = self.epochs.lock().unwrap();
+            if epochs.written.as_ref() == Some(&epochs.cache) {
                 return Ok(());
             }
-            epochs.cache.encode()
+            epochs.cache.clone()
         };
+        // An epoch without records is no news: every start of the broker begins one in every log.
+        begun.cut_end(recovery.offset);
+        if self.epochs.lock().unwrap().written.as_ref() == Some(&begun) {
+            return Ok(());
+        }
         let path = self.path.join(epoch_cache::FILE_NAME);
-        small_file::replace(&*self.shared.env.files, &path, text.as_bytes()).inspect_err(|_| {
-            self.epochs.lock().unwrap().dirty = true;
-        })
+        small_file::replace(&*self.shared.env.files, &path, begun.encode().as_bytes())?;
+        self.epochs.lock().unwrap().written = Some(begun);
+        Ok(())
     }
 
     /// The last flush of a log that takes no more appends; its checkpoint entry is then clean.

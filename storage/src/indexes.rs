@@ -41,6 +41,8 @@ struct Growing {
     written: usize,
     /// The file may hold something else behind `written`.
     cut: bool,
+    /// The file is on the disk as it is.
+    synced: bool,
 }
 
 impl Growing {
@@ -48,7 +50,7 @@ impl Growing {
     fn loaded(mut on_disk: Vec<u8>, kept: usize) -> Growing {
         let cut = kept < on_disk.len();
         on_disk.truncate(kept);
-        Growing { bytes: on_disk, file: None, written: kept, cut }
+        Growing { bytes: on_disk, file: None, written: kept, cut, synced: false }
     }
 
     fn write(&mut self, files: &dyn Files, path: &Path) -> io::Result<Arc<dyn File>> {
@@ -58,15 +60,26 @@ impl Growing {
         };
         self.file = Some(Arc::clone(&file));
         if self.cut {
+            self.synced = false;
             file.set_len(self.written as u64)?;
             self.cut = false;
         }
         if self.written < self.bytes.len() {
+            self.synced = false;
             // A write that fails half-way is done again from the same place, over what it left.
             file.write_all_at(&[IoSlice::new(&self.bytes[self.written..])], self.written as u64)?;
             self.written = self.bytes.len();
         }
         Ok(file)
+    }
+
+    fn finish(&mut self, files: &dyn Files, path: &Path) -> io::Result<()> {
+        if self.synced && !self.cut && self.written == self.bytes.len() {
+            return Ok(());
+        }
+        self.write(files, path)?.sync_data()?;
+        self.synced = true;
+        Ok(())
     }
 }
 
@@ -144,6 +157,11 @@ impl ActiveIndexes {
         }
     }
 
+    /// The files are known to be on the disk.
+    pub(crate) fn trust(&mut self) {
+        (self.offsets.synced, self.times.synced) = (true, true);
+    }
+
     /// Whether loading took all that the files hold.
     pub(crate) fn is_as_on_disk(&self) -> bool {
         !self.offsets.cut && !self.times.cut
@@ -184,9 +202,8 @@ impl ActiveIndexes {
     /// Completes both files and flushes them: the last entry of the time index is then the segment's greatest time.
     pub(crate) fn finish(&mut self, files: &dyn Files, offsets: &Path, times: &Path) -> io::Result<()> {
         self.push_time();
-        let (offsets, times) = (self.offsets.write(files, offsets)?, self.times.write(files, times)?);
-        offsets.sync_data()?;
-        times.sync_data()
+        self.offsets.finish(files, offsets)?;
+        self.times.finish(files, times)
     }
 }
 

@@ -51,8 +51,8 @@ pub(crate) struct Marks {
 
 pub(crate) struct Epochs {
     pub(crate) cache: EpochCache,
-    /// The file is behind.
-    pub(crate) dirty: bool,
+    /// What the file holds.
+    pub(crate) written: Option<EpochCache>,
 }
 
 impl Log {
@@ -64,7 +64,7 @@ impl Log {
         epoch: LeaderEpoch,
         recovered: Recovered,
     ) -> Arc<Log> {
-        let Recovered { segments, start, end, epochs, epochs_dirty } = recovered;
+        let Recovered { segments, start, end, epochs, epochs_written } = recovered;
         let recovery = (!segments.is_empty()).then_some(end);
         let writer = Writer::new(config, end, segments.last());
         let log = Arc::new_cyclic(|me| Log {
@@ -79,7 +79,7 @@ impl Log {
             watch: Watch::new(end.offset.0),
             start: AtomicI64::new(start.0),
             epoch: AtomicI32::new(LeaderEpoch::NONE.0),
-            epochs: Mutex::new(Epochs { cache: epochs, dirty: epochs_dirty }),
+            epochs: Mutex::new(Epochs { cache: epochs, written: epochs_written }),
             queued: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
         });
@@ -127,8 +127,7 @@ impl Log {
         let writer = self.writer.lock().unwrap();
         if epoch > self.leader_epoch() {
             self.epoch.store(epoch.0, Ordering::Release);
-            let mut epochs = self.epochs.lock().unwrap();
-            epochs.dirty |= epochs.cache.assign(epoch, writer.end());
+            self.epochs.lock().unwrap().cache.assign(epoch, writer.end());
         }
     }
 

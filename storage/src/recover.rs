@@ -27,13 +27,14 @@ pub(crate) struct Recovered {
     pub(crate) start: Offset,
     pub(crate) end: Mark,
     pub(crate) epochs: EpochCache,
-    pub(crate) epochs_dirty: bool,
+    /// What the epochs' file holds, if it can be read.
+    pub(crate) epochs_written: Option<EpochCache>,
 }
 
 impl Recovered {
     pub(crate) fn empty() -> Recovered {
         let (segments, epochs) = (Vec::new(), EpochCache::default());
-        Recovered { segments, start: Offset(0), end: Mark::ZERO, epochs, epochs_dirty: false }
+        Recovered { segments, start: Offset(0), end: Mark::ZERO, epochs, epochs_written: None }
     }
 }
 
@@ -48,9 +49,9 @@ struct Recovery<'r> {
     names: Vec<DirEntry>,
     segments: Vec<Arc<Segment>>,
     epochs: EpochCache,
+    epochs_written: Option<EpochCache>,
     /// The epochs' file was not readable: every batch's header is asked.
     epochs_lost: bool,
-    epochs_dirty: bool,
     scanned: bool,
 }
 
@@ -91,7 +92,7 @@ pub(crate) fn recover(
         names,
         segments: Vec::new(),
         epochs_lost: epochs.is_none(),
-        epochs_dirty: epochs.is_none(),
+        epochs_written: epochs.clone(),
         epochs: epochs.unwrap_or_default(),
         scanned: false,
     };
@@ -126,14 +127,22 @@ impl Recovery<'_> {
         Ok(end)
     }
 
+    /// Whether both index files are there and whole, as far as their lengths tell. A finished time index has an entry,
+    /// unless no record has a time.
+    fn has_indexes(&self, base: Offset, len: u64) -> bool {
+        let whole = |suffix, entry_bytes: usize, least: u64| {
+            let name = file_name(base, suffix);
+            let is_whole =
+                |entry: &DirEntry| entry.len >= least && entry.len.is_multiple_of(entry_bytes as u64);
+            self.names.iter().any(|entry| entry.name == name && is_whole(entry))
+        };
+        whole(INDEX_SUFFIX, offset_index::ENTRY_BYTES, 0)
+            && whole(TIME_INDEX_SUFFIX, time_index::ENTRY_BYTES, len.min(1))
+    }
+
     /// A segment that a checkpoint vouches for: nothing of it is read, unless its indexes are missing.
     fn sealed(&mut self, base: Offset, len: u64) -> Result<Arc<Segment>, OpenError> {
-        let whole = |suffix, entry_bytes: usize| {
-            let name = file_name(base, suffix);
-            self.names.iter().any(|entry| entry.name == name && entry.len.is_multiple_of(entry_bytes as u64))
-        };
-        let indexed = whole(INDEX_SUFFIX, offset_index::ENTRY_BYTES)
-            && whole(TIME_INDEX_SUFFIX, time_index::ENTRY_BYTES);
+        let indexed = self.has_indexes(base, len);
         let indexes = if indexed { Indexes::Sealed(None) } else { Indexes::Active(ActiveIndexes::fresh()) };
         let segment = Segment::new(Arc::clone(self.files), Arc::clone(&self.dir), base, len, indexes);
         let path = segment.path(LOG_SUFFIX);
@@ -171,12 +180,12 @@ impl Recovery<'_> {
         // With a segment behind it, this one was written to since it was closed: a write that a full disk refused may
         // have been cut off again, and the cut has to be on the disk before what follows counts.
         let clean = known.is_some_and(|known| known.clean) && from == len && is_last;
-        let trusted = clean && !self.epochs_lost && indexes.is_as_on_disk();
+        let trusted = clean && !self.epochs_lost && indexes.is_as_on_disk() && self.has_indexes(base, len);
         let (dir, files) = (Arc::clone(&self.dir), Arc::clone(self.files));
         let segment = Segment::new(files, dir, base, len, Indexes::Active(indexes));
         let path = segment.path(LOG_SUFFIX);
         if trusted {
-            segment.resume_indexes(len);
+            segment.trust_indexes(len);
             return Ok(Scanned { segment: Arc::new(segment), end: offset, cut: false });
         }
         self.scanned = true;
@@ -245,7 +254,7 @@ impl Recovery<'_> {
                 break;
             }
             segment.index(position, &header, INDEX_INTERVAL_BYTES);
-            self.epochs_dirty |= self.epochs.see(&header);
+            self.epochs.see(&header);
             position += header.total_bytes() as u64;
             end = header.next_offset();
         }
@@ -286,14 +295,14 @@ impl Recovery<'_> {
             self.files.open(&self.dir.join(meta::PARTITION_FILE_NAME), OpenMode::Write)?.sync_data()?;
             self.files.sync_dir(&self.dir)?;
         }
-        self.epochs_dirty |= self.epochs.cut_end(end);
+        self.epochs.cut_end(end);
         let start = self.known.map_or(Offset(0), |known| known.start).max(self.segments[0].base).min(end);
         Ok(Recovered {
             start,
             end: Mark { offset: end, segment: active.base, position: active.size_bytes() },
             segments: self.segments,
             epochs: self.epochs,
-            epochs_dirty: self.epochs_dirty,
+            epochs_written: self.epochs_written,
         })
     }
 }

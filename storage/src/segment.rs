@@ -263,6 +263,14 @@ impl Segment {
         self.with_active(|active| active.resume(end));
     }
 
+    /// Recovery: the indexes are complete and on the disk, as a clean close left them.
+    pub(crate) fn trust_indexes(&self, end: u64) {
+        self.with_active(|active| {
+            active.resume(end);
+            active.trust();
+        });
+    }
+
     /// Recovery: where the batch of the last offset entry begins, and where a walk has to begin that misses no batch's
     /// time. `None` if there are no entries, or if they do not agree with the batches before `limit`.
     pub(crate) fn indexed_up_to(&self, limit: u64) -> Result<Option<(u64, u64)>, ReadError> {

@@ -161,7 +161,7 @@ impl Log {
     fn see_epochs(&self, batches: &[CheckedBatch]) {
         let mut epochs = self.epochs.lock().unwrap();
         for batch in batches {
-            epochs.dirty |= epochs.cache.see(&batch.header);
+            epochs.cache.see(&batch.header);
         }
     }
 

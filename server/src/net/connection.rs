@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use protocol_compat::frame::{self, FrameError, PREFIX_BYTES, Split};
+use protocol_compat::messages::ApiKey;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -301,7 +302,7 @@ impl Connection {
         let read = pin!(self.stream.read_buf(&mut self.received)).poll(cx);
         let Poll::Ready(read) = read else { return Ok(false) };
         if read? == 0 {
-            self.peer_closed();
+            self.finish(End::PeerClosed);
             return Ok(true);
         }
         self.last_active = self.broker.env.clock.monotonic();
@@ -317,18 +318,11 @@ impl Connection {
         Ok(true)
     }
 
-    /// A peer that sends no more may still read: what it asked for is answered, but nobody waits for data for it.
-    fn peer_closed(&mut self) {
-        let fetches = self.parked.iter().any(|p| p.request.key != PRODUCE);
-        if fetches {
-            self.parked.clear();
-        }
-        self.finish(End::PeerClosed);
-    }
-
-    /// Ends the connection after what is decided has been sent. The first reason stands.
+    /// Ends the connection after what has begun is decided and sent; only for data nobody waits any longer. The first
+    /// reason stands. A peer that sends no more may still read, so it is answered, too.
     fn finish(&mut self, end: End) {
         self.inbox.clear();
+        self.parked.retain(|pending| pending.request.key != FETCH);
         self.ending.get_or_insert(end);
     }
 
@@ -394,7 +388,8 @@ impl Connection {
     }
 }
 
-const PRODUCE: i16 = protocol_compat::messages::ApiKey::Produce as i16;
+const PRODUCE: i16 = ApiKey::Produce as i16;
+const FETCH: i16 = ApiKey::Fetch as i16;
 /// Deadlines are looked at no more often than this,
 const ALARM_REST_MIN: Duration = Duration::from_millis(20);
 /// and no less often than this.

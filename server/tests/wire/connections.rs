@@ -175,6 +175,40 @@ fn a_frame_that_makes_no_progress_ends_its_connection() {
 }
 
 #[test]
+fn a_peer_that_sends_no_more_still_gets_its_replies() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &[]);
+    let mut client = broker.client();
+    create(&mut client);
+    for n in 0..20 {
+        client.send(9, &produce(-1, &format!("{n}")));
+    }
+    client.stream.shutdown(std::net::Shutdown::Write).unwrap();
+    for n in 0..20 {
+        let (_, mut body) = client.receive_raw().expect("what was asked before the end is answered");
+        let _tags = body.split_to(1);
+        let reply = ProduceResponse::decode(&mut body, 9).unwrap();
+        assert_eq!(reply.responses[0].partition_responses[0].base_offset, n);
+    }
+    assert!(client.receive_raw().is_none());
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the time that an operator sees")]
+fn a_stop_does_not_wait_for_long_polls() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &[]);
+    let mut client = broker.client();
+    create(&mut client);
+    client.send(12, &fetch(0, 60_000));
+    // The fetch is parked once another connection was served after it.
+    broker.client().call(0, &ApiVersionsRequest::default());
+    let begun = Instant::now();
+    drop(broker);
+    assert!(begun.elapsed() < Duration::from_secs(10), "stopping took {:?}", begun.elapsed());
+}
+
+#[test]
 fn large_batches_pass_in_both_directions() {
     let dir = TestDir::new();
     let broker = Broker::start(&dir, &[]);

@@ -438,8 +438,11 @@ fn a_closed_directory_takes_nothing_and_ends_waits() {
     assert!(world.log.watch_high_watermark().is_closed());
 }
 
+/// Records, lookups, start and end.
+type View = (Vec<(i64, i64, String)>, Vec<Option<TimestampOffset>>, Offset, Offset);
+
 /// What a log looks like from outside, to compare before and after a restart.
-fn view(log: &Log) -> (Vec<(i64, i64, String)>, Vec<Option<TimestampOffset>>, Offset, Offset) {
+fn view(log: &Log) -> View {
     let times = (0..2_000).step_by(7).map(|t| log.offset_for(OffsetSpec::Timestamp(t)).unwrap()).collect();
     (everything(log), times, log.start_offset(), log.end_offset())
 }
@@ -525,14 +528,21 @@ fn indexes_are_hints() {
             assert_eq!(view(&world.log), before, "harm {number}, clean {clean}");
         }
     }
-    let mut world = filled(Durability::Durable);
-    let before = view(&world.log);
-    world.files.kill();
-    for name in names(&world, "timeindex") {
-        world.files.remove_file(&world.path(&name)).unwrap();
+    for clean in [true, false] {
+        for harm in [&harms[0], &harms[1]] {
+            let mut world = filled(Durability::Durable);
+            let before = view(&world.log);
+            if clean {
+                world.dir.close();
+            }
+            world.files.kill();
+            for name in names(&world, ".timeindex") {
+                harm(&world.files, &world.path(&name));
+            }
+            world.reopen();
+            assert_eq!(view(&world.log), before, "clean {clean}");
+        }
     }
-    world.reopen();
-    assert_eq!(view(&world.log), before);
 }
 
 #[test]
