@@ -3,6 +3,7 @@
 //! Invariants: every row starts its brokers anew and throws their first runs away; every run has a topic of its own and
 //! begins with the disk at rest. A failure of one broker fails its row, loudly, and the next row goes on.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ use crate::stats::{Sample, Summary};
 /// As many as Kafka's producer keeps on the way (`max.in.flight.requests.per.connection`).
 const IN_FLIGHT: usize = 5;
 const ACKS: i16 = 1;
+/// The data's pages, and room for what else the run allocates.
+const RECLAIM_SHARE: u64 = 2;
+const RECLAIM_STEP_BYTES: usize = 1 << 20;
 /// Data, and as much again for journals and for the JVM's longer warm-up.
 const FREE_SHARE: u64 = 2;
 
@@ -41,6 +45,21 @@ pub(crate) struct RowResult {
     pub row: &'static Row,
     pub limits: Vec<Limit>,
     pub summaries: Vec<(Contender, Summary)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    WarmUp,
+    Counted,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::WarmUp => "warm-up",
+            Self::Counted => "run",
+        }
+    }
 }
 
 /// A broker in a row, with its counted runs.
@@ -80,7 +99,7 @@ impl Bench {
             self.warm_up(row, entrant)?;
         }
         for entrant in order(entrants.len(), self.effort.palindromes) {
-            let sample = self.measured(row, &mut entrants[entrant], "run")?;
+            let sample = self.measured(row, &mut entrants[entrant], Kind::Counted)?;
             entrants[entrant].samples.push(sample);
         }
         let summaries =
@@ -93,7 +112,7 @@ impl Bench {
     fn warm_up(&self, row: &Row, entrant: &mut Entrant) -> Result<()> {
         let mut loaded = Duration::ZERO;
         loop {
-            loaded += Duration::from_secs_f64(self.measured(row, entrant, "warm-up")?.seconds);
+            loaded += Duration::from_secs_f64(self.measured(row, entrant, Kind::WarmUp)?.seconds);
             if entrant.contender != Contender::Kafka || loaded >= self.effort.jvm_warm_up {
                 return Ok(());
             }
@@ -140,10 +159,10 @@ impl Bench {
     }
 
     /// One run, with what it cost the broker and the generator.
-    fn measured(&self, row: &Row, entrant: &mut Entrant, kind: &str) -> Result<Sample> {
+    fn measured(&self, row: &Row, entrant: &mut Entrant, kind: Kind) -> Result<Sample> {
         let name = entrant.contender.key();
         entrant.runs += 1;
-        let sample = self.run_once(row, entrant);
+        let sample = self.run_once(row, entrant, kind);
         let sample = match sample {
             Ok(sample) => sample,
             // A broker that died explains the failure better than the connection it cut.
@@ -157,11 +176,11 @@ impl Bench {
             .iter()
             .filter_map(|metric| Some(format!("{:.2} {}", metric.of(&sample)?, metric.heading())))
             .collect();
-        eprintln!("row {}: {name} {kind} {}: {}", row.id, entrant.runs, figures.join(", "));
+        eprintln!("row {}: {name} {} {}: {}", row.id, kind.word(), entrant.runs, figures.join(", "));
         Ok(sample)
     }
 
-    fn run_once(&self, row: &Row, entrant: &mut Entrant) -> Result<Sample> {
+    fn run_once(&self, row: &Row, entrant: &mut Entrant, kind: Kind) -> Result<Sample> {
         let topic = match &entrant.filled {
             Some(topic) => topic.clone(),
             None => {
@@ -172,6 +191,9 @@ impl Bench {
         };
         let broker = &mut entrant.broker;
         settle_disk(broker.dir.path())?;
+        if kind == Kind::Counted && matches!(row.work, Work::Volume { .. }) {
+            reclaim_memory(broker.dir.path(), self.effort.volume_bytes * RECLAIM_SHARE)?;
+        }
         let pid = broker.process.pid();
         cpu::forget_peak_memory(pid)?;
         let (broker_before, own_before) = (cpu::process_cpu(pid)?, cpu::own_cpu());
@@ -232,4 +254,18 @@ impl Bench {
 fn settle_disk(dir: &Path) -> Result<()> {
     let dir = std::fs::File::open(dir)?;
     rustix::fs::syncfs(&dir).context("flushing the file system between runs")
+}
+
+/// A virtual machine gives pages that are free for seconds back to its host (free page reporting), and then pays
+/// for the first touch of each: up to 2.4 CPU-seconds a GB, six times the page cache's own price, and at random. Pages
+/// that were in use a moment ago have no such price, so a file as large as the run's data is written and removed.
+fn reclaim_memory(dir: &Path, bytes: u64) -> Result<()> {
+    let path = dir.join("reclaim.scratch");
+    let mut file = std::fs::File::create(&path)?;
+    let step = vec![b'x'; RECLAIM_STEP_BYTES];
+    for _ in 0..bytes / RECLAIM_STEP_BYTES as u64 {
+        file.write_all(&step).context("taking memory back from the host")?;
+    }
+    drop(file);
+    Ok(std::fs::remove_file(&path)?)
 }

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use protocol_compat::{guard, versions};
 use storage::{
-    AppendError, DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, LogId, OpenError, TopicId,
+    AppendError, DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, LogId, OnFlush, OpenError,
+    TopicId,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -87,7 +88,7 @@ impl Node {
             };
             helpers.push(tokio::spawn(metrics::serve(listener, metrics.clone(), health.clone(), limits)));
         }
-        let dirs = open_dirs(&config, &env)?;
+        let dirs = open_dirs(&config, &env, &metrics)?;
         let broker = Arc::new(open_broker(&config, &env, &dirs, &metrics).await?);
         let bound = bind_all(&config)?;
         let advertised = advertise(&config, &bound);
@@ -123,13 +124,23 @@ impl Node {
     }
 }
 
-fn open_dirs(config: &Config, env: &Env) -> Result<Vec<Arc<DataDir>>, OpenError> {
+/// Flushes are counted where they happen.
+fn on_flush(metrics: &Arc<Metrics>) -> OnFlush {
+    let metrics = metrics.clone();
+    Arc::new(move |elapsed| metrics.logs.flushed(elapsed))
+}
+
+fn open_dirs(config: &Config, env: &Env, metrics: &Arc<Metrics>) -> Result<Vec<Arc<DataDir>>, OpenError> {
     // The first directory names the cluster; the others must agree with it.
     let mut cluster_id = config.cluster_id.clone();
     let mut dirs = Vec::new();
     for path in &config.log_dirs {
-        let options =
-            DataDirOptions { cluster_id: cluster_id.clone(), node_id: config.node_id, ..Default::default() };
+        let options = DataDirOptions {
+            cluster_id: cluster_id.clone(),
+            node_id: config.node_id,
+            on_flush: Some(on_flush(metrics)),
+            ..Default::default()
+        };
         let dir = DataDir::open(env.clone(), path.clone(), options)?;
         cluster_id.get_or_insert_with(|| dir.meta().cluster_id.clone());
         dirs.push(dir);

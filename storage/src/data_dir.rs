@@ -34,14 +34,19 @@ pub enum Flushing {
     Manual,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DataDirOptions {
     /// The cluster that the directory has to belong to. `None` takes what is there, or makes a new one.
     pub cluster_id: Option<String>,
     pub node_id: i32,
     pub flushing: Flushing,
     pub checkpoint_interval: Duration,
+    /// Told how long each flush of the directory took.
+    pub on_flush: Option<OnFlush>,
 }
+
+/// Called on the flusher's thread: it must be quick and must not wait.
+pub type OnFlush = Arc<dyn Fn(Duration) + Send + Sync>;
 
 impl Default for DataDirOptions {
     fn default() -> DataDirOptions {
@@ -50,6 +55,7 @@ impl Default for DataDirOptions {
             node_id: 1,
             flushing: Flushing::Thread,
             checkpoint_interval: Duration::from_secs(60),
+            on_flush: None,
         }
     }
 }
@@ -83,7 +89,7 @@ impl DataDir {
         let known = read_checkpoint(&env, &path)?;
         remove_leftovers(&env, &path)?;
         files.sync_dir(&path).map_err(OpenError::io("flushing", &path))?;
-        let shared = Shared::new(env, path, known);
+        let shared = Shared::new(env, path, known, options.on_flush);
         let flusher = match options.flushing {
             Flushing::Thread => Some(flusher::start(Arc::clone(&shared), options.checkpoint_interval)?),
             Flushing::Manual => None,

@@ -59,7 +59,6 @@ struct Recovery<'r> {
 struct Scanned {
     segment: Arc<Segment>,
     end: Offset,
-    cut: bool,
 }
 
 pub(crate) fn recover(
@@ -119,10 +118,6 @@ impl Recovery<'_> {
             let scanned = self.scan(*base, *len, place + 1 == logs.len())?;
             self.segments.push(scanned.segment);
             end = scanned.end;
-            if scanned.cut {
-                self.quarantine(&logs[place + 1..])?;
-                break;
-            }
         }
         Ok(end)
     }
@@ -186,21 +181,20 @@ impl Recovery<'_> {
         let path = segment.path(LOG_SUFFIX);
         if trusted {
             segment.trust_indexes(len);
-            return Ok(Scanned { segment: Arc::new(segment), end: offset, cut: false });
+            return Ok(Scanned { segment: Arc::new(segment), end: offset });
         }
         self.scanned = true;
         self.walk_known(&segment, from)?;
         let (position, end) =
             self.scan_unknown(&segment, from, offset, len).map_err(OpenError::io("reading", &path))?;
         let file = segment.file().map_err(OpenError::io("opening", &path))?;
-        let cut = position < len;
-        if cut {
+        if position < len {
             tracing::warn!(path = %path.display(), position, bytes = len - position, "a torn tail is cut");
             file.set_len(position).map_err(OpenError::io("cutting", &path))?;
             segment.set_size(position);
         }
         file.sync_data().map_err(OpenError::io("flushing", &path))?;
-        Ok(Scanned { segment: Arc::new(segment), end, cut })
+        Ok(Scanned { segment: Arc::new(segment), end })
     }
 
     fn load_indexes(&self, base: Offset, end: Offset, position_end: u64) -> Result<ActiveIndexes, OpenError> {

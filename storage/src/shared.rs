@@ -13,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use crate::checkpoint;
+use crate::data_dir::OnFlush;
 use crate::env::Env;
 use crate::ids::LogId;
 use crate::log::Log;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     /// Directories that were renamed for deletion and are to be unlinked.
     trash: Mutex<Vec<PathBuf>>,
     flushes: AtomicU64,
+    on_flush: Option<OnFlush>,
 }
 
 #[derive(Default)]
@@ -51,7 +53,12 @@ pub(crate) enum Work {
 }
 
 impl Shared {
-    pub(crate) fn new(env: Env, path: PathBuf, known: HashMap<LogId, checkpoint::Entry>) -> Arc<Shared> {
+    pub(crate) fn new(
+        env: Env,
+        path: PathBuf,
+        known: HashMap<LogId, checkpoint::Entry>,
+        on_flush: Option<OnFlush>,
+    ) -> Arc<Shared> {
         Arc::new(Shared {
             env,
             path,
@@ -65,6 +72,7 @@ impl Shared {
             known: Mutex::new(known),
             trash: Mutex::default(),
             flushes: AtomicU64::new(0),
+            on_flush,
         })
     }
 
@@ -179,6 +187,7 @@ impl Shared {
         if dirty.is_empty() || self.is_offline() {
             return;
         }
+        let begun = self.env.clock.monotonic();
         for log in &dirty {
             if let Err(error) = log.flush() {
                 self.go_offline(&format!("flushing {}", log.dir_name()), &error);
@@ -186,6 +195,9 @@ impl Shared {
             }
         }
         self.flushes.fetch_add(1, Ordering::Relaxed);
+        if let Some(on_flush) = &self.on_flush {
+            on_flush(self.env.clock.monotonic().saturating_sub(begun));
+        }
         self.progress.publish(issued);
     }
 

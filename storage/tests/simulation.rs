@@ -3,7 +3,8 @@
 //!
 //! What is checked after every restart: nothing that was promised is gone, nothing that was readable on a durable log
 //! has vanished or changed, offsets continue, bytes are those that were appended. The same seed twice gives the same
-//! trace. `OTTLA_SIM_SEED` runs one seed (or begins there), `OTTLA_SIM_RUNS` that many; without them a time budget ends it.
+//! trace. `OTTLA_SIM_SEED` runs one seed (or begins there), `OTTLA_SIM_RUNS` that many; without them a time
+//! budget ends it. `OTTLA_SIM_TRACE` prints each step as it is taken.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -131,7 +131,7 @@ settings! {
     pub(super) broker_id: Option<i32> = kafka_but("broker.id", None);
     /// The roles of this process. Ottla is broker and controller in one, so the list must hold `broker`.
     pub(super) process_roles: Option<Vec<String>> = kafka("process.roles");
-    /// The id of the cluster. It counts at the first start only; without it one is made.
+    /// The id of the cluster. Without it one is made at the first start; a data directory of another cluster is refused.
     pub cluster_id: Option<String> = own("cluster.id", Kind::Text, None, Allowed::NotEmpty);
 
     /// The data directories, between commas. The metadata lives in the first.

@@ -20,7 +20,8 @@ pub(super) fn borrow(received: &mut BytesMut, room: usize) {
     if received.capacity() - received.len() < room && received.len() < COPY_OUT_BELOW_BYTES {
         let mut spare = SPARE.with_borrow_mut(std::mem::take);
         // Reclaims the whole allocation when the frames cut from it are gone, which is nearly always.
-        spare.reserve(room.max(READ_STEP_BYTES) + received.len());
+        // One size for all, or each longer partial frame would ask for a new allocation.
+        spare.reserve(room.max(READ_STEP_BYTES) + COPY_OUT_BELOW_BYTES);
         spare.extend_from_slice(received);
         *received = spare;
     }

@@ -6,7 +6,6 @@
 #[path = "../../../protocol-compat/tests/golden/frames.rs"]
 mod frames;
 #[path = "../wire/harness.rs"]
-#[allow(dead_code, reason = "shared with the tests of the wire, which use the rest")]
 mod harness;
 #[path = "../../../protocol-compat/tests/golden_hostile/mutate.rs"]
 mod mutate;

@@ -1,5 +1,6 @@
 //! A broker in this process on a free port, and a client that speaks one version at a time.
 #![expect(clippy::disallowed_methods, reason = "a test's directory on the real machine")]
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

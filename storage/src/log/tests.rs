@@ -612,7 +612,7 @@ fn recovery_reads_only_behind_the_checkpoint() {
 
 #[test]
 fn many_threads_append_to_one_log_on_real_files() {
-    let root = std::env::temp_dir().join("storage-log-threads");
+    let root = std::env::temp_dir().join(format!("storage-log-threads-{}", std::process::id()));
     let env = Env::real();
     let _ = env.files.remove_dir_all(&root);
     for durability in [Durability::Durable, Durability::Relaxed] {
