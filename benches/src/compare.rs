@@ -258,7 +258,8 @@ fn settle_disk(dir: &Path) -> Result<()> {
 
 /// A virtual machine gives pages that are free for seconds back to its host (free page reporting), and then pays
 /// for the first touch of each: up to 2.4 CPU-seconds a GB, six times the page cache's own price, and at random. Pages
-/// that were in use a moment ago have no such price, so a file as large as the run's data is written and removed.
+/// that were in use a moment ago have no such price, so a file of the run's size is written and removed. It lessens
+/// the effect and cannot end it, for the kernel chooses the pages.
 fn reclaim_memory(dir: &Path, bytes: u64) -> Result<()> {
     let path = dir.join("reclaim.scratch");
     let mut file = std::fs::File::create(&path)?;
