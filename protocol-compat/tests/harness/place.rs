@@ -27,14 +27,14 @@ pub(crate) fn place() -> &'static Place {
     })
 }
 
-/// Reads `target[/triple]/profile/deps/test-binary`; the marker file tells `target` from `target/triple`.
+/// Reads `target[/triple]/profile/deps/test-binary`. A triple begins with the architecture that this was built for.
 fn find(exe: &Path) -> Option<Place> {
     let profile_dir = exe.parent()?.parent()?;
     let above = profile_dir.parent()?;
-    let (target, triple) = if above.join("CACHEDIR.TAG").exists() {
-        (above, None)
-    } else {
-        (above.parent()?, Some(above.file_name()?.to_str()?.to_owned()))
+    let name = above.file_name()?.to_str()?;
+    let (target, triple) = match name.starts_with(&format!("{}-", std::env::consts::ARCH)) {
+        true => (above.parent()?, Some(name.to_owned())),
+        false => (above, None),
     };
     let profile = match profile_dir.file_name()?.to_str()? {
         "debug" => "dev",

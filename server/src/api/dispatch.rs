@@ -97,7 +97,9 @@ pub(super) fn run<A: Api>(cx: &Cx, request: Request) -> Result<Then<Answer>, Ref
         error,
     })?;
     let message = decode_body::<A::Req>(key, versions::codec_version(key, version), &body)?;
-    Ok(A::begin(cx, message, version).map(move |reply| {
+    // No API can show metadata that a crash may take back, whether or not it thinks of it.
+    let then = A::begin(cx, message, version).behind(&cx.seen);
+    Ok(then.map(move |reply| {
         let failed = A::failed(&reply);
         Answer { frame: reply.frame(key, version, correlation_id), failed }
     }))

@@ -51,16 +51,7 @@ impl Api for Metadata {
             Some(asked) => asked.iter().map(|t| one_topic(cx, t, &req, version, &mut newest)).collect(),
         };
         let reply = reply(cx, &req, version, topics);
-        if newest.is_durable() {
-            return Then::Now(reply);
-        }
-        let waits = Seen::clone(&newest);
-        Then::later(async move {
-            match waits.durable().await {
-                Ok(()) => reply,
-                Err(error) => not_durable(reply, &error),
-            }
-        })
+        Then::once_durable(&newest, reply, |reply, error| not_durable(reply, &error))
     }
 }
 

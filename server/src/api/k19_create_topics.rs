@@ -57,16 +57,7 @@ impl Api for CreateTopics {
             results.push(result(cx, topic, outcome, version));
         }
         let reply = CreateTopicsResponse::default().with_topics(results);
-        if newest.is_durable() {
-            return Then::Now(reply);
-        }
-        let waits = Seen::clone(&newest);
-        Then::later(async move {
-            match waits.durable().await {
-                Ok(()) => reply,
-                Err(error) => fail_created(reply, error.code(), &error.to_string()),
-            }
-        })
+        Then::once_durable(&newest, reply, |reply, error| fail_created(reply, error.code(), &error.to_string()))
     }
 }
 

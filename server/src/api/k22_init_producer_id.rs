@@ -11,7 +11,6 @@ use protocol_compat::messages::{ApiKey, InitProducerIdRequest, InitProducerIdRes
 
 use super::error::ToCode;
 use super::{Api, Cx, Then};
-use crate::cluster::controller::Seen;
 use crate::security::{Operation, Resource};
 
 pub(super) struct InitProducerId;
@@ -35,16 +34,7 @@ impl Api for InitProducerId {
             Err(error) => return Then::Now(failed(error.code())),
         };
         let reply = InitProducerIdResponse::default().with_producer_id(allocated.producer_id.into()).with_producer_epoch(0);
-        if allocated.seen.is_durable() {
-            return Then::Now(reply);
-        }
-        let waits = Seen::clone(&allocated.seen);
-        Then::later(async move {
-            match waits.durable().await {
-                Ok(()) => reply,
-                Err(error) => failed(error.code()),
-            }
-        })
+        Then::once_durable(&allocated.seen, reply, |_, error| failed(error.code()))
     }
 }
 

@@ -17,8 +17,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use protocol_compat::messages::Decodable;
+use storage::AppendError;
 
 use self::reply::Reply;
+use crate::cluster::controller::Seen;
 
 /// A wait whose result is the reply. Whatever it waits for has already begun and ends even if the wait is dropped.
 pub type Parked<R> = Pin<Box<dyn Future<Output = R> + Send>>;
@@ -40,6 +42,34 @@ pub enum Then<R> {
 impl<R: Send + 'static> Then<R> {
     pub fn later(wait: impl Future<Output = R> + Send + 'static) -> Self {
         Self::Later(Box::pin(wait))
+    }
+
+    /// The reply, once the metadata that it shows is durable. If that cannot be, `failed` says what the client learns.
+    fn once_durable(
+        seen: &Seen,
+        reply: R,
+        failed: impl FnOnce(R, AppendError) -> R + Send + 'static,
+    ) -> Self {
+        if seen.is_durable() {
+            return Self::Now(reply);
+        }
+        let seen = seen.clone();
+        Self::later(async move {
+            match seen.durable().await {
+                Ok(()) => reply,
+                Err(error) => failed(reply, error),
+            }
+        })
+    }
+
+    /// The same outcome, held back until the metadata that the request saw is durable. If that cannot be, nobody may
+    /// learn what the request found: the connection ends.
+    fn behind(self, seen: &Seen) -> Self {
+        if seen.is_durable() {
+            return self;
+        }
+        let seen = seen.clone();
+        Self::Gate(Box::pin(async move { if seen.durable().await.is_ok() { self } else { Self::Close } }))
     }
 
     /// The same outcome with its reply translated.
