@@ -138,6 +138,7 @@ fn open_dirs(config: &Config, env: &Env, metrics: &Arc<Metrics>) -> Result<Vec<A
         let options = DataDirOptions {
             cluster_id: cluster_id.clone(),
             node_id: config.node_id,
+            free_bytes_min: config.log_dir_min_free_bytes,
             on_flush: Some(on_flush(metrics)),
             ..Default::default()
         };

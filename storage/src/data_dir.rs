@@ -41,6 +41,8 @@ pub struct DataDirOptions {
     pub node_id: i32,
     pub flushing: Flushing,
     pub checkpoint_interval: Duration,
+    /// Free space below which clients' appends are refused; 0 keeps no reserve.
+    pub free_bytes_min: u64,
     /// Told how long each flush of the directory took.
     pub on_flush: Option<OnFlush>,
 }
@@ -55,6 +57,7 @@ impl Default for DataDirOptions {
             node_id: 1,
             flushing: Flushing::Thread,
             checkpoint_interval: Duration::from_secs(60),
+            free_bytes_min: 0,
             on_flush: None,
         }
     }
@@ -89,7 +92,8 @@ impl DataDir {
         let known = read_checkpoint(&env, &path)?;
         remove_leftovers(&env, &path)?;
         files.sync_dir(&path).map_err(OpenError::io("flushing", &path))?;
-        let shared = Shared::new(env, path, known, options.on_flush);
+        let shared = Shared::new(env, path, known, &options);
+        shared.look_at_space();
         let flusher = match options.flushing {
             Flushing::Thread => Some(flusher::start(Arc::clone(&shared), options.checkpoint_interval)?),
             Flushing::Manual => None,

@@ -23,7 +23,7 @@ fn run(shared: &Shared, checkpoint_interval: Duration) {
         match shared.wait_for_work(due_in) {
             Work::Stop => return,
             Work::Flush => shared.flush_cycle(),
-            Work::Checkpoint => {}
+            Work::Checkpoint => shared.look_at_space(),
         }
         // Asked after every flush: under load there is always one more waiting.
         if clock.monotonic().saturating_sub(checkpointed) >= checkpoint_interval {

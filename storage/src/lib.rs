@@ -31,6 +31,7 @@ mod segment;
 mod shared;
 mod small_file;
 mod source;
+mod space;
 mod ticket;
 mod time_index;
 pub mod validate;

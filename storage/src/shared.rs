@@ -13,11 +13,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use crate::checkpoint;
-use crate::data_dir::OnFlush;
+use crate::data_dir::{DataDirOptions, OnFlush};
 use crate::env::Env;
 use crate::ids::LogId;
 use crate::log::Log;
 use crate::small_file;
+use crate::space::{self, Space};
 use crate::ticket::{AppendError, Progress};
 
 pub(crate) struct Shared {
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     trash: Mutex<Vec<PathBuf>>,
     flushes: AtomicU64,
     on_flush: Option<OnFlush>,
+    space: Space,
 }
 
 #[derive(Default)]
@@ -57,7 +59,7 @@ impl Shared {
         env: Env,
         path: PathBuf,
         known: HashMap<LogId, checkpoint::Entry>,
-        on_flush: Option<OnFlush>,
+        options: &DataDirOptions,
     ) -> Arc<Shared> {
         Arc::new(Shared {
             env,
@@ -72,7 +74,8 @@ impl Shared {
             known: Mutex::new(known),
             trash: Mutex::default(),
             flushes: AtomicU64::new(0),
-            on_flush,
+            on_flush: options.on_flush.clone(),
+            space: Space::new(options.free_bytes_min),
         })
     }
 
@@ -108,6 +111,24 @@ impl Shared {
         };
         self.wake.notify_one();
         position
+    }
+
+    /// Whether there is so little room that clients have to wait.
+    pub(crate) fn is_low_on_space(&self) -> bool {
+        self.space.is_low()
+    }
+
+    /// Looks at the room that is left, and says so when it crosses the reserve.
+    pub(crate) fn look_at_space(&self) {
+        let path = self.path.display();
+        match self.space.look(self.env.clock.monotonic(), || self.env.files.free_bytes(&self.path)) {
+            Some(true) => tracing::warn!(
+                %path,
+                "less room than log.dir.min.free.bytes: clients' records are refused; delete topics or add space"
+            ),
+            Some(false) => tracing::info!(%path, "there is room again: clients' records are taken"),
+            None => {}
+        }
     }
 
     /// Why the directory takes no writes, if so.
@@ -155,7 +176,9 @@ impl Shared {
         let idle = |queue: &mut Queue| {
             queue.dirty.is_empty() && !queue.stop && self.trash.lock().unwrap().is_empty()
         };
-        let (queue, timeout) = self.wake.wait_timeout_while(queue, checkpoint_in, idle).unwrap();
+        let longest =
+            if self.is_low_on_space() { checkpoint_in.min(space::RETRY_INTERVAL) } else { checkpoint_in };
+        let (queue, timeout) = self.wake.wait_timeout_while(queue, longest, idle).unwrap();
         match (queue.stop, timeout.timed_out()) {
             (true, _) => Work::Stop,
             (false, true) => Work::Checkpoint,
@@ -174,6 +197,7 @@ impl Shared {
                 tracing::warn!(path = %dir.display(), %error, "a deleted log's files stay until the next start");
             }
         }
+        self.look_at_space();
     }
 
     /// The caller holds `cycle`.

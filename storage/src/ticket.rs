@@ -28,8 +28,8 @@ pub struct Appended {
 /// unless a variant says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// The disk is full. Nothing was kept, and the log goes on as soon as there is room.
-    #[error("no space left in the data directory")]
+    /// The disk is full, or its reserve is reached. Nothing was kept, and the log goes on as soon as there is room.
+    #[error("the data directory has no room: delete topics or add space")]
     NoSpace,
     /// A write or a flush of the data directory failed; a restart is the repair. Whether the records are there, nobody knows.
     #[error("the data directory is offline: {reason}")]

@@ -111,6 +111,9 @@ impl Log {
         if let Some(refusal) = self.shared.refusal() {
             return Err(refusal);
         }
+        if origin == Origin::Client && self.shared.is_low_on_space() {
+            return Err(AppendError::NoSpace);
+        }
         let base = writer.end.offset;
         let end = self.stamp(base, &mut checked.batches, origin)?;
         let bytes = checked.bytes_len() as u64;

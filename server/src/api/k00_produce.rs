@@ -21,6 +21,7 @@ use storage::{AppendError, Appended, Offset, RecordError, Ticket};
 use super::error::ToCode;
 use super::{Api, Cx, Then};
 use crate::cluster::{Topic, topic_name};
+use crate::metrics::Limit;
 use crate::partition::ProduceRefusal;
 use crate::security::{Operation, Resource};
 
@@ -142,6 +143,10 @@ fn begin_partition(cx: &Cx, topic: &Topic, data: PartitionProduceData, version: 
     let batch = data.records.unwrap_or_default();
     let bytes = batch.len();
     match partition.produce(batch, version >= ZSTD_FROM) {
+        Ok((ticket, _)) if matches!(ticket.peek(), Some(Err(AppendError::NoSpace))) => {
+            cx.broker.metrics.limit(Limit::FreeSpace).hits.increment(1);
+            PendingPartition::after_append(index, &AppendError::NoSpace)
+        }
         Ok((ticket, records)) => {
             cx.broker.metrics.logs.appended(1, records, bytes);
             PendingPartition { index, log_start: partition.log.start_offset(), state: State::Appended(ticket) }
@@ -182,15 +187,15 @@ impl PendingPartition {
                     .with_base_offset(offset.0)
                     .with_log_append_time_ms(append_time)
                     .with_log_start_offset(self.log_start.0),
-                Some(Err(error)) => Self::after_append(self.index, error.code(), &error).response(),
+                Some(Err(error)) => Self::after_append(self.index, &error).response(),
                 // The wait ended first. The record stays; the client may retry.
                 None => Self::failed(self.index, ErrorCode::RequestTimedOut, None).response(),
             },
         }
     }
 
-    fn after_append(index: i32, code: ErrorCode, error: &AppendError) -> Self {
-        Self::failed(index, code, Some(error.to_string()))
+    fn after_append(index: i32, error: &AppendError) -> Self {
+        Self::failed(index, error.code(), Some(error.to_string()))
     }
 }
 

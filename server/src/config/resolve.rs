@@ -32,7 +32,7 @@ impl Config {
 
     /// Settings of our own whose part of the broker is not built yet: whoever sets one is told.
     fn name_what_has_no_effect(&mut self) {
-        for name in ["journal.bytes.max", "journal.direct", "log.dir.min.free.bytes"] {
+        for name in ["journal.bytes.max", "journal.direct"] {
             if self.is_set(name) {
                 self.notice(name, "has no effect yet");
             }

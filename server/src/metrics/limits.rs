@@ -48,6 +48,8 @@ limits! {
     RequestsPerConnection = "max.in.flight.requests.per.connection", Each;
     /// Replies that wait for one slow connection.
     ResponseBuffer = "response.buffer.bytes.max", Each;
+    /// Free space in a data directory.
+    FreeSpace = "log.dir.min.free.bytes", Each;
     /// Connections of the metrics listener.
     MetricsConnections = "metrics.connections.max", Shared;
 }

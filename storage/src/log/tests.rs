@@ -337,6 +337,25 @@ fn a_full_disk_refuses_and_goes_on() {
 }
 
 #[test]
+fn the_reserve_is_kept_from_clients_alone() {
+    let (env, files, clock) = Env::simulated(1);
+    let options = DataDirOptions { flushing: Flushing::Manual, free_bytes_min: 10_000, ..Default::default() };
+    let dir = DataDir::open(env, PathBuf::from(DIR), options).unwrap();
+    let log = dir.open_log(id(), NAME, small(Durability::Relaxed), LeaderEpoch(1)).unwrap();
+    let append = |origin| log.append(check_internal(batch(1, 1)).unwrap(), origin, None).wait();
+    assert!(append(Origin::Client).is_ok());
+    files.set_free_bytes(9_999);
+    clock.advance(Duration::from_secs(1));
+    dir.flush();
+    assert_eq!(append(Origin::Client), Err(AppendError::NoSpace));
+    assert!(append(Origin::Coordinator).is_ok(), "what is left is for whoever makes room");
+    files.set_free_bytes(1 << 20);
+    clock.advance(Duration::from_secs(1));
+    dir.flush();
+    assert!(append(Origin::Client).is_ok(), "it goes on by itself");
+}
+
+#[test]
 fn a_full_disk_at_the_first_append_and_at_a_roll() {
     let world = World::new(small(Durability::Durable));
     world.files.set_free_bytes(0);
