@@ -14,6 +14,8 @@ mod harness;
 mod console;
 #[path = "clients/defaults.rs"]
 mod defaults;
+#[path = "clients/generated.rs"]
+mod generated;
 #[path = "hostile/mod.rs"]
 mod hostile;
 #[path = "clients/java.rs"]
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         restart::scenarios(),
         console::scenarios(),
         observed::scenarios(),
+        generated::scenarios(),
         hostile::scenarios(),
     ];
     let trials = suites.into_iter().flatten().filter_map(Scenario::into_trial).collect();

@@ -8,7 +8,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let scenario = |name: &str, play| Scenario::new(&format!("tools::{name}"), &[Need::Java], play);
     vec![
         scenario("topic_command", topic_command),
-        scenario("topic_command_describes", topic_command_describes),
         scenario("get_offset_shell", get_offset_shell),
         scenario("console_producer_and_consumer", console),
         scenario("producer_performance", producer_performance),
@@ -28,22 +27,6 @@ fn topic_command(stage: &Stage) -> Result<()> {
     let listed = run(&["--list"])?;
     ensure!(listed.lines().any(|line| line == "made-by-tool"), "{listed}");
     run(&["--delete", "--topic", "made-by-tool"]).map(drop)
-}
-
-/// Beside the topic itself, the tool asks for its settings.
-fn topic_command_describes(stage: &Stage) -> Result<()> {
-    let broker = stage.broker(Spec::default())?;
-    let run = |words: &[&str]| run_topic_command(stage, &broker, words);
-    run(&["--create", "--topic", "made-by-tool", "--partitions", "4", "--config", "retention.ms=60000"])?;
-    let described = run(&["--describe", "--topic", "made-by-tool"])?;
-    ensure!(described.contains("PartitionCount: 4"), "{described}");
-    ensure!(described.contains("retention.ms=60000"), "{described}");
-    ensure!(described.matches("Leader: 1").count() == 4, "{described}");
-    Ok(())
-}
-
-fn run_topic_command(stage: &Stage, broker: &Broker, words: &[&str]) -> Result<String> {
-    stage.tool("TopicCommand", &[&["--bootstrap-server", broker.bootstrap()], words].concat(), "")
 }
 
 fn write_records(stage: &Stage, broker: &Broker, client: &str, codec: &str, count: usize) -> Result<()> {

@@ -4,7 +4,7 @@
 use crate::harness::{cache, place, program};
 use anyhow::{Context, Result, anyhow};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -38,6 +38,7 @@ fn major_release(said: &str) -> Option<u32> {
 /// Jars and compiled programs.
 #[derive(Debug)]
 pub(crate) struct Kit {
+    jars: PathBuf,
     class_path: String,
 }
 
@@ -48,6 +49,11 @@ pub(crate) fn kit() -> Result<&'static Kit> {
 }
 
 impl Kit {
+    /// The folder of Kafka's jars.
+    pub(crate) fn jars(&self) -> &Path {
+        &self.jars
+    }
+
     /// A command that runs `class`.
     pub(crate) fn command(&self, flags: &[&str], class: &str) -> Command {
         let mut command = Command::new("java");
@@ -86,7 +92,8 @@ fn make() -> Result<Kit> {
         compiler.args(["-cp", &all_jars, "-d"]).arg(folder).args(&sources);
         program::run_well(&mut compiler, "", COMPILE_LIMIT).map(drop)
     })?;
-    Ok(Kit { class_path: format!("{}:{all_jars}", classes.display()) })
+    let class_path = format!("{}:{all_jars}", classes.display());
+    Ok(Kit { jars, class_path })
 }
 
 fn sources() -> Result<Vec<PathBuf>> {
