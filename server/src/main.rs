@@ -67,11 +67,22 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let node = Node::start(config, Env::real()).await?;
     println!("ottla ready: {}", node.addresses().join(" "));
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
-    }
+    let failed = tokio::select! {
+        _ = terminate.recv() => {
+            tracing::info!("SIGTERM: stopping");
+            false
+        }
+        _ = interrupt.recv() => {
+            tracing::info!("SIGINT: stopping");
+            false
+        }
+        () = node.failed() => true,
+    };
     node.stop().await.context("the broker did not stop cleanly")?;
+    anyhow::ensure!(
+        !failed,
+        "the data directory of the metadata takes no more writes; repair the disk and start again"
+    );
     tracing::info!("stopped");
     Ok(())
 }

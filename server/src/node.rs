@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use protocol_compat::{guard, versions};
 use storage::{
-    AppendError, DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, LogId, OnFlush, OpenError,
-    TopicId,
+    AppendError, DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, LogId, OnFlush, OnOffline,
+    OpenError, TopicId,
 };
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::api::{Broker, Identity, TABLE};
@@ -65,6 +65,7 @@ pub struct Node {
     serving: JoinHandle<io::Result<()>>,
     helpers: Vec<JoinHandle<()>>,
     addresses: Vec<String>,
+    metadata_offline: Arc<Notify>,
 }
 
 impl Node {
@@ -88,7 +89,8 @@ impl Node {
             };
             helpers.push(tokio::spawn(metrics::serve(listener, metrics.clone(), health.clone(), limits)));
         }
-        let dirs = open_dirs(&config, &env, &metrics)?;
+        let metadata_offline = Arc::new(Notify::new());
+        let dirs = open_dirs(&config, &env, &metrics, &metadata_offline)?;
         let broker = Arc::new(open_broker(&config, &env, &dirs, &metrics).await?);
         let bound = bind_all(&config)?;
         let advertised = advertise(&config, &bound);
@@ -98,7 +100,14 @@ impl Node {
         let admission = Admission::new(config, metrics);
         let serving = tokio::spawn(net::serve(bound, broker.clone(), admission, stopping));
         health.set(State::Ready);
-        Ok(Node { broker, dirs, health, stop, serving, helpers, addresses })
+        Ok(Node { broker, dirs, health, stop, serving, helpers, addresses, metadata_offline })
+    }
+
+    /// Waits until this broker cannot go on: the directory of its metadata takes no more writes, so that nothing it would
+    /// say could be kept.
+    pub async fn failed(&self) {
+        self.metadata_offline.notified().await;
+        self.health.set(State::Failed);
     }
 
     /// The bound addresses, in the words of the ready line.
@@ -124,21 +133,33 @@ impl Node {
     }
 }
 
+/// The metadata lives in the first directory.
+fn on_offline(metadata_offline: &Arc<Notify>) -> OnOffline {
+    let metadata_offline = metadata_offline.clone();
+    Arc::new(move || metadata_offline.notify_one())
+}
+
 /// Flushes are counted where they happen.
 fn on_flush(metrics: &Arc<Metrics>) -> OnFlush {
     let metrics = metrics.clone();
     Arc::new(move |elapsed| metrics.logs.flushed(elapsed))
 }
 
-fn open_dirs(config: &Config, env: &Env, metrics: &Arc<Metrics>) -> Result<Vec<Arc<DataDir>>, OpenError> {
+fn open_dirs(
+    config: &Config,
+    env: &Env,
+    metrics: &Arc<Metrics>,
+    metadata_offline: &Arc<Notify>,
+) -> Result<Vec<Arc<DataDir>>, OpenError> {
     // The first directory names the cluster; the others must agree with it.
     let mut cluster_id = config.cluster_id.clone();
-    let mut dirs = Vec::new();
+    let mut dirs: Vec<Arc<DataDir>> = Vec::new();
     for path in &config.log_dirs {
         let options = DataDirOptions {
             cluster_id: cluster_id.clone(),
             node_id: config.node_id,
             free_bytes_min: config.log_dir_min_free_bytes,
+            on_offline: dirs.is_empty().then(|| on_offline(metadata_offline)),
             on_flush: Some(on_flush(metrics)),
             ..Default::default()
         };

@@ -43,9 +43,14 @@ pub struct DataDirOptions {
     pub checkpoint_interval: Duration,
     /// Free space below which clients' appends are refused; 0 keeps no reserve.
     pub free_bytes_min: u64,
+    /// Told, once, that the directory takes no more writes.
+    pub on_offline: Option<OnOffline>,
     /// Told how long each flush of the directory took.
     pub on_flush: Option<OnFlush>,
 }
+
+/// Called on whatever thread found out: it must not wait.
+pub type OnOffline = Arc<dyn Fn() + Send + Sync>;
 
 /// Called on the flusher's thread: it must be quick and must not wait.
 pub type OnFlush = Arc<dyn Fn(Duration) + Send + Sync>;
@@ -58,6 +63,7 @@ impl Default for DataDirOptions {
             flushing: Flushing::Thread,
             checkpoint_interval: Duration::from_secs(60),
             free_bytes_min: 0,
+            on_offline: None,
             on_flush: None,
         }
     }
@@ -142,8 +148,8 @@ impl DataDir {
         if meta::partition_of(dir_name) != Some(id.partition) {
             return Err(OpenError::BadName(dir_name.to_owned()));
         }
-        // Before recovery, which must not run twice on the same files.
-        let _cycle = self.shared.cycle();
+        // Recovery must not run twice on the same files; a flush of other logs need not be waited for.
+        let _directories = self.shared.directories();
         if self.shared.logs().contains_key(&id) {
             return Err(OpenError::AlreadyOpen { id });
         }
@@ -160,6 +166,10 @@ impl DataDir {
             if self.owner(dir_name) == Some(id) || self.is_unused(&path)? {
                 self.write_owner(id, &path)?;
                 return recover(files, &path, known.as_ref());
+            }
+            // A log that is open lives in its directory, whoever else may want the name.
+            if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
+                return Err(OpenError::DirectoryInUse { path });
             }
             self.set_aside(dir_name, STRAY_SUFFIX).map_err(OpenError::io("renaming", &path))?;
         }
@@ -189,12 +199,15 @@ impl DataDir {
     /// Deletes a log: its directory is renamed, and that is durable, when this returns; its files are unlinked later.
     /// Doing it twice does no harm.
     pub fn delete_log(&self, log: &Log) -> io::Result<()> {
+        let _directories = self.shared.directories();
         let _cycle = self.shared.cycle();
         let writer = log.writer.lock().unwrap();
         if log.is_deleted() {
             return Ok(());
         }
-        let trash = if self.shared.env.files.exists(&log.path) {
+        // By now the directory may be another log's of the same name.
+        let is_there = self.shared.env.files.exists(&log.path);
+        let trash = if is_there && self.owner(log.dir_name()).is_none_or(|owner| owner == log.id()) {
             Some(self.set_aside(log.dir_name(), DELETE_SUFFIX)?)
         } else {
             None
@@ -215,6 +228,7 @@ impl DataDir {
         if meta::partition_of(dir_name).is_none() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no log's directory"));
         }
+        let _directories = self.shared.directories();
         let _cycle = self.shared.cycle();
         if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, "the log is open"));

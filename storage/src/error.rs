@@ -51,6 +51,8 @@ pub enum OpenError {
     /// What was flushed is damaged. The log stays closed, and its files untouched.
     #[error("{path}, position {position}: {what}; restore the file from a copy, or delete the topic", path = path.display())]
     CorruptLog { path: PathBuf, position: u64, what: String },
+    #[error("{path} belongs to a log that is open", path = path.display())]
+    DirectoryInUse { path: PathBuf },
     #[error("the log {id} is open already")]
     AlreadyOpen { id: LogId },
     #[error("{0:?} is no name for a log's directory")]

@@ -41,7 +41,7 @@ mod writer;
 pub use batch::{BatchError, BatchHeader, TimestampType};
 pub use codec::Codec;
 pub use config::{Durability, LogConfig};
-pub use data_dir::{DataDir, DataDirOptions, Flushing, MetaProperties, OnFlush};
+pub use data_dir::{DataDir, DataDirOptions, Flushing, MetaProperties, OnFlush, OnOffline};
 pub use env::{Clock, Env, File, Files, Random};
 pub use error::{OpenError, ReadError};
 pub use ids::{

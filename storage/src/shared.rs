@@ -1,7 +1,7 @@
 //! What the logs of one data directory share: the queue of logs to flush, how far flushes got, and whether the
 //! directory still takes writes.
 //!
-//! Lock order, outermost first: `cycle`, a log's writer, `queue` and `logs`. Invariants: a number of [`Progress`] is
+//! Lock order, outermost first: `directories`, `cycle`, a log's writer, `queue` and `logs`. Invariants: a number of [`Progress`] is
 //! issued under the lock under which its log is queued, so that a flush that takes the queue covers every number
 //! issued before; once offline or closed, a directory never takes writes again.
 
@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use crate::checkpoint;
-use crate::data_dir::{DataDirOptions, OnFlush};
+use crate::data_dir::{DataDirOptions, OnFlush, OnOffline};
 use crate::env::Env;
 use crate::ids::LogId;
 use crate::log::Log;
@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     wake: Condvar,
     /// Held while flushing, checkpointing, renaming and closing: none of these may overlap.
     cycle: Mutex<()>,
+    /// Held while directories of logs are taken, renamed and set aside. Taken before `cycle` where both are.
+    directories: Mutex<()>,
     offline: OnceLock<Arc<str>>,
     closed: AtomicBool,
     logs: Mutex<HashMap<LogId, Arc<Log>>>,
@@ -38,6 +40,7 @@ pub(crate) struct Shared {
     trash: Mutex<Vec<PathBuf>>,
     flushes: AtomicU64,
     on_flush: Option<OnFlush>,
+    on_offline: Option<OnOffline>,
     space: Space,
 }
 
@@ -68,6 +71,7 @@ impl Shared {
             queue: Mutex::default(),
             wake: Condvar::new(),
             cycle: Mutex::default(),
+            directories: Mutex::default(),
             offline: OnceLock::new(),
             closed: AtomicBool::new(false),
             logs: Mutex::default(),
@@ -75,8 +79,13 @@ impl Shared {
             trash: Mutex::default(),
             flushes: AtomicU64::new(0),
             on_flush: options.on_flush.clone(),
+            on_offline: options.on_offline.clone(),
             space: Space::new(options.free_bytes_min),
         })
+    }
+
+    pub(crate) fn directories(&self) -> MutexGuard<'_, ()> {
+        self.directories.lock().unwrap()
     }
 
     pub(crate) fn cycle(&self) -> MutexGuard<'_, ()> {
@@ -150,6 +159,9 @@ impl Shared {
         if self.offline.set(Arc::clone(&reason)).is_ok() {
             let path = self.path.display();
             tracing::error!(%path, %reason, "the data directory takes no more writes; reads go on; repair the disk and restart");
+            if let Some(on_offline) = &self.on_offline {
+                on_offline();
+            }
         }
         self.progress.fail(AppendError::Offline { reason });
     }
@@ -189,8 +201,10 @@ impl Shared {
     /// Flushes every queued log, then publishes. High watermarks rise, and wake their watchers, before any ticket
     /// resolves: whoever is told of an append can read it.
     pub(crate) fn flush_cycle(&self) {
-        let _cycle = self.cycle();
-        self.flush_queued();
+        {
+            let _cycle = self.cycle();
+            self.flush_queued();
+        }
         let trash = std::mem::take(&mut *self.trash.lock().unwrap());
         for dir in trash {
             if let Err(error) = self.env.files.remove_dir_all(&dir) {

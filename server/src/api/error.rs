@@ -1,6 +1,7 @@
 //! The one place where errors by blame become Kafka's codes.
 
 use protocol_compat::ErrorCode;
+use protocol_compat::messages::StrBytes;
 use storage::{AppendError, ReadError, Reject};
 
 use crate::cluster::command::Refusal;
@@ -16,11 +17,11 @@ impl ToCode for Refusal {
     fn code(&self) -> ErrorCode {
         match self {
             Self::InvalidName(_) | Self::Collides { .. } => ErrorCode::InvalidTopicException,
-            Self::Exists(_) => ErrorCode::TopicAlreadyExists,
+            Self::Exists(_) | Self::BeingDeleted(_) => ErrorCode::TopicAlreadyExists,
             Self::InvalidPartitions { .. } => ErrorCode::InvalidPartitions,
             Self::InvalidReplicationFactor(_) => ErrorCode::InvalidReplicationFactor,
             Self::InvalidAssignment(_) => ErrorCode::InvalidReplicaAssignment,
-            Self::InvalidRequest(_) => ErrorCode::InvalidRequest,
+            Self::InvalidRequest(_) | Self::Reserved(_) => ErrorCode::InvalidRequest,
             Self::UnknownName(_) => ErrorCode::UnknownTopicOrPartition,
             Self::UnknownId(_) => ErrorCode::UnknownTopicId,
         }
@@ -87,6 +88,16 @@ impl ToCode for Reject {
             Self::UnsupportedCodec { .. } => ErrorCode::UnsupportedCompressionType,
         }
     }
+}
+
+/// Longest text that a reply carries: clients refuse strings of more than 32,767 bytes, and much of a text may be theirs.
+const TEXT_BYTES_MAX: usize = 1024;
+
+/// An error's text for a reply, cut where it grows too long.
+pub(super) fn text(error: impl ToString) -> Option<StrBytes> {
+    let mut text = error.to_string();
+    text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+    Some(StrBytes::from_string(text))
 }
 
 /// `None` when the client's epoch is the leader's.

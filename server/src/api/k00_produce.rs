@@ -15,10 +15,10 @@ use protocol_compat::messages::produce_request::{PartitionProduceData, TopicProd
 use protocol_compat::messages::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
 };
-use protocol_compat::messages::{ApiKey, ProduceRequest, ProduceResponse, StrBytes, TopicName, Uuid, detached};
+use protocol_compat::messages::{ApiKey, ProduceRequest, ProduceResponse, TopicName, Uuid, detached};
 use storage::{AppendError, Appended, Offset, RecordError, Ticket};
 
-use super::error::ToCode;
+use super::error::{ToCode, text};
 use super::{Api, Cx, Then};
 use crate::cluster::{Topic, topic_name};
 use crate::metrics::Limit;
@@ -29,6 +29,8 @@ pub(super) struct Produce;
 
 /// The first version that may carry zstd.
 const ZSTD_FROM: i16 = 7;
+/// A flush may take this long before its records are called late.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 /// Kafka's own admin client may write to internal topics; nobody else.
 const ADMIN_CLIENT_ID: &str = "__admin_client";
 
@@ -42,10 +44,10 @@ impl Api for Produce {
         reply.responses.iter().flat_map(|t| &t.partition_responses).any(|p| p.error_code != 0)
     }
 
-    fn begin(cx: &Cx, req: ProduceRequest, version: i16) -> Then<ProduceResponse> {
+    fn begin(cx: &Cx, mut req: ProduceRequest, version: i16) -> Then<ProduceResponse> {
         let refused = refuse_whole(cx, &req);
         let topics: Vec<PendingTopic> =
-            req.topic_data.into_iter().map(|topic| begin_topic(cx, topic, version, refused)).collect();
+            std::mem::take(&mut req.topic_data).into_iter().map(|topic| begin_topic(cx, topic, version, refused)).collect();
         if req.acks == 0 {
             // There is no reply to carry an error: Kafka closes the connection instead.
             return if topics.iter().any(PendingTopic::failed) { Then::Close } else { Then::Silent };
@@ -53,8 +55,17 @@ impl Api for Produce {
         if topics.iter().all(PendingTopic::settled) {
             return Then::Now(reply(topics));
         }
-        let timeout = Duration::from_millis(u64::try_from(req.timeout_ms).unwrap_or(0));
-        Then::later(wait(topics, timeout))
+        Then::later(wait(topics, patience(cx, &req)))
+    }
+}
+
+/// How long a reply may wait for the disk. The client's timeout is for replicas, which `acks=1` does not ask for; and no
+/// client means to be told, of records that are kept, that they are late by less than a flush may take.
+fn patience(cx: &Cx, req: &ProduceRequest) -> Duration {
+    let own = Duration::from_millis(cx.broker.config.request_timeout_ms);
+    match req.acks {
+        1 => own,
+        _ => Duration::from_millis(u64::try_from(req.timeout_ms).unwrap_or(0)).max(FLUSH_PATIENCE),
     }
 }
 
@@ -180,7 +191,7 @@ impl PendingPartition {
                 .with_base_offset(-1)
                 .with_log_append_time_ms(-1)
                 .with_log_start_offset(-1)
-                .with_error_message(message.map(StrBytes::from_string))
+                .with_error_message(message.and_then(text))
                 .with_record_errors(records.into_iter().map(record_error).collect()),
             State::Appended(ticket) => match ticket.peek() {
                 Some(Ok(Appended { base: offset, append_time, .. })) => base
@@ -202,7 +213,7 @@ impl PendingPartition {
 fn record_error(error: RecordError) -> BatchIndexAndErrorMessage {
     BatchIndexAndErrorMessage::default()
         .with_batch_index(error.index)
-        .with_batch_index_error_message(Some(StrBytes::from_string(error.message)))
+        .with_batch_index_error_message(text(error.message))
 }
 
 /// One wait after the other: they stand for the same flushes, so all but the first are nearly always over.

@@ -14,7 +14,7 @@ use protocol_compat::ErrorCode;
 use protocol_compat::fetch_encode::{FetchPartitionReply, FetchReply, FetchTopicReply};
 use protocol_compat::messages::fetch_request::{FetchPartition, FetchTopic};
 use protocol_compat::messages::{ApiKey, FetchRequest, StrBytes, Uuid, detached};
-use storage::{Bound, LeaderEpoch, Offset, TopicId};
+use storage::{Bound, LeaderEpoch, Offset, Part, ReadPlan, TopicId};
 
 use super::error::{ToCode, epoch_error};
 use super::reply::{Fetched, Records};
@@ -64,12 +64,34 @@ struct Plan {
     bytes_min: usize,
     wait: Duration,
     bound: Bound,
+    version: i16,
 }
 
 struct PlannedTopic {
     name: StrBytes,
     id: Uuid,
-    partitions: Vec<(FetchPartition, Result<Arc<Partition>, ErrorCode>)>,
+    partitions: Vec<(Asked, Result<Arc<Partition>, ErrorCode>)>,
+}
+
+/// What is asked of one partition; nothing else of the request outlives its turn.
+struct Asked {
+    index: i32,
+    leader_epoch: i32,
+    last_epoch: i32,
+    offset: i64,
+    bytes_max: usize,
+}
+
+impl From<FetchPartition> for Asked {
+    fn from(p: FetchPartition) -> Self {
+        Self {
+            index: p.partition,
+            leader_epoch: p.current_leader_epoch,
+            last_epoch: p.last_fetched_epoch,
+            offset: p.fetch_offset,
+            bytes_max: usize::try_from(p.partition_max_bytes).unwrap_or(0),
+        }
+    }
 }
 
 /// What one pass over the partitions found.
@@ -82,7 +104,7 @@ struct Outcome {
 impl Outcome {
     /// Kafka's rule: enough bytes, any error or divergence, nothing to read from, or no wait wanted.
     fn is_enough(&self, plan: &Plan) -> bool {
-        self.must_answer || self.bytes >= plan.bytes_min || plan.wait.is_zero() || plan.topics.is_empty()
+        self.must_answer || self.bytes >= plan.bytes_min || plan.wait.is_zero() || plan.is_empty()
     }
 }
 
@@ -91,11 +113,24 @@ impl Plan {
         let replica = if version >= 15 { req.replica_state.replica_id.0 } else { req.replica_id.0 };
         let bytes_max = usize::try_from(req.max_bytes).unwrap_or(0).min(cx.broker.config.fetch_max_bytes);
         Self {
+            version,
             topics: req.topics.into_iter().map(|t| plan_topic(cx, t, version, replica)).collect(),
             bytes_max,
             bytes_min: usize::try_from(req.min_bytes).unwrap_or(0).min(bytes_max),
             wait: Duration::from_millis(u64::try_from(req.max_wait_ms).unwrap_or(0)),
             bound: if req.isolation_level == READ_COMMITTED { Bound::LastStable } else { Bound::HighWatermark },
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.topics.iter().all(|topic| topic.partitions.is_empty())
+    }
+
+    /// Clients of the first versions do not know the code of a broken disk; Kafka sends them elsewhere, too.
+    fn code_for_version(&self, code: ErrorCode) -> ErrorCode {
+        match code {
+            ErrorCode::KafkaStorageError if self.version <= 5 => ErrorCode::NotLeaderOrFollower,
+            other => other,
         }
     }
 
@@ -116,7 +151,7 @@ impl Plan {
 
     fn read_one(
         &self,
-        asked: &FetchPartition,
+        asked: &Asked,
         found: &Result<Arc<Partition>, ErrorCode>,
         outcome: &mut Outcome,
     ) -> FetchPartitionReply<Records> {
@@ -126,42 +161,49 @@ impl Plan {
         };
         result.unwrap_or_else(|code| {
             outcome.must_answer = true;
-            FetchPartitionReply::failed(asked.partition, code.code())
+            FetchPartitionReply::failed(asked.index, self.code_for_version(code).code())
         })
     }
 
     fn read_partition(
         &self,
-        asked: &FetchPartition,
+        asked: &Asked,
         partition: &Partition,
         outcome: &mut Outcome,
     ) -> Result<FetchPartitionReply<Records>, ErrorCode> {
         let log = &partition.log;
-        if let Some(code) = epoch_error(partition.check_epoch(asked.current_leader_epoch)) {
+        if let Some(code) = epoch_error(partition.check_epoch(asked.leader_epoch)) {
             return Err(code);
         }
-        let bytes_max = usize::try_from(asked.partition_max_bytes).unwrap_or(0).min(self.bytes_max - outcome.bytes.min(self.bytes_max));
+        if let Some(diverging) = diverging(asked, partition) {
+            outcome.must_answer = true;
+            let marks = log.read(log.high_watermark(), 0, false, self.bound).map_err(|e| e.code())?;
+            let reply = self.reply(asked, marks);
+            return Ok(FetchPartitionReply { diverging: Some(diverging), ..reply });
+        }
+        let bytes_left = self.bytes_max.saturating_sub(outcome.bytes);
         let nothing_yet = outcome.bytes == 0;
-        let read = log.read(Offset(asked.fetch_offset), bytes_max, nothing_yet, self.bound).map_err(|e| e.code())?;
-        let mut reply = FetchPartitionReply {
-            index: asked.partition,
+        let read = log
+            .read(Offset(asked.offset), asked.bytes_max.min(bytes_left), nothing_yet, self.bound)
+            .map_err(|e| e.code())?;
+        outcome.bytes += read.bytes;
+        let parts = read.parts.iter().cloned().map(ready_to_send).collect::<Result<_, _>>()?;
+        Ok(FetchPartitionReply { records: parts, ..self.reply(asked, read) })
+    }
+
+    /// Where the partition stands, without records.
+    fn reply(&self, asked: &Asked, read: ReadPlan) -> FetchPartitionReply<Records> {
+        let aborted = || read.aborted.unwrap_or_default().iter().map(|a| (a.producer_id.0, a.first_offset.0)).collect();
+        FetchPartitionReply {
+            index: asked.index,
             error: 0,
             high_watermark: read.high_watermark.0,
             last_stable: read.last_stable.0,
             log_start: read.start.0,
-            aborted: (self.bound == Bound::LastStable).then(|| {
-                read.aborted.unwrap_or_default().iter().map(|a| (a.producer_id.0, a.first_offset.0)).collect()
-            }),
-            diverging: diverging(asked, partition),
+            aborted: (self.bound == Bound::LastStable).then(aborted),
+            diverging: None,
             records: Vec::new(),
-        };
-        if reply.diverging.is_some() {
-            outcome.must_answer = true;
-        } else {
-            outcome.bytes += read.bytes;
-            reply.records = read.parts.into_iter().map(Records).collect();
         }
-        Ok(reply)
     }
 
     /// Sleeps until there is enough or the time is up, then answers with what is there.
@@ -188,13 +230,27 @@ impl Plan {
     }
 }
 
+/// File ranges up to this size are read and join the bytes around them: cheaper than a call of their own.
+const INLINE_BYTES_MAX: usize = 32 << 10;
+
+/// Small ranges are read here, where a disk that fails costs this partition alone.
+fn ready_to_send(part: Part) -> Result<Records, ErrorCode> {
+    if part.len() > INLINE_BYTES_MAX {
+        return Ok(Records(part));
+    }
+    part.read().map(|bytes| Records(Part::Bytes(bytes))).map_err(|error| {
+        tracing::error!(%error, "a segment cannot be read; `ottla log verify` will find out why");
+        ErrorCode::KafkaStorageError
+    })
+}
+
 /// KIP-320 for readers that say which epoch they read last: where their history and ours part.
-fn diverging(asked: &FetchPartition, partition: &Partition) -> Option<(i32, i64)> {
-    if asked.last_fetched_epoch < 0 {
+fn diverging(asked: &Asked, partition: &Partition) -> Option<(i32, i64)> {
+    if asked.last_epoch < 0 {
         return None;
     }
-    let (epoch, end) = partition.log.epoch_end_offset(LeaderEpoch(asked.last_fetched_epoch))?;
-    let parted = epoch.0 < asked.last_fetched_epoch || end.0 < asked.fetch_offset;
+    let (epoch, end) = partition.log.epoch_end_offset(LeaderEpoch(asked.last_epoch))?;
+    let parted = epoch.0 < asked.last_epoch || end.0 < asked.offset;
     parted.then_some((epoch.0, end.0))
 }
 
@@ -218,7 +274,7 @@ fn plan_topic(cx: &Cx, topic: FetchTopic, version: i16, replica: i32) -> Planned
         .into_iter()
         .map(|asked| {
             let open = found.and_then(|t| cx.broker.partitions.get(t, asked.partition).map_err(|e| e.code()));
-            (asked, open)
+            (Asked::from(asked), open)
         })
         .collect();
     PlannedTopic { name: detached(&topic.topic), id: topic.topic_id, partitions }

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::list_offsets_request::ListOffsetsPartition;
 use protocol_compat::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
-use protocol_compat::messages::{ApiKey, ListOffsetsRequest, ListOffsetsResponse};
+use protocol_compat::messages::{ApiKey, ListOffsetsRequest, ListOffsetsResponse, TopicName};
 use storage::{OffsetSpec, TimestampOffset};
 
 use super::error::{ToCode, epoch_error};
@@ -42,7 +42,7 @@ impl Api for ListOffsets {
 
     fn begin(cx: &Cx, req: ListOffsetsRequest, version: i16) -> Then<ListOffsetsResponse> {
         let committed = req.isolation_level == READ_COMMITTED;
-        let mut seen = HashSet::new();
+        let twice = named_twice(&req);
         let topics = req
             .topics
             .into_iter()
@@ -52,8 +52,8 @@ impl Api for ListOffsets {
                     .partitions
                     .iter()
                     .map(|p| {
-                        let twice = !seen.insert((asked.name.clone(), p.partition_index));
-                        let found = if twice { Err(ErrorCode::InvalidRequest) } else { topic };
+                        let named_twice = twice.contains(&(asked.name.clone(), p.partition_index));
+                        let found = if named_twice { Err(ErrorCode::InvalidRequest) } else { topic };
                         answer(p, found.and_then(|t| find_offset(cx, t, p, version, committed)), version)
                     })
                     .collect();
@@ -62,6 +62,13 @@ impl Api for ListOffsets {
             .collect();
         Then::Now(ListOffsetsResponse::default().with_topics(topics))
     }
+}
+
+/// Partitions that the request names more than once: none of their entries is answered.
+fn named_twice(req: &ListOffsetsRequest) -> HashSet<(TopicName, i32)> {
+    let mut once = HashSet::new();
+    let all = req.topics.iter().flat_map(|t| t.partitions.iter().map(|p| (t.name.clone(), p.partition_index)));
+    all.filter(|named| !once.insert(named.clone())).collect()
 }
 
 fn find_topic<'a>(cx: &'a Cx, name: &str) -> Result<&'a Topic, ErrorCode> {

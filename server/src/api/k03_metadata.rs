@@ -7,7 +7,7 @@
 //! Deviation: a topic that is missing and may be created exists when the reply leaves; Kafka answers
 //! LEADER_NOT_AVAILABLE or UNKNOWN_TOPIC_OR_PARTITION first, which some clients never retry.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use protocol_compat::ErrorCode;
@@ -48,7 +48,12 @@ impl Api for Metadata {
         let mut newest = cx.seen.clone();
         let topics = match wanted(&req, version) {
             None => all_topics(cx, &req, version),
-            Some(asked) => asked.iter().map(|t| one_topic(cx, t, &req, version, &mut newest)).collect(),
+            Some(asked) => {
+                // Each once, or a small request could ask for a reply without bounds.
+                let mut answered = HashSet::new();
+                let once = asked.iter().filter(|t| answered.insert((t.name.as_ref(), t.topic_id)));
+                once.map(|t| one_topic(cx, t, &req, version, &mut newest)).collect()
+            }
         };
         let reply = reply(cx, &req, version, topics);
         Then::once_durable(&newest, reply, |reply, error| not_durable(reply, &error))
@@ -140,6 +145,10 @@ fn auto_create(
         Ok(_) => tracing::info!(topic = %wanted.name, client = %cx.client_id, "created a topic on first use"),
         // Another connection was quicker.
         Err(CommandError::Refused(command::Refusal::Exists(_))) => {}
+        Err(CommandError::Refused(command::Refusal::BeingDeleted(_))) => {
+            return Err(ErrorCode::UnknownTopicOrPartition);
+        }
+        Err(CommandError::Refused(command::Refusal::Reserved(_))) => return Err(ErrorCode::InvalidTopicException),
         Err(error) => return Err(error.code()),
     }
     newest.image.topic(name).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)

@@ -14,7 +14,7 @@ use protocol_compat::messages::create_topics_response::{CreatableTopicConfigs, C
 use protocol_compat::messages::{ApiKey, CreateTopicsRequest, CreateTopicsResponse, StrBytes, Uuid};
 use storage::TopicId;
 
-use super::error::ToCode;
+use super::error::{ToCode, text};
 use super::{Api, Cx, Then};
 use crate::cluster::command::{self, Defaults, NewTopic, Refusal};
 use crate::cluster::controller::{CommandError, Seen};
@@ -25,7 +25,7 @@ use crate::security::{Operation, Resource};
 
 pub(super) struct CreateTopics;
 
-/// Most partitions that one topic may be created with: each costs memory for good.
+/// Most partitions that one request may create, as Kafka's controller has it: each costs memory for good.
 const PARTITIONS_MAX: u32 = 10_000;
 /// The first version whose reply describes the topic.
 const DESCRIBED_FROM: i16 = 5;
@@ -45,11 +45,14 @@ impl Api for CreateTopics {
         for topic in &req.topics {
             *times_named.entry(topic.name.clone()).or_insert(0u32) += 1;
         }
+        let too_many = partitions_asked(cx, &req.topics) > u64::from(PARTITIONS_MAX);
         let mut newest = cx.seen.clone();
         let mut results = Vec::new();
         for topic in req.topics {
             let Some(times) = times_named.remove(&topic.name) else { continue };
-            let outcome = if times > 1 {
+            let outcome = if too_many {
+                Err((ErrorCode::PolicyViolation, format!("one request may create {PARTITIONS_MAX} partitions")))
+            } else if times > 1 {
                 Err((ErrorCode::InvalidRequest, "the request names this topic more than once".to_owned()))
             } else {
                 create_one(cx, &topic, req.validate_only, &mut newest)
@@ -72,6 +75,9 @@ fn create_one(
         return Err((ErrorCode::TopicAuthorizationFailed, "creating this topic is not allowed".to_owned()));
     }
     let wanted = new_topic(topic)?;
+    // What is wrong with the topic itself is said before what is wrong with its settings.
+    let known = &newest.image;
+    command::create_topic(known, &wanted, TopicId::default(), defaults(cx)).map_err(|e| (e.code(), e.to_string()))?;
     if let Err(error) = TopicConfig::from_overrides(&wanted.configs, &cx.broker.config) {
         return Err((ErrorCode::InvalidConfig, error.to_string()));
     }
@@ -84,6 +90,16 @@ fn create_one(
         created
     };
     outcome.map_err(|error| (error.code(), error.to_string()))
+}
+
+/// Partitions that the whole request would create.
+fn partitions_asked(cx: &Cx, topics: &[CreatableTopic]) -> u64 {
+    let of_one = |topic: &CreatableTopic| match (topic.assignments.len(), topic.num_partitions) {
+        (0, -1) => u64::try_from(cx.broker.config.num_partitions).unwrap_or(0),
+        (0, asked) => u64::try_from(asked).unwrap_or(0),
+        (assigned, _) => assigned as u64,
+    };
+    topics.iter().map(of_one).sum()
 }
 
 fn new_topic(topic: &CreatableTopic) -> Result<NewTopic, (ErrorCode, String)> {
@@ -145,7 +161,7 @@ fn result(
             .with_configs(Some(describe_configs(cx, &created))),
         Ok(_) => base,
         Err((code, message)) => {
-            let failed = base.with_error_code(code.code()).with_error_message(Some(StrBytes::from_string(message)));
+            let failed = base.with_error_code(code.code()).with_error_message(text(message));
             if version >= DESCRIBED_FROM { failed.with_configs(None) } else { failed }
         }
     }
@@ -182,7 +198,7 @@ fn describe_configs(cx: &Cx, created: &TopicCreated) -> Vec<CreatableTopicConfig
 fn fail_created(mut reply: CreateTopicsResponse, code: ErrorCode, message: &str) -> CreateTopicsResponse {
     for topic in reply.topics.iter_mut().filter(|t| t.error_code == 0) {
         topic.error_code = code.code();
-        topic.error_message = Some(StrBytes::from_string(message.to_owned()));
+        topic.error_message = text(message);
     }
     reply
 }

@@ -4,7 +4,7 @@
 //!
 //! The deletion is durable before the reply leaves; the directories are renamed then and unlinked later.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use protocol_compat::ErrorCode;
@@ -13,11 +13,11 @@ use protocol_compat::messages::delete_topics_response::DeletableTopicResult;
 use protocol_compat::messages::{ApiKey, DeleteTopicsRequest, DeleteTopicsResponse, StrBytes, TopicName, Uuid};
 use storage::TopicId;
 
-use super::error::ToCode;
-use super::{Api, Cx, Then};
+use super::error::{ToCode, text};
+use super::{Api, Broker, Cx, Then};
 use crate::cluster::command::{self, Refusal};
 use crate::cluster::controller::Seen;
-use crate::cluster::{Topic, topic_name};
+use crate::cluster::{Image, Topic, topic_name};
 use crate::security::{Operation, Resource};
 
 pub(super) struct DeleteTopics;
@@ -43,13 +43,14 @@ impl Api for DeleteTopics {
         };
         let mut newest = cx.seen.clone();
         let mut deleted = Vec::new();
-        let mut named = HashSet::new();
+        let named = times_named(cx, &asked);
         let mut responses = Vec::new();
         for state in asked {
-            let outcome = if named.insert((state.name.clone(), state.topic_id)) {
-                delete_one(cx, &state, &mut newest)
-            } else {
+            let twice = topic_of(&cx.seen.image, &state).is_some_and(|topic| named[&topic.id] > 1);
+            let outcome = if twice {
                 Err((ErrorCode::InvalidRequest, "the request names this topic more than once".to_owned()))
+            } else {
+                delete_one(cx, &state, &mut newest, version)
             };
             responses.push(result(state, &outcome, version));
             deleted.extend(outcome.ok());
@@ -64,7 +65,7 @@ impl Api for DeleteTopics {
         let work = tokio::spawn(async move {
             let durable = seen.durable().await;
             if durable.is_ok() {
-                deleted.iter().for_each(|topic| broker.purge(topic));
+                purge(broker, deleted).await;
             }
             durable
         });
@@ -78,28 +79,54 @@ impl Api for DeleteTopics {
     }
 }
 
+/// Renaming and flushing directories would hold up the connections of a network thread.
+#[expect(clippy::disallowed_methods, reason = "rare, long and off every hot path: a thread of its own is what it needs")]
+async fn purge(broker: Arc<Broker>, deleted: Vec<Arc<Topic>>) {
+    let work = tokio::task::spawn_blocking(move || deleted.iter().for_each(|topic| broker.purge(topic)));
+    if let Err(panic) = work.await {
+        tracing::error!(%panic, "deleted topics' directories stay until the next start");
+    }
+}
+
+fn topic_of<'a>(image: &'a Image, state: &DeleteTopicState) -> Option<&'a Arc<Topic>> {
+    match &state.name {
+        Some(name) => image.topic(name),
+        None => image.topic_by_id(TopicId(*state.topic_id.as_bytes())),
+    }
+}
+
+/// How often the request means each topic, by name or by id: what is meant twice is not deleted at all.
+fn times_named(cx: &Cx, asked: &[DeleteTopicState]) -> HashMap<TopicId, u32> {
+    let mut named = HashMap::new();
+    for topic in asked.iter().filter_map(|state| topic_of(&cx.seen.image, state)) {
+        *named.entry(topic.id).or_default() += 1;
+    }
+    named
+}
+
 fn delete_one(
     cx: &Cx,
     state: &DeleteTopicState,
     newest: &mut Arc<Seen>,
+    version: i16,
 ) -> Result<Arc<Topic>, (ErrorCode, String)> {
     let refuse = |code: ErrorCode, why: &str| Err((code, why.to_owned()));
-    if state.name.is_some() && !state.topic_id.is_nil() {
-        return refuse(ErrorCode::InvalidRequest, "name the topic or its id, not both");
+    if !cx.broker.config.delete_topic_enable {
+        // The code has a name of its own from version 3 on.
+        let code = if version < 3 { ErrorCode::InvalidRequest } else { ErrorCode::TopicDeletionDisabled };
+        return refuse(code, "delete.topic.enable is false");
     }
-    let found = match &state.name {
-        Some(name) => newest.image.topic(name).ok_or_else(|| Refusal::UnknownName(name.to_string())),
-        None => {
-            let id = TopicId(*state.topic_id.as_bytes());
-            newest.image.topic_by_id(id).ok_or(Refusal::UnknownId(id))
-        }
+    if state.name.is_some() != state.topic_id.is_nil() {
+        return refuse(ErrorCode::InvalidRequest, "name the topic or its id: one of them, not both");
+    }
+    let unknown = || match &state.name {
+        Some(name) => Refusal::UnknownName(name.to_string()),
+        None => Refusal::UnknownId(TopicId(*state.topic_id.as_bytes())),
     };
+    let found = topic_of(&newest.image, state).ok_or_else(unknown);
     let topic = found.map_err(|refusal| (refusal.code(), refusal.to_string()))?.clone();
     if !cx.allow(Operation::Delete, Resource::Topic(&topic.name)) {
         return refuse(ErrorCode::TopicAuthorizationFailed, "deleting this topic is not allowed");
-    }
-    if !cx.broker.config.delete_topic_enable {
-        return refuse(ErrorCode::TopicDeletionDisabled, "delete.topic.enable is false");
     }
     if topic_name::is_internal(&topic.name) {
         tracing::warn!(topic = %topic.name, client = %cx.client_id, "an internal topic is being deleted");
@@ -129,7 +156,7 @@ fn result(
         Err((code, message)) => {
             base.error_code = code.code();
             if version >= 5 {
-                base.error_message = Some(StrBytes::from_string(message.clone()));
+                base.error_message = text(message);
             }
         }
     }

@@ -11,7 +11,7 @@ mod reply;
 
 pub use context::{Broker, Cx, Identity, Peer};
 pub use dispatch::{Begun, Refused, begin, is_produce};
-pub use reply::{Answer, Frame, Records};
+pub use reply::{Answer, Frame, Records, Unencodable};
 
 use std::future::Future;
 use std::pin::Pin;

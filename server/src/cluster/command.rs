@@ -41,6 +41,10 @@ pub enum Refusal {
     InvalidName(String),
     #[error("topic '{0}' already exists")]
     Exists(String),
+    #[error("topic '{0}' belongs to the broker and cannot be created")]
+    Reserved(String),
+    #[error("topic '{0}' is still being deleted; try again")]
+    BeingDeleted(String),
     #[error(
         "topic '{name}' collides with the existing topic '{existing}': names may not differ in '.' and '_' only"
     )]
@@ -69,8 +73,15 @@ pub fn create_topic(
     defaults: Defaults,
 ) -> Result<TopicCreated, Refusal> {
     topic_name::check(&new.name).map_err(Refusal::InvalidName)?;
+    if new.name == topic_name::METADATA {
+        return Err(Refusal::Reserved(new.name.clone()));
+    }
     if image.topic(&new.name).is_some() {
         return Err(Refusal::Exists(new.name.clone()));
+    }
+    // Its directories have the names that the new topic's will have.
+    if image.deleting().any(|topic| *topic.name == *new.name) {
+        return Err(Refusal::BeingDeleted(new.name.clone()));
     }
     if let Some(existing) = image.collision(&new.name) {
         return Err(Refusal::Collides { name: new.name.clone(), existing: existing.to_owned() });

@@ -1,6 +1,7 @@
 //! The decisions, as Apache Kafka's ReplicationControlManager makes them on one broker.
 
 use super::super::apply::apply;
+use super::super::records::TopicPurged;
 use super::*;
 
 const DEFAULTS: Defaults = Defaults { node_id: 1, partitions: 4, replication_factor: 1, partitions_max: 100 };
@@ -35,6 +36,7 @@ fn names_must_be_legal_new_and_distinct_in_metrics() {
     assert_eq!(refusal("a.b"), Refusal::Exists("a.b".into()));
     assert!(matches!(refusal("a_b"), Refusal::Collides { .. }));
     assert!(matches!(refusal("a/b"), Refusal::InvalidName(_)));
+    assert_eq!(refusal("__cluster_metadata"), Refusal::Reserved("__cluster_metadata".into()));
 }
 
 #[test]
@@ -66,13 +68,16 @@ fn assignments_name_this_broker_for_every_partition() {
 }
 
 #[test]
-fn a_deleted_name_is_free_again_and_its_directories_are_remembered() {
+fn a_deleted_name_is_free_when_its_directories_are_gone() {
     let mut image = image_with("a", 1);
     let deleted = delete_topic(&image, TopicId([1; 16])).unwrap();
     apply(&mut image, deleted.into());
     assert!(image.topic("a").is_none());
     assert_eq!(image.deleting().count(), 1);
-    assert!(create_topic(&image, &new("a"), TopicId([2; 16]), DEFAULTS).is_ok());
+    let again = |image: &Image| create_topic(image, &new("a"), TopicId([2; 16]), DEFAULTS);
+    assert_eq!(again(&image), Err(Refusal::BeingDeleted("a".into())), "its directories are still there");
+    apply(&mut image, TopicPurged { id: TopicId([1; 16]) }.into());
+    assert!(again(&image).is_ok());
     assert_eq!(delete_topic(&image, TopicId([1; 16])), Err(Refusal::UnknownId(TopicId([1; 16]))));
 }
 

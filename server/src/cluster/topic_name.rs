@@ -27,6 +27,9 @@ pub fn collision_key(name: &str) -> String {
     name.replace('.', "_")
 }
 
+/// The log of the metadata itself: no topic may have this name, whose directory it lives in.
+pub const METADATA: &str = "__cluster_metadata";
+
 /// Topics that clients may neither create nor write: they belong to the broker's coordinators.
 pub fn is_internal(name: &str) -> bool {
     matches!(name, "__consumer_offsets" | "__transaction_state" | "__share_group_state")

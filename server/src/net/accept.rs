@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -161,7 +161,9 @@ impl Door {
                 return;
             }
         };
-        if let Err(error) = stream.set_nodelay(true) {
+        // A peer that vanished without a word is found out by the kernel.
+        let alive = SockRef::from(&stream).set_keepalive(true);
+        if let Err(error) = stream.set_nodelay(true).and(alive) {
             tracing::debug!(%address, %error, "the connection ended before it began");
             return;
         }

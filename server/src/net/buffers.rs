@@ -7,7 +7,7 @@ use bytes::BytesMut;
 /// Bytes read from a socket at a time. Larger steps leave the L2 cache and cost twice.
 pub(super) const READ_STEP_BYTES: usize = 256 << 10;
 /// A partial frame smaller than this is copied out, and the large buffer stays with its thread.
-const COPY_OUT_BELOW_BYTES: usize = 16 << 10;
+pub(super) const COPY_OUT_BELOW_BYTES: usize = 16 << 10;
 /// A buffer that grew beyond this for one large frame is given back to the allocator.
 const KEEP_BYTES_MAX: usize = 2 << 20;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use protocol_compat::frame::{self, FrameError, PREFIX_BYTES, Split};
 use protocol_compat::messages::ApiKey;
 use tokio::io::AsyncReadExt;
@@ -20,10 +20,10 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
-use super::buffers::{self, READ_STEP_BYTES};
+use super::buffers::{self, COPY_OUT_BELOW_BYTES, READ_STEP_BYTES};
 use super::memory::Share;
 use super::output::Output;
-use crate::api::{self, Answer, Broker, Parked, Peer, Refused, Then};
+use crate::api::{self, Answer, Broker, Parked, Peer, Refused, Then, Unencodable};
 use crate::config::Config;
 use crate::metrics::{CloseReason, Limit, Observed};
 
@@ -43,6 +43,8 @@ enum End {
     Frame(#[from] FrameError),
     #[error(transparent)]
     Refused(#[from] Refused),
+    #[error(transparent)]
+    Unencodable(#[from] Unencodable),
     #[error("a request without a reply failed")]
     SilentFailure,
     #[error("nothing happened for {0:?}")]
@@ -56,13 +58,15 @@ enum End {
 impl End {
     /// The peer's doing, worth a line for the operator.
     fn is_misuse(&self) -> bool {
-        matches!(self, Self::Frame(_) | Self::Refused(_) | Self::Stalled(_))
+        matches!(self, Self::Frame(_) | Self::Refused(_) | Self::Stalled(_) | Self::Unencodable(_))
     }
 
     fn reason(&self) -> CloseReason {
         match self {
             Self::PeerClosed | Self::Io(_) => CloseReason::Peer,
-            Self::Frame(_) | Self::Refused(_) | Self::SilentFailure => CloseReason::Protocol,
+            Self::Frame(_) | Self::Refused(_) | Self::Unencodable(_) | Self::SilentFailure => {
+                CloseReason::Protocol
+            }
             Self::Idle(_) | Self::Stalled(_) => CloseReason::Timeout,
             Self::Stopping => CloseReason::Shutdown,
         }
@@ -132,7 +136,7 @@ struct Connection {
     ending: Option<End>,
     /// When bytes last moved, and when the partial frame began.
     last_active: Duration,
-    partial_since: Option<Duration>,
+    partial: Option<Partial>,
     deadlines: Deadlines,
     alarm: Pin<Box<Sleep>>,
 }
@@ -154,7 +158,7 @@ impl Connection {
             output: Output::default(),
             ending: None,
             last_active: now,
-            partial_since: None,
+            partial: None,
             deadlines,
             alarm,
         }
@@ -184,6 +188,10 @@ impl Connection {
     /// Between two turns: the thread has its buffer back, and what stays here is accounted for.
     fn rest(&mut self) {
         buffers::give_back(&mut self.received);
+        // A small frame that has to wait must not keep the whole buffer that it came in.
+        for frame in self.inbox.iter_mut().filter(|frame| frame.len() < COPY_OUT_BELOW_BYTES) {
+            *frame = Bytes::copy_from_slice(frame);
+        }
         let waiting: usize = self.inbox.iter().map(Bytes::len).sum();
         self.memory.hold(self.received.capacity() + waiting);
     }
@@ -257,7 +265,7 @@ impl Connection {
 
     fn reply(&mut self, request: Arrived, answer: Answer) -> Result<(), End> {
         let before = self.output.bytes();
-        self.output.push(answer.frame)?;
+        self.output.push(answer.frame?)?;
         self.observe(request, self.output.bytes() - before, answer.failed);
         Ok(())
     }
@@ -286,7 +294,8 @@ impl Connection {
         if self.ending.is_some() || !self.inbox.is_empty() {
             return Ok(false);
         }
-        self.starved = !self.received.is_empty() && !self.memory.may_grow();
+        let may_grow = self.memory.may_grow();
+        self.starved = !self.received.is_empty() && !may_grow;
         if self.starved {
             return Ok(false);
         }
@@ -299,7 +308,9 @@ impl Connection {
             Split::Missing(_) => READ_STEP_BYTES,
         };
         buffers::borrow(&mut self.received, room);
-        let read = pin!(self.stream.read_buf(&mut self.received)).poll(cx);
+        // Small requests come in even when the memory of requests is full: they need none once they have begun.
+        let most = if may_grow { usize::MAX } else { COPY_OUT_BELOW_BYTES - 1 };
+        let read = pin!(self.stream.read_buf(&mut (&mut self.received).limit(most))).poll(cx);
         let Poll::Ready(read) = read else { return Ok(false) };
         if read? == 0 {
             self.finish(End::PeerClosed);
@@ -307,14 +318,15 @@ impl Connection {
         }
         self.last_active = self.broker.env.clock.monotonic();
         while let Split::Frame(frame) = frame::split(&mut self.received, frame_bytes_max)? {
-            self.partial_since = None;
+            self.partial = None;
             self.inbox.push_back(frame);
         }
-        if self.received.is_empty() {
-            self.partial_since = None;
-        } else {
-            self.partial_since.get_or_insert(self.last_active);
-        }
+        let now = Partial { since: self.last_active, bytes: self.received.len() };
+        self.partial = match self.partial {
+            _ if self.received.is_empty() => None,
+            Some(before) if now.bytes < before.bytes + PROGRESS_BYTES => Some(before),
+            _ => Some(now),
+        };
         Ok(true)
     }
 
@@ -336,6 +348,8 @@ impl Connection {
         loop {
             let now = self.broker.env.clock.monotonic();
             let rest = match self.time_left(now) {
+                // Memory is given back without a call: it is asked for again soon.
+                Ok(_) if self.starved => ALARM_REST_MIN,
                 Ok(rest) => rest.clamp(ALARM_REST_MIN, ALARM_REST_MAX),
                 Err(end) => return Poll::Ready(end),
             };
@@ -356,21 +370,25 @@ impl Connection {
     fn time_left(&self, now: Duration) -> Result<Duration, End> {
         let Deadlines { idle, progress } = self.deadlines;
         let mut left = idle.saturating_sub(now.saturating_sub(self.last_active));
-        // A peer that waits for a reply is not idle.
-        if left.is_zero() && self.is_drained() {
-            self.broker.metrics.limit(Limit::Idle).hits.increment(1);
-            return Err(End::Idle(idle));
+        if left.is_zero() {
+            // A peer that waits for a reply is not idle; one that does not take its replies is.
+            if self.parked.is_empty() {
+                self.broker.metrics.limit(Limit::Idle).hits.increment(1);
+                return Err(End::Idle(idle));
+            }
+            left = ALARM_REST_MAX;
         }
-        if let Some(since) = self.partial_since {
-            let progress_left = progress.saturating_sub(now.saturating_sub(since));
+        // While this side does not read, the peer cannot go on.
+        let reads = self.inbox.is_empty() && self.ending.is_none();
+        if let Some(partial) = self.partial.filter(|_| reads) {
+            let progress_left = progress.saturating_sub(now.saturating_sub(partial.since));
             if progress_left.is_zero() {
                 self.broker.metrics.limit(Limit::FrameProgress).hits.increment(1);
                 return Err(End::Stalled(progress));
             }
             left = left.min(progress_left);
         }
-        // Memory is given back without a call: it is asked for again soon.
-        Ok(if self.starved { Duration::ZERO } else { left })
+        Ok(left)
     }
 
     fn report(&self, end: &End) {
@@ -395,12 +413,22 @@ const ALARM_REST_MIN: Duration = Duration::from_millis(20);
 /// and no less often than this.
 const ALARM_REST_MAX: Duration = Duration::from_secs(3600);
 
+/// So many bytes of a large frame count as progress.
+const PROGRESS_BYTES: usize = 64 << 10;
+
+/// A frame that is not complete: how much of it had come when it last made progress.
+#[derive(Clone, Copy)]
+struct Partial {
+    since: Duration,
+    bytes: usize,
+}
+
 /// How patient this broker is.
 #[derive(Clone, Copy)]
 struct Deadlines {
     /// Without a byte in either direction.
     idle: Duration,
-    /// From the first byte of a frame to its last.
+    /// For each `PROGRESS_BYTES` of a frame, and for its last bytes.
     progress: Duration,
 }
 

@@ -17,8 +17,6 @@ use tokio::net::TcpStream;
 
 use crate::api::{Frame, Records};
 
-/// File ranges up to this size are read and join the bytes around them: cheaper than a call of their own.
-const INLINE_FILE_BYTES_MAX: usize = 32 << 10;
 /// Slices in one vectored write.
 const SLICES_MAX: usize = 64;
 /// Bytes in one sendfile, so that one reader does not keep the worker for long.
@@ -31,11 +29,11 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Queues a reply. A small file range is read now; should that fail, the connection cannot go on.
+    /// Queues a reply. A file without a descriptor is read now; should that fail, the connection cannot go on.
     pub(super) fn push(&mut self, frame: Frame) -> io::Result<()> {
         for piece in frame {
             let piece = match piece {
-                Piece::Payload(Records(Part::File { file, pos, len })) if inline(&*file, len) => {
+                Piece::Payload(Records(Part::File { file, pos, len })) if file.as_fd().is_none() => {
                     Piece::Bytes(read_range(&*file, pos, len)?)
                 }
                 Piece::Payload(Records(Part::Bytes(bytes))) => Piece::Bytes(bytes),
@@ -130,11 +128,6 @@ fn piece_bytes(piece: &Piece<Records>) -> usize {
         Piece::Bytes(bytes) => bytes.len(),
         Piece::Payload(Records(part)) => part.len(),
     }
-}
-
-/// Ranges that are small, or whose file has no descriptor to send from, are read into memory.
-fn inline(file: &dyn File, len: usize) -> bool {
-    len <= INLINE_FILE_BYTES_MAX || file.as_fd().is_none()
 }
 
 fn read_range(file: &dyn File, pos: u64, len: usize) -> io::Result<Bytes> {

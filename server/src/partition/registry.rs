@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use storage::{DataDir, Env, LeaderEpoch, LogConfig, LogId, OpenError, TopicId};
 
@@ -28,6 +29,64 @@ pub enum DeleteError {
     Io(#[from] io::Error),
 }
 
+/// How long a partition that could not be opened is left alone.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// One partition's place: whoever comes first opens it, and nobody else's requests wait for that.
+struct Slot {
+    /// The data directory, by its place in `dirs`.
+    home: usize,
+    opened: OnceLock<Arc<Partition>>,
+    opening: Mutex<Opening>,
+}
+
+enum Opening {
+    Open,
+    Failed { at: Duration, error: Unavailable },
+    Deleted,
+}
+
+impl Slot {
+    fn new(home: usize) -> Self {
+        Self { home, opened: OnceLock::new(), opening: Mutex::new(Opening::Open) }
+    }
+
+    fn get(
+        &self,
+        now: Duration,
+        open: impl FnOnce() -> Result<Arc<Partition>, OpenError>,
+    ) -> Result<Arc<Partition>, Unavailable> {
+        if let Some(partition) = self.opened.get() {
+            return Ok(partition.clone());
+        }
+        let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*opening {
+            Opening::Deleted => return Err(Unavailable::NoSuchPartition),
+            Opening::Failed { at, error } if now.saturating_sub(*at) < RETRY_AFTER => {
+                return Err(error.clone());
+            }
+            _ => {}
+        }
+        if let Some(partition) = self.opened.get() {
+            return Ok(partition.clone());
+        }
+        match open() {
+            Ok(partition) => Ok(self.opened.get_or_init(|| partition).clone()),
+            Err(error) => {
+                let error = Unavailable::Storage(error.to_string());
+                *opening = Opening::Failed { at: now, error: error.clone() };
+                Err(error)
+            }
+        }
+    }
+
+    /// From here on it opens no more; answers what was open.
+    fn close(&self) -> Option<Arc<Partition>> {
+        *self.opening.lock().unwrap_or_else(PoisonError::into_inner) = Opening::Deleted;
+        self.opened.get().cloned()
+    }
+}
+
 pub struct Partitions {
     dirs: Vec<Arc<DataDir>>,
     config: Arc<Config>,
@@ -38,7 +97,7 @@ pub struct Partitions {
 
 #[derive(Default)]
 struct State {
-    open: HashMap<LogId, Arc<Partition>>,
+    slots: HashMap<LogId, Arc<Slot>>,
     /// The data directory (by its place in `dirs`) of every partition that has one.
     homes: HashMap<LogId, usize>,
     /// Topics that were deleted in this life: a request that began before must not open them again.
@@ -84,21 +143,23 @@ impl Partitions {
     /// A partition of a topic that the image has. Its directory is made at its first append, not here.
     pub fn get(&self, topic: &Topic, partition: i32) -> Result<Arc<Partition>, Unavailable> {
         let id = topic.log_id(partition).ok_or(Unavailable::NoSuchPartition)?;
-        if let Some(open) = self.read().open.get(&id) {
-            return Ok(open.clone());
-        }
+        let known = self.read().slots.get(&id).cloned();
+        let slot = match known {
+            Some(slot) => slot,
+            None => self.new_slot(id)?,
+        };
+        slot.get(self.env.clock.monotonic(), || self.open(topic, id, slot.home))
+    }
+
+    /// A place for a partition that nobody asked for yet in this life.
+    fn new_slot(&self, id: LogId) -> Result<Arc<Slot>, Unavailable> {
         let mut state = self.write();
-        if let Some(open) = state.open.get(&id) {
-            return Ok(open.clone());
-        }
         if state.deleted.contains(&id.topic) {
             return Err(Unavailable::NoSuchPartition);
         }
         let home = state.homes.get(&id).copied().unwrap_or_else(|| self.emptiest(&state));
-        let opened = self.open(topic, id, home).map_err(|e| Unavailable::Storage(e.to_string()))?;
         state.homes.insert(id, home);
-        state.open.insert(id, opened.clone());
-        Ok(opened)
+        Ok(state.slots.entry(id).or_insert_with(|| Arc::new(Slot::new(home))).clone())
     }
 
     fn emptiest(&self, state: &State) -> usize {
@@ -129,12 +190,12 @@ impl Partitions {
         self.write().deleted.insert(topic.id);
         for partition in topic.partition_ids() {
             let id = LogId { topic: topic.id, partition };
-            let (open, home) = {
+            let (slot, home) = {
                 let mut state = self.write();
-                (state.open.remove(&id), state.homes.get(&id).copied())
+                (state.slots.remove(&id), state.homes.get(&id).copied())
             };
             let Some(home) = home else { continue };
-            let log = match open {
+            let log = match slot.and_then(|slot| slot.close()) {
                 Some(open) => open.log.clone(),
                 None => self.open(topic, id, home)?.log.clone(),
             };

@@ -374,3 +374,120 @@ fn describe_cluster() {
         }
     }
 }
+
+#[test]
+fn the_metadata_log_cannot_be_taken_over() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &[]);
+    let mut client = broker.client();
+    let taken = name("__cluster_metadata");
+    let topic =
+        CreatableTopic::default().with_name(taken.clone()).with_num_partitions(1).with_replication_factor(1);
+    let reply = client.call(7, &CreateTopicsRequest::default().with_topics(vec![topic]));
+    assert_eq!(reply.topics[0].error_code, code(ErrorCode::InvalidRequest));
+    let ask = MetadataRequestTopic::default().with_name(Some(taken));
+    let reply = client.call(12, &MetadataRequest::default().with_topics(Some(vec![ask])));
+    assert_eq!(reply.topics[0].error_code, code(ErrorCode::InvalidTopicException));
+    assert_eq!(fetched_error(&mut client, "__cluster_metadata"), code(ErrorCode::UnknownTopicOrPartition));
+}
+
+fn fetched_error(client: &mut Client, topic: &str) -> i16 {
+    client.call(12, &fetch_request(12, topic, Uuid::nil(), 0, 0)).responses[0].partitions[0].error_code
+}
+
+#[test]
+fn a_topic_is_answered_once_however_often_it_is_asked_for() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &[]);
+    let mut client = broker.client();
+    create(&mut client, "t", 100);
+    let ask = MetadataRequestTopic::default().with_name(Some(name("t")));
+    let reply = client.call(12, &MetadataRequest::default().with_topics(Some(vec![ask; 50_000])));
+    assert_eq!((reply.topics.len(), reply.topics[0].partitions.len()), (1, 100));
+}
+
+#[test]
+fn long_names_come_back_cut() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &[]);
+    let mut client = broker.client();
+    for version in 2..=7 {
+        let long = StrBytes::from_string("é".repeat(16_000));
+        let config = CreatableTopicConfig::default().with_name(long.clone()).with_value(Some(long));
+        let topic =
+            CreatableTopic::default().with_name(name("t")).with_num_partitions(1).with_replication_factor(1);
+        let request = CreateTopicsRequest::default().with_topics(vec![topic.with_configs(vec![config])]);
+        let reply = client.call(version, &request);
+        assert_eq!(reply.topics[0].error_code, code(ErrorCode::InvalidConfig));
+        assert!(reply.topics[0].error_message.as_ref().unwrap().len() <= 1024);
+    }
+}
+
+#[test]
+fn what_a_request_deletes_twice_is_not_deleted() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &[]);
+    let mut client = broker.client();
+    let id = create(&mut client, "t", 1);
+    let by_name = DeleteTopicState::default().with_name(Some(name("t")));
+    let by_id = DeleteTopicState::default().with_name(None).with_topic_id(id);
+    let neither = DeleteTopicState::default().with_name(None);
+    for topics in [vec![by_name.clone(), by_name.clone()], vec![by_name.clone(), by_id], vec![neither]] {
+        let reply = client.call(6, &DeleteTopicsRequest::default().with_topics(topics));
+        assert!(reply.responses.iter().all(|r| r.error_code == code(ErrorCode::InvalidRequest)), "{reply:?}");
+    }
+    assert_eq!(
+        client.call(6, &DeleteTopicsRequest::default().with_topics(vec![by_name])).responses[0].error_code,
+        0
+    );
+}
+
+#[test]
+fn one_request_does_not_create_partitions_without_bounds() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &[]);
+    let topic = |n: &str| {
+        CreatableTopic::default().with_name(name(n)).with_num_partitions(6_000).with_replication_factor(1)
+    };
+    let reply =
+        broker.client().call(7, &CreateTopicsRequest::default().with_topics(vec![topic("a"), topic("b")]));
+    assert!(reply.topics.iter().all(|t| t.error_code == code(ErrorCode::PolicyViolation)), "{reply:?}");
+}
+
+/// A producer that creates the topic anew while the old one's directories go must not lose a record with them.
+#[test]
+fn a_topic_made_anew_while_the_old_one_goes_keeps_its_records() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &["num.partitions=30"]);
+    let mut admin = broker.client();
+    let mut client = broker.client();
+    for round in 0..5 {
+        let old = create(&mut admin, "t", 30);
+        produce(&mut admin, 13, "t", old, batch(1, &["old"]));
+        let doomed = DeleteTopicState::default().with_name(Some(name("t")));
+        admin.send(6, &DeleteTopicsRequest::default().with_topics(vec![doomed.clone()]));
+        let fresh = loop {
+            let ask = MetadataRequestTopic::default().with_name(Some(name("t")));
+            let request = MetadataRequest::default().with_topics(Some(vec![ask]));
+            let topic = client.call(12, &request.with_allow_auto_topic_creation(true)).topics.remove(0);
+            if topic.error_code == 0 && topic.topic_id != old {
+                break topic.topic_id;
+            }
+        };
+        assert_eq!(produce(&mut client, 13, "t", fresh, batch(1, &["new"])), (0, 0), "round {round}");
+        assert_eq!(admin.receive::<DeleteTopicsRequest>(6).responses[0].error_code, 0);
+        let reply = client.call(13, &fetch_request(13, "t", fresh, 0, 0));
+        let partition = &reply.responses[0].partitions[0];
+        assert_eq!((partition.error_code, partition.high_watermark), (0, 1), "round {round}");
+        let reply = client.call(6, &DeleteTopicsRequest::default().with_topics(vec![doomed]));
+        assert_eq!(reply.responses[0].error_code, 0);
+    }
+    let left: Vec<_> = left_behind(&dir);
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a look at what the broker left on the disk")]
+fn left_behind(dir: &TestDir) -> Vec<String> {
+    let names = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    names.filter(|n| n.ends_with("-stray")).collect()
+}

@@ -209,6 +209,32 @@ fn a_stop_does_not_wait_for_long_polls() {
 }
 
 #[test]
+fn a_peer_that_takes_no_replies_is_let_go() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &["connections.max.idle.ms=500"]);
+    let mut client = broker.client();
+    create(&mut client);
+    let value = "x".repeat(900_000);
+    for _ in 0..20 {
+        client.call(9, &produce(-1, &value));
+    }
+    let mut greedy = broker.client();
+    for _ in 0..20 {
+        let mut request = fetch(0, 0);
+        request.max_bytes = 50 << 20;
+        request.topics[0].partitions[0].partition_max_bytes = 50 << 20;
+        greedy.send(12, &request);
+    }
+    // Nothing is read here: the broker's side fills up, and then it is silent for longer than is allowed.
+    std::thread::park_timeout(Duration::from_secs(2));
+    let mut replies = 0;
+    while greedy.receive_raw_if_whole() {
+        replies += 1;
+    }
+    assert!(replies < 20, "the broker gave up on a peer that does not read");
+}
+
+#[test]
 fn large_batches_pass_in_both_directions() {
     let dir = TestDir::new();
     let broker = Broker::start(&dir, &[]);

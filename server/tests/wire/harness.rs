@@ -146,6 +146,13 @@ impl Client {
         reply
     }
 
+    /// Reads and forgets the next frame; false when the connection ends before it is whole.
+    pub(crate) fn receive_raw_if_whole(&mut self) -> bool {
+        let mut prefix = [0; 4];
+        let Ok(()) = self.stream.read_exact(&mut prefix) else { return false };
+        self.stream.read_exact(&mut vec![0; i32::from_be_bytes(prefix) as usize]).is_ok()
+    }
+
     /// The next frame; `None` when the broker has closed the connection.
     pub(crate) fn receive_raw(&mut self) -> Option<(i32, Bytes)> {
         let mut prefix = [0; 4];
