@@ -105,6 +105,33 @@ fn another_topics_directory_is_set_aside_and_never_served() {
 }
 
 #[test]
+fn the_directory_of_an_open_log_is_nobody_elses() {
+    let (env, _, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    let mine = log(&dir, id(1, 0), "t-0").unwrap();
+    append(&mine);
+    assert!(matches!(log(&dir, id(2, 0), "t-0"), Err(OpenError::DirectoryInUse { .. })));
+    append(&mine);
+    assert_eq!(mine.end_offset(), Offset(2));
+    dir.delete_log(&mine).unwrap();
+    let theirs = log(&dir, id(2, 0), "t-0").unwrap();
+    append(&theirs);
+    assert_eq!(theirs.end_offset(), Offset(1));
+}
+
+#[test]
+fn a_deletion_takes_no_directory_that_has_become_another_logs() {
+    let (env, files, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    // Opened and never written: the directory that is there at its deletion cannot be its own.
+    let old = log(&dir, id(1, 0), "t-0").unwrap();
+    put(&files, "t-0/partition.metadata", &meta::encode_partition(id(2, 0).topic));
+    put(&files, "t-0/00000000000000000000.log", "theirs");
+    dir.delete_log(&old).unwrap();
+    assert!(files.exists(&Path::new(DIR).join("t-0")));
+}
+
+#[test]
 fn a_log_that_is_gone_is_reported_and_not_served_empty() {
     let (env, files, _) = Env::simulated(1);
     let dir = open(&env, options()).unwrap();
