@@ -5,8 +5,14 @@ use crate::harness::place;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+/// What a long effort may take, whatever the table says: it is for nights, and for once before a release.
+const LONG: Duration = Duration::from_secs(3600);
+
 /// The budget of the test `name`.
 pub(crate) fn of(name: &str) -> Duration {
+    if place::long_effort() {
+        return LONG;
+    }
     table()
         .iter()
         .filter(|(pattern, _)| matches(pattern, name))
