@@ -239,7 +239,7 @@ fn ready_to_send(part: Part) -> Result<Records, ErrorCode> {
         return Ok(Records(part));
     }
     part.read().map(|bytes| Records(Part::Bytes(bytes))).map_err(|error| {
-        tracing::error!(%error, "a segment cannot be read; `ottla log verify` will find out why");
+        tracing::error!(%error, "a segment cannot be read; check the disk");
         ErrorCode::KafkaStorageError
     })
 }

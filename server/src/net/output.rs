@@ -153,8 +153,5 @@ fn send_file(stream: &TcpStream, file: &dyn File, pos: u64, len: usize) -> io::R
 
 /// The plan was made from what the log knew to be there.
 fn shorter_than_planned() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::UnexpectedEof,
-        "a segment is shorter than its log says; `ottla log verify` finds out why",
-    )
+    io::Error::new(io::ErrorKind::UnexpectedEof, "a segment is shorter than its log says; check the disk")
 }
