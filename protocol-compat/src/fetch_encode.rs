@@ -7,7 +7,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
-use crate::messages::StrBytes;
+use crate::header::encode_response_header;
+use crate::messages::{ApiKey, StrBytes};
 
 /// A stretch of record bytes that the caller can send.
 pub trait Payload {
@@ -82,8 +83,7 @@ pub fn encode<P: Payload>(reply: FetchReply<P>, version: i16, correlation_id: i3
     debug_assert!((4..=18).contains(&version));
     let mut w = Writer { version, out: BytesMut::with_capacity(256), pieces: Vec::new(), payload_bytes: 0 };
     w.out.put_i32(0); // the length, known at the end
-    w.out.put_i32(correlation_id);
-    w.no_tags();
+    encode_response_header(ApiKey::Fetch as i16, version, correlation_id, &mut w.out);
     w.out.put_i32(reply.throttle_ms);
     if version >= 7 {
         w.out.put_i16(reply.error);

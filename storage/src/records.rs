@@ -251,11 +251,6 @@ impl BatchBuilder {
         self.header.record_count == 0
     }
 
-    /// What [`BatchBuilder::build`] would give now.
-    pub fn len_bytes(&self) -> usize {
-        HEADER_BYTES + self.records.len()
-    }
-
     /// Adds a record at the batch's base timestamp.
     pub fn push(
         self,

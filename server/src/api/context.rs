@@ -79,8 +79,6 @@ pub struct Cx {
     pub client_id: StrBytes,
     /// The one image that this request works with, unless it changes it.
     pub seen: Arc<Seen>,
-    /// The version of this request, for errors that have older names in older versions.
-    pub version: i16,
 }
 
 impl Cx {

@@ -61,7 +61,6 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Result<Beg
         peer: peer.clone(),
         client_id: header.client_id,
         seen: broker.controller.seen(),
-        version,
     };
     Ok(Begun { key, then: route(&cx, request)? })
 }

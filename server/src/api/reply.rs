@@ -3,6 +3,7 @@
 use bytes::{BufMut, BytesMut};
 use protocol_compat::fetch_encode::{self, FetchReply, Payload, Piece};
 use protocol_compat::frame::PREFIX_BYTES;
+use protocol_compat::header::encode_response_header;
 use protocol_compat::messages::{Encodable, encode_body};
 use protocol_compat::versions;
 use storage::Part;
@@ -45,10 +46,7 @@ impl<M: Encodable> Reply for M {
     fn frame(self, key: i16, version: i16, correlation_id: i32) -> Result<Frame, Unencodable> {
         let mut out = BytesMut::with_capacity(256);
         out.put_i32(0);
-        out.put_i32(correlation_id);
-        if versions::api_info(key).is_some_and(|api| api.response_header_version(version) >= 1) {
-            out.put_u8(0);
-        }
+        encode_response_header(key, version, correlation_id, &mut out);
         encode_body(&self, versions::codec_version(key, version), &mut out)
             .map_err(|reason| Unencodable { key, version, reason })?;
         let len = (out.len() - PREFIX_BYTES) as i32;

@@ -58,10 +58,6 @@ impl Image {
         self.ids_by_name.values().filter_map(|id| self.topics.get(id))
     }
 
-    pub fn topic_count(&self) -> usize {
-        self.topics.len()
-    }
-
     /// The existing topic whose name differs only in `.` and `_`.
     pub fn collision(&self, name: &str) -> Option<&str> {
         self.collisions.get(&super::topic_name::collision_key(name)).map(|n| &**n).filter(|n| *n != name)

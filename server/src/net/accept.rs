@@ -1,7 +1,7 @@
 //! Listeners: bound as configured, accepting until the broker stops.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::security::Principal;
 
 /// How long accepting rests when the process has no descriptor left; clients that are in stay untouched.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
-/// How many times the second address of `localhost` is tried on the port that the first was given.
+/// How many times an address is tried on the port that the first one of its listener was given.
 const PORT_TRIES: usize = 20;
 
 /// A socket that listens, and the listener that it belongs to.
@@ -31,46 +31,51 @@ pub struct BoundListener {
 
 /// Binds every address of a listener. `localhost` is 127.0.0.1 and ::1 by rule, not by what a resolver says.
 pub fn bind(listener: &Listener, config: &Config) -> io::Result<Vec<BoundListener>> {
+    let addresses = match &listener.host {
+        Host::Name(name) => {
+            std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), listener.port))?.take(1).collect()
+        }
+        host => host.addresses(listener.port).unwrap_or_default(),
+    };
     let name: Arc<str> = listener.name.as_str().into();
     let bound = |socket: std::net::TcpListener| -> io::Result<BoundListener> {
         Ok(BoundListener { name: name.clone(), address: socket.local_addr()?, socket })
     };
-    match &listener.host {
-        Host::Localhost => bind_localhost(listener.port, config)?.into_iter().map(bound).collect(),
-        Host::All => match bind_one((Ipv6Addr::UNSPECIFIED, listener.port).into(), false, config) {
-            Ok(socket) => Ok(vec![bound(socket)?]),
-            Err(error) if has_no_ipv6(&error) => {
-                Ok(vec![bound(bind_one((Ipv4Addr::UNSPECIFIED, listener.port).into(), false, config)?)?])
-            }
-            Err(error) => Err(error),
-        },
-        Host::Address(ip) => Ok(vec![bound(bind_one((*ip, listener.port).into(), true, config)?)?]),
-        Host::Name(name) => {
-            let mut addresses = std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), listener.port))?;
-            let first = addresses.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
-            Ok(vec![bound(bind_one(first, true, config)?)?])
-        }
-    }
+    bind_together(&addresses, config)?.into_iter().map(bound).collect()
 }
 
-/// Both loopback addresses on one port. With port 0 the first address finds one that the second may not have free.
-fn bind_localhost(port: u16, config: &Config) -> io::Result<Vec<std::net::TcpListener>> {
-    let mut tries = 0;
-    loop {
-        let v4 = bind_one((Ipv4Addr::LOCALHOST, port).into(), true, config)?;
-        let same_port = v4.local_addr()?.port();
-        match bind_one((Ipv6Addr::LOCALHOST, same_port).into(), true, config) {
-            Ok(v6) => return Ok(vec![v4, v6]),
-            Err(error) if has_no_ipv6(&error) => {
-                tracing::info!("this machine has no IPv6; localhost is 127.0.0.1 alone");
-                return Ok(vec![v4]);
-            }
-            Err(error) if port == 0 && error.kind() == io::ErrorKind::AddrInUse && tries < PORT_TRIES => {
-                tries += 1
+/// All addresses on one port. With port 0 the first address finds one that another may not have free.
+fn bind_together(addresses: &[SocketAddr], config: &Config) -> io::Result<Vec<std::net::TcpListener>> {
+    let (first, others) = addresses.split_first().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    for tries_left in (0..PORT_TRIES).rev() {
+        let socket = bind_one(*first, config)?;
+        let port = socket.local_addr()?.port();
+        let mut bound = vec![socket];
+        match others.iter().try_for_each(|other| bind_other(*other, port, &mut bound, config)) {
+            Ok(()) => return Ok(bound),
+            Err(error) if first.port() == 0 && error.kind() == io::ErrorKind::AddrInUse && tries_left > 0 => {
             }
             Err(error) => return Err(error),
         }
     }
+    Err(io::ErrorKind::AddrInUse.into())
+}
+
+/// One more address of a listener. A machine without IPv6 costs a line.
+fn bind_other(
+    address: SocketAddr,
+    port: u16,
+    bound: &mut Vec<std::net::TcpListener>,
+    config: &Config,
+) -> io::Result<()> {
+    match bind_one(SocketAddr::new(address.ip(), port), config) {
+        Ok(socket) => bound.push(socket),
+        Err(error) if has_no_ipv6(&error) => {
+            tracing::info!(%address, "this machine has no IPv6: not listening there")
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 fn has_no_ipv6(error: &io::Error) -> bool {
@@ -78,12 +83,12 @@ fn has_no_ipv6(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
-fn bind_one(address: SocketAddr, v6_only: bool, config: &Config) -> io::Result<std::net::TcpListener> {
+fn bind_one(address: SocketAddr, config: &Config) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A broker that was just stopped may start again on its port.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        socket.set_only_v6(v6_only)?;
+        socket.set_only_v6(true)?;
     }
     // Accepted sockets inherit these; -1 leaves them to the kernel, which tunes them as it sees fit.
     if let Ok(bytes) = usize::try_from(config.socket_receive_buffer_bytes) {
@@ -154,7 +159,7 @@ impl Door {
     }
 
     fn let_in(&self, stream: TcpStream, address: SocketAddr, connections: &mut JoinSet<()>) {
-        let place = match self.admission.admit(canonical(address.ip())) {
+        let place = match self.admission.admit(address.ip()) {
             Ok(place) => place,
             Err(reason) => {
                 tracing::warn!(%address, %reason, "turned a connection away");
@@ -181,9 +186,4 @@ impl Door {
             drop(place);
         });
     }
-}
-
-/// An IPv4 peer of a socket that listens on both families counts as IPv4.
-fn canonical(ip: IpAddr) -> IpAddr {
-    ip.to_canonical()
 }
