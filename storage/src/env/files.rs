@@ -4,13 +4,16 @@
 //! promised to be on the disk before `sync_data` (content) and `sync_dir` (names) returned. This is the one module of
 //! the workspace with `unsafe`: mapping a file needs it. It must not know what the bytes mean.
 
+use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+
+use super::durable::DurableFile;
 
 /// How a file is opened. Nothing is ever truncated by opening it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,16 @@ pub trait Files: Send + Sync {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>>;
     /// What an ordinary user may still write below `dir`.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
+    /// Opens (or makes) a file whose `write_all_at` returns only when the bytes are on the disk; its name takes
+    /// `sync_dir`, as any other's. With `direct` past the page cache, where the file system takes that: then the
+    /// position of every write and the length and address of every buffer must be multiples of 4096, as
+    /// [`AlignedBuf`](super::AlignedBuf) has them. Reads need no alignment.
+    fn open_durable(&self, path: &Path, direct: bool) -> io::Result<Arc<dyn File>>;
+    /// Makes everything last that the file system which holds `dir` has not flushed: contents and names. An error since
+    /// the last call for this `dir` is reported; the first call begins to look.
+    fn sync_fs(&self, dir: &Path) -> io::Result<()>;
+    /// What the kernel calls this boot; nothing where it does not say.
+    fn boot_id(&self) -> Option<String>;
 }
 
 #[expect(clippy::len_without_is_empty, reason = "a length that can fail has no use for is_empty")]
@@ -70,10 +83,15 @@ pub trait File: Send + Sync {
 }
 
 /// The machine's file system.
-pub struct RealFiles;
+#[derive(Default)]
+pub struct RealFiles {
+    /// The directories that `sync_fs` was called for. The kernel tells a descriptor of the errors since its opening
+    /// only: one opened for each call could miss a failed write in between.
+    synced: Mutex<BTreeMap<PathBuf, Arc<std::fs::File>>>,
+}
 
 /// The most slices that one call of the kernel takes (`IOV_MAX` of Linux).
-const SLICES_PER_WRITE_MAX: usize = 1024;
+pub(super) const SLICES_PER_WRITE_MAX: usize = 1024;
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that touches the machine's files")]
 impl Files for RealFiles {
@@ -154,6 +172,34 @@ impl Files for RealFiles {
         let stat = rustix::fs::statvfs(dir)?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
+
+    fn open_durable(&self, path: &Path, direct: bool) -> io::Result<Arc<dyn File>> {
+        Ok(Arc::new(DurableFile::open(path, direct)?))
+    }
+
+    fn sync_fs(&self, dir: &Path) -> io::Result<()> {
+        let held = self.held(dir)?;
+        Ok(rustix::fs::syncfs(&*held)?)
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+    }
+}
+
+impl RealFiles {
+    /// The descriptor of `dir` that stays open. There are as many as there are data directories.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that touches the machine's files")]
+    fn held(&self, dir: &Path) -> io::Result<Arc<std::fs::File>> {
+        let mut synced = self.synced.lock().unwrap();
+        if let Some(held) = synced.get(dir) {
+            return Ok(Arc::clone(held));
+        }
+        let held = Arc::new(std::fs::File::open(dir)?);
+        synced.insert(dir.to_owned(), Arc::clone(&held));
+        Ok(held)
+    }
 }
 
 /// The lock belongs to the open file, and goes with it.
@@ -163,8 +209,8 @@ struct RealLock {
 
 impl LockGuard for RealLock {}
 
-struct RealFile {
-    file: std::fs::File,
+pub(super) struct RealFile {
+    pub(super) file: std::fs::File,
 }
 
 impl File for RealFile {

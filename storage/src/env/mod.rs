@@ -3,13 +3,16 @@
 //!
 //! Invariant: no other module asks the machine for anything. It must not know batches, offsets or formats.
 
+mod aligned;
 mod clock;
+mod durable;
 mod files;
 mod random;
 mod sim_files;
 
 use std::sync::Arc;
 
+pub use aligned::{AlignedBuf, DIRECT_BLOCK_BYTES};
 pub use clock::{Clock, RealClock, SimClock};
 pub use files::{DirEntry, File, Files, LockGuard, OpenMode, RealFiles};
 pub use random::{Random, RealRandom, SimRandom};
@@ -26,7 +29,11 @@ pub struct Env {
 impl Env {
     /// The machine itself.
     pub fn real() -> Env {
-        Env { files: Arc::new(RealFiles), clock: Arc::new(RealClock::new()), random: Arc::new(RealRandom) }
+        Env {
+            files: Arc::new(RealFiles::default()),
+            clock: Arc::new(RealClock::new()),
+            random: Arc::new(RealRandom),
+        }
     }
 
     /// A world of its own in memory. The handles returned beside it let a test crash the files and move the clock.
