@@ -1,8 +1,8 @@
 //! The file `checkpoint` of a data directory: for each log how far it is known to be on the disk, so that recovery
 //! reads only what came after.
 //!
-//! Layout: magic 8, version u16, count u32, entries, CRC-32C u32 over all before it (the last four
-//! bytes in every version). An entry: topic id 16, partition
+//! Layout: magic 8, version u16, since version 2 the journal's position (LSN u64, file u64, position u64) and flags u8
+//! (1: closed in order), count u32, entries, CRC-32C u32 over all before it (the last four bytes in every version). An entry: topic id 16, partition
 //! i32, start offset i64, recovery offset i64, segment base i64, position u64, flags u8 (1: closed cleanly), name u16 +
 //! bytes. Big endian. Invariants: whatever an entry says is on the disk is there, sealed indexes and epochs included; a
 //! file that is damaged counts as absent, which costs time and no data.
@@ -10,11 +10,14 @@
 use bytes::{Buf, BufMut};
 
 use crate::ids::{LogId, Offset, TopicId};
+use crate::journal::ring::{Place, Position};
 use crate::segment::Mark;
 
 pub(crate) const FILE_NAME: &str = "checkpoint";
+/// The one before, should the last be damaged.
+pub(crate) const OLD_FILE_NAME: &str = "checkpoint.old";
 const MAGIC: &[u8; 8] = b"OTTLACKP";
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 const CLEAN: u8 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,16 +32,30 @@ pub(crate) struct Entry {
     pub(crate) clean: bool,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Checkpoint {
+    /// From here on the journal counts. Version 1 knew of none.
+    pub(crate) journal: Position,
+    /// The directory was closed in order: the journal holds nothing behind the position.
+    pub(crate) clean: bool,
+    pub(crate) entries: Vec<Entry>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Damage {
     Newer(u16),
     Broken,
 }
 
-pub(crate) fn encode<'e>(entries: impl ExactSizeIterator<Item = &'e Entry>) -> Vec<u8> {
+pub(crate) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     let mut out = Vec::new();
     out.put_slice(MAGIC);
     out.put_u16(VERSION);
+    let Checkpoint { journal, clean, entries } = checkpoint;
+    out.put_u64(journal.lsn);
+    out.put_u64(journal.place.file);
+    out.put_u64(journal.place.position);
+    out.put_u8(if *clean { CLEAN } else { 0 });
     out.put_u32(entries.len() as u32);
     for entry in entries {
         out.put_slice(&entry.id.topic.0);
@@ -56,7 +73,7 @@ pub(crate) fn encode<'e>(entries: impl ExactSizeIterator<Item = &'e Entry>) -> V
     out
 }
 
-pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Entry>, Damage> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Checkpoint, Damage> {
     let (body, crc) = bytes.split_last_chunk::<4>().ok_or(Damage::Broken)?;
     let mut rest = body.strip_prefix(MAGIC).ok_or(Damage::Broken)?;
     // The checksum comes before the version: a flipped bit is damage, and not a newer format.
@@ -67,12 +84,21 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Entry>, Damage> {
     if version > VERSION {
         return Err(Damage::Newer(version));
     }
-    let count = rest.try_get_u32().map_err(|_| Damage::Broken)?;
-    let mut entries = Vec::new();
-    for _ in 0..count {
-        entries.push(decode_entry(&mut rest).ok_or(Damage::Broken)?);
+    decode_body(version, &mut rest).filter(|_| rest.is_empty()).ok_or(Damage::Broken)
+}
+
+fn decode_body(version: u16, rest: &mut &[u8]) -> Option<Checkpoint> {
+    let mut checkpoint = Checkpoint::default();
+    if version >= 2 {
+        let lsn = rest.try_get_u64().ok()?;
+        let place = Place { file: rest.try_get_u64().ok()?, position: rest.try_get_u64().ok()? };
+        checkpoint.journal = Position { lsn, place };
+        checkpoint.clean = rest.try_get_u8().ok()? & CLEAN != 0;
     }
-    if rest.is_empty() { Ok(entries) } else { Err(Damage::Broken) }
+    for _ in 0..rest.try_get_u32().ok()? {
+        checkpoint.entries.push(decode_entry(rest)?);
+    }
+    Some(checkpoint)
 }
 
 fn decode_entry(rest: &mut &[u8]) -> Option<Entry> {
@@ -120,13 +146,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trips(entries in entries()) {
-            prop_assert_eq!(decode(&encode(entries.iter())), Ok(entries));
+        fn round_trips(entries in entries(), numbers: [u64; 3], clean: bool) {
+            let place = Place { file: numbers[1], position: numbers[2] };
+            let checkpoint = Checkpoint { journal: Position { lsn: numbers[0], place }, clean, entries };
+            prop_assert_eq!(decode(&encode(&checkpoint)), Ok(checkpoint));
         }
 
         #[test]
         fn any_damage_is_noticed(entries in entries(), at: prop::sample::Index, bit in 0u8..8, cut: prop::sample::Index) {
-            let whole = encode(entries.iter());
+            let whole = encode(&Checkpoint { entries, ..Checkpoint::default() });
             let mut flipped = whole.clone();
             flipped[at.index(whole.len())] ^= 1 << bit;
             prop_assert!(decode(&flipped).is_err());
@@ -141,12 +169,12 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_told_apart_from_a_broken_one() {
-        let mut bytes = encode([].iter());
-        bytes[9] = 2;
+        let mut bytes = encode(&Checkpoint::default());
+        bytes[9] = 3;
         assert_eq!(decode(&bytes), Err(Damage::Broken));
         let body = bytes.len() - 4;
         let crc = crc32c::crc32c(&bytes[..body]);
         bytes[body..].copy_from_slice(&crc.to_be_bytes());
-        assert_eq!(decode(&bytes), Err(Damage::Newer(2)));
+        assert_eq!(decode(&bytes), Err(Damage::Newer(3)));
     }
 }

@@ -1,36 +1,38 @@
-//! One directory of `log.dirs`: whose it is, which logs are in it, and the thread that flushes them.
+//! One directory of `log.dirs`: whose it is, which logs are in it, and how it begins and ends.
 //!
 //! Invariants: one process at a time (its `lock`), of one cluster and node (its `meta.properties`); a directory that is
 //! not ours is refused before anything in it is touched; a log's directory is renamed before it is deleted, and never
 //! deleted for being unknown. It must not know topics: names of directories are all it sees.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Checkpoint};
 use crate::config::LogConfig;
 use crate::env::{Env, LockGuard, Random};
 use crate::error::OpenError;
-use crate::flusher;
 use crate::ids::{LeaderEpoch, LogId, TopicId};
+use crate::journal::{self, JournalOptions, JournalStats};
+use crate::lock_file;
 use crate::log::Log;
 pub use crate::meta::MetaProperties;
 use crate::meta::{self, META_FILE_NAME, MetaProblem, PARTITION_FILE_NAME};
-use crate::recover::{Recovered, recover};
+use crate::opening;
+use crate::recover::{Pages, Recovered, recover};
 use crate::shared::Shared;
 use crate::small_file;
 use crate::ticket::AppendError;
+use crate::workers;
 
 /// Who runs the flushes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Flushing {
-    /// A thread of the directory's own, as in a broker.
+    /// Threads of the directory's own, as in a broker.
     Thread,
-    /// Whoever calls [`DataDir::flush`]: in simulations nothing happens by itself.
+    /// Whoever calls [`DataDir::flush`] and [`DataDir::checkpoint`]: in simulations nothing happens by itself.
     Manual,
 }
 
@@ -41,18 +43,19 @@ pub struct DataDirOptions {
     pub node_id: i32,
     pub flushing: Flushing,
     pub checkpoint_interval: Duration,
+    pub journal: JournalOptions,
     /// Free space below which clients' appends are refused; 0 keeps no reserve.
     pub free_bytes_min: u64,
     /// Told, once, that the directory takes no more writes.
     pub on_offline: Option<OnOffline>,
-    /// Told how long each flush of the directory took.
+    /// Told how long each write to the journal took.
     pub on_flush: Option<OnFlush>,
 }
 
 /// Called on whatever thread found out: it must not wait.
 pub type OnOffline = Arc<dyn Fn() + Send + Sync>;
 
-/// Called on the flusher's thread: it must be quick and must not wait.
+/// Called on the committers' threads: it must be quick and must not wait.
 pub type OnFlush = Arc<dyn Fn(Duration) + Send + Sync>;
 
 impl Default for DataDirOptions {
@@ -62,6 +65,7 @@ impl Default for DataDirOptions {
             node_id: 1,
             flushing: Flushing::Thread,
             checkpoint_interval: Duration::from_secs(60),
+            journal: JournalOptions::default(),
             free_bytes_min: 0,
             on_offline: None,
             on_flush: None,
@@ -69,7 +73,6 @@ impl Default for DataDirOptions {
     }
 }
 
-const LOCK_FILE_NAME: &str = "lock";
 /// Kafka's endings for directories that wait for deletion, or that no topic owns.
 const DELETE_SUFFIX: &str = "-delete";
 const STRAY_SUFFIX: &str = "-stray";
@@ -79,7 +82,9 @@ const NAME_BYTES_MAX: usize = 255;
 pub struct DataDir {
     shared: Arc<Shared>,
     meta: MetaProperties,
-    flusher: Mutex<Option<JoinHandle<()>>>,
+    /// What the page cache has of what the process before wrote.
+    pages: Pages,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     lock: Mutex<Option<Box<dyn LockGuard>>>,
 }
 
@@ -90,21 +95,26 @@ impl DataDir {
         make_dir(&env, &path)?;
         // Kafka's directory is refused before even a lock is put into it.
         read_meta(&env, &path)?;
-        let lock = files.lock(&path.join(LOCK_FILE_NAME)).map_err(|error| match error.kind() {
+        let lock = files.lock(&path.join(lock_file::FILE_NAME)).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => OpenError::Locked { path: path.clone() },
             _ => OpenError::io("locking", &path)(error),
         })?;
         let meta = take_meta(&env, &path, &options)?;
-        let known = read_checkpoint(&env, &path)?;
+        let checkpoint = read_checkpoint(&env, &path)?;
         remove_leftovers(&env, &path)?;
         files.sync_dir(&path).map_err(OpenError::io("flushing", &path))?;
-        let shared = Shared::new(env, path, known, &options);
+        let opening::Opened { journal, next_lsn, known, pages } =
+            opening::open(&env, &path, &meta, &options, checkpoint)?;
+        let shared = Shared::new(env, path, journal, next_lsn, known, &options);
         shared.look_at_space();
-        let flusher = match options.flushing {
-            Flushing::Thread => Some(flusher::start(Arc::clone(&shared), options.checkpoint_interval)?),
-            Flushing::Manual => None,
+        let threads = match options.flushing {
+            Flushing::Thread => workers::start(&shared, options.checkpoint_interval)?,
+            Flushing::Manual => Vec::new(),
         };
-        Ok(Arc::new(DataDir { shared, meta, flusher: Mutex::new(flusher), lock: Mutex::new(Some(lock)) }))
+        if matches!(options.flushing, Flushing::Thread) {
+            shared.ask_for_chores();
+        }
+        Ok(Arc::new(DataDir { shared, meta, pages, threads: Mutex::new(threads), lock: Mutex::new(Some(lock)) }))
     }
 
     pub fn path(&self) -> &Path {
@@ -165,7 +175,7 @@ impl DataDir {
         if files.exists(&path) {
             if self.owner(dir_name) == Some(id) || self.is_unused(&path)? {
                 self.write_owner(id, &path)?;
-                return recover(files, &path, known.as_ref());
+                return recover(files, &path, known.as_ref(), self.pages);
             }
             // A log that is open lives in its directory, whoever else may want the name.
             if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
@@ -201,7 +211,7 @@ impl DataDir {
     pub fn delete_log(&self, log: &Log) -> io::Result<()> {
         let _directories = self.shared.directories();
         let _cycle = self.shared.cycle();
-        let writer = log.writer.lock().unwrap();
+        let mut writer = log.writer.lock().unwrap();
         if log.is_deleted() {
             return Ok(());
         }
@@ -213,6 +223,8 @@ impl DataDir {
             None
         };
         log.deleted.store(true, std::sync::atomic::Ordering::SeqCst);
+        // Without it, a replay could make the directory anew, for nobody.
+        log.note_drop(&mut writer);
         drop(writer);
         self.shared.logs().remove(&log.id());
         self.shared.known().remove(&log.id());
@@ -251,19 +263,66 @@ impl DataDir {
         Ok(to)
     }
 
-    /// Flushes all logs that wait for it, on the calling thread. With [`Flushing::Thread`] nobody needs to.
+    /// Writes what waits for the journal and flushes the logs that wait for that, on the calling thread. With
+    /// [`Flushing::Thread`] nobody needs to.
     pub fn flush(&self) {
-        self.shared.flush_cycle();
+        let shared = &self.shared;
+        loop {
+            let waiting = std::mem::take(&mut shared.queues.lock().appends);
+            waiting.iter().for_each(|log| log.append_waiting());
+            self.commit_all();
+            let waits = !shared.queues.lock().appends.is_empty() || !shared.journal().is_idle();
+            if !waits || shared.is_offline() {
+                break;
+            }
+            // The journal is full.
+            shared.do_chores(Duration::ZERO);
+            shared.checkpoint_cycle();
+        }
+        shared.flush_due();
+        shared.flush_queued();
+        shared.sweep();
+        shared.look_at_space();
+    }
+
+    /// Two commits at a time, landing in either order, as those of two threads do.
+    fn commit_all(&self) {
+        let shared = &self.shared;
+        while let Some(first) = shared.journal().try_commit() {
+            let mut pair: Vec<_> = std::iter::once(first).chain(shared.journal().try_commit()).collect();
+            if shared.env.random.next_u64() & 1 == 1 {
+                pair.reverse();
+            }
+            for commit in pair {
+                let written = commit.write();
+                if !shared.commit_ended(commit, written) {
+                    return;
+                }
+            }
+        }
     }
 
     /// Writes a checkpoint now.
     pub fn checkpoint(&self) {
+        self.shared.do_chores(Duration::MAX);
         self.shared.checkpoint_cycle();
     }
 
-    /// How many times logs were flushed.
+    /// How the directory stands, for metrics.
+    pub fn stats(&self) -> DataDirStats {
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+        let counts = &self.shared.counts;
+        DataDirStats {
+            journal: self.shared.journal().stats(),
+            checkpoints: count(&counts.checkpoints),
+            waiting_appends: count(&counts.waiting_appends),
+            quarantined_bytes: count(&counts.quarantined_bytes),
+        }
+    }
+
+    /// How many times the journal was written to.
     pub fn flushes(&self) -> u64 {
-        self.shared.flushes()
+        self.shared.counts.flushes.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     pub fn is_offline(&self) -> bool {
@@ -279,49 +338,66 @@ impl DataDir {
     pub fn close(&self) {
         self.shared.set_closed();
         self.stop();
+        self.flush();
         let _cycle = self.shared.cycle();
-        self.shared.flush_queued();
         let logs = std::mem::take(&mut *self.shared.logs());
         if !self.shared.is_offline() && self.lock.lock().unwrap().is_some() {
             self.finish(logs.values());
         }
-        self.shared.progress.fail(AppendError::Closed);
+        self.shared.fail_waits(&AppendError::Closed);
         logs.values().for_each(|log| log.watch_high_watermark().close());
         self.lock.lock().unwrap().take();
     }
 
     fn finish<'l>(&self, logs: impl Iterator<Item = &'l Arc<Log>>) {
+        let (position, _) = self.shared.journal().begin_checkpoint();
+        let mut clean = true;
         for log in logs {
             match log.finish() {
                 Ok(Some(entry)) => drop(self.shared.known().insert(entry.id, entry)),
                 Ok(None) => {}
                 Err(error) if crate::error::is_no_space(&error) => {
+                    clean = false;
                     tracing::warn!(log = log.dir_name(), %error, "no room to close a log in order");
                 }
                 Err(error) => return self.shared.go_offline("closing", &error),
             }
         }
-        self.shared.progress.publish(self.shared.progress.issued());
-        if let Err(error) = self.shared.write_checkpoint() {
+        if !clean {
+            return;
+        }
+        if let Err(error) = self.shared.write_checkpoint(position, true) {
             tracing::warn!(%error, "no checkpoint was written: the next start reads more");
         }
     }
 
     fn stop(&self) {
         self.shared.stop();
-        if let Some(thread) = self.flusher.lock().unwrap().take() {
-            // A flusher that panicked has said so; what it left undone fails below.
+        for thread in std::mem::take(&mut *self.threads.lock().unwrap()) {
+            // A thread that panicked has said so; what it left undone fails below.
             let _ = thread.join();
         }
     }
+}
+
+/// How a data directory stands.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct DataDirStats {
+    pub journal: JournalStats,
+    pub checkpoints: u64,
+    /// Appends that had to wait: for room in the journal, or because the disk is slow.
+    pub waiting_appends: u64,
+    /// Bytes of logs that were damaged and set aside.
+    pub quarantined_bytes: u64,
 }
 
 impl Drop for DataDir {
     /// Without [`DataDir::close`] nothing more is flushed, as after a kill; only the thread ends.
     fn drop(&mut self) {
         self.shared.set_closed();
+        self.shared.journal().fail();
         self.stop();
-        self.shared.progress.fail(AppendError::Closed);
+        self.shared.fail_waits(&AppendError::Closed);
         self.shared.abandon();
     }
 }
@@ -375,7 +451,9 @@ fn take_meta(env: &Env, path: &Path, options: &DataDirOptions) -> Result<MetaPro
         return Ok(meta);
     }
     let entries = env.files.list(path).map_err(OpenError::io("listing", path))?;
-    let used = |name: &str| name == checkpoint::FILE_NAME || meta::partition_of(name).is_some();
+    let used = |name: &str| {
+        [checkpoint::FILE_NAME, journal::DIR_NAME].contains(&name) || meta::partition_of(name).is_some()
+    };
     if entries.iter().any(|entry| used(&entry.name)) {
         return Err(OpenError::MetaMissing { path: path_owned() });
     }
@@ -388,22 +466,26 @@ fn take_meta(env: &Env, path: &Path, options: &DataDirOptions) -> Result<MetaPro
     Ok(meta)
 }
 
-fn read_checkpoint(env: &Env, path: &Path) -> Result<HashMap<LogId, checkpoint::Entry>, OpenError> {
-    let file = path.join(checkpoint::FILE_NAME);
-    let Some(bytes) = small_file::read(&*env.files, &file).map_err(OpenError::io("reading", &file))? else {
-        return Ok(HashMap::new());
-    };
-    match checkpoint::decode(&bytes) {
-        Ok(entries) => Ok(entries.into_iter().map(|entry| (entry.id, entry)).collect()),
-        Err(checkpoint::Damage::Newer(found)) => {
-            let (found, known) = (u32::from(found), u32::from(checkpoint::VERSION));
-            Err(OpenError::NewerFormat { path: file, found, known })
-        }
-        Err(checkpoint::Damage::Broken) => {
-            tracing::warn!(path = %file.display(), "the checkpoint is damaged: every log is read from its beginning");
-            Ok(HashMap::new())
+/// What the last checkpoint says, or the one before should it be damaged: its journal's position is older, and its
+/// recovery points are, so that more is read.
+fn read_checkpoint(env: &Env, path: &Path) -> Result<Checkpoint, OpenError> {
+    for name in [checkpoint::FILE_NAME, checkpoint::OLD_FILE_NAME] {
+        let file = path.join(name);
+        let Some(bytes) = small_file::read(&*env.files, &file).map_err(OpenError::io("reading", &file))? else {
+            continue;
+        };
+        match checkpoint::decode(&bytes) {
+            Ok(checkpoint) => return Ok(checkpoint),
+            Err(checkpoint::Damage::Newer(found)) => {
+                let (found, known) = (u32::from(found), u32::from(checkpoint::VERSION));
+                return Err(OpenError::NewerFormat { path: file, found, known });
+            }
+            Err(checkpoint::Damage::Broken) => {
+                tracing::warn!(path = %file.display(), "a checkpoint is damaged: more of the logs has to be read");
+            }
         }
     }
+    Ok(Checkpoint::default())
 }
 
 /// Finishes deletions that a crash interrupted, and removes half-written files.

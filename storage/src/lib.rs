@@ -9,6 +9,7 @@
 
 pub mod batch;
 mod checkpoint;
+mod checkpointer;
 pub mod codec;
 pub mod config;
 pub mod data_dir;
@@ -16,19 +17,22 @@ pub mod env;
 mod epoch_cache;
 mod error;
 mod flush;
-mod flusher;
 mod ids;
 mod indexes;
+mod journal;
+mod lock_file;
 pub mod log;
 mod lookup;
 mod meta;
 mod offset_index;
+mod opening;
 mod plan;
 mod reader;
 mod records;
 mod recover;
 mod segment;
 mod shared;
+mod slot;
 mod small_file;
 mod source;
 mod space;
@@ -36,17 +40,19 @@ mod ticket;
 mod time_index;
 pub mod validate;
 mod watch;
+mod workers;
 mod writer;
 
 pub use batch::{BatchError, BatchHeader, TimestampType};
 pub use codec::Codec;
 pub use config::{Durability, LogConfig};
-pub use data_dir::{DataDir, DataDirOptions, Flushing, MetaProperties, OnFlush, OnOffline};
+pub use data_dir::{DataDir, DataDirOptions, DataDirStats, Flushing, MetaProperties, OnFlush, OnOffline};
 pub use env::{Clock, Env, File, Files, Random};
 pub use error::{OpenError, ReadError};
 pub use ids::{
     BadTopicId, FilePosition, LeaderEpoch, LogId, NO_TIMESTAMP, Offset, ProducerId, TimestampMs, TopicId,
 };
+pub use journal::{JournalOptions, JournalStats};
 pub use log::Log;
 pub use plan::{AbortedTxn, Bound, OffsetSpec, Origin, Part, ReadPlan, TimestampOffset, TxnToken};
 pub use records::{BatchBuilder, Record, RecordHeader, Records, records};

@@ -17,7 +17,7 @@ use crate::recover::Recovered;
 use crate::segment::{Mark, Segment};
 use crate::shared::Shared;
 use crate::watch::Watch;
-use crate::writer::Writer;
+use crate::writer::{Jobs, Writer};
 
 pub struct Log {
     /// Itself, for the queue of the flusher.
@@ -26,7 +26,11 @@ pub struct Log {
     dir_name: String,
     pub(crate) path: Arc<Path>,
     pub(crate) shared: Arc<Shared>,
+    /// Appends that wait for their turn. Taken before `writer`, never while it is held.
+    pub(crate) jobs: Mutex<Jobs>,
     pub(crate) writer: Mutex<Writer>,
+    /// Held while the log's files are flushed.
+    pub(crate) flushing: Mutex<()>,
     pub(crate) segments: RwLock<Vec<Arc<Segment>>>,
     pub(crate) marks: Mutex<Marks>,
     pub(crate) watch: Watch,
@@ -35,6 +39,10 @@ pub struct Log {
     pub(crate) epochs: Mutex<Epochs>,
     /// Whether the flusher has it in its queue; changed under the queue's lock.
     pub(crate) queued: AtomicBool,
+    /// Whether the journal has records of it that no checkpoint covers; changed under the journal's lock.
+    pub(crate) in_journal: AtomicBool,
+    /// As in its writer.
+    pub(crate) journaled: AtomicBool,
     pub(crate) deleted: AtomicBool,
 }
 
@@ -73,7 +81,10 @@ impl Log {
             dir_name: dir_name.to_owned(),
             path: shared.path.join(dir_name).into(),
             shared,
+            jobs: Mutex::default(),
+            journaled: AtomicBool::new(writer.journaled),
             writer: Mutex::new(writer),
+            flushing: Mutex::new(()),
             segments: RwLock::new(segments),
             marks: Mutex::new(Marks { end, high: end, recovery }),
             watch: Watch::new(end.offset.0),
@@ -81,6 +92,7 @@ impl Log {
             epoch: AtomicI32::new(LeaderEpoch::NONE.0),
             epochs: Mutex::new(Epochs { cache: epochs, written: epochs_written }),
             queued: AtomicBool::new(false),
+            in_journal: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
         });
         let last = log.epochs.lock().unwrap().cache.latest();
@@ -156,12 +168,16 @@ impl Log {
         self.deleted.load(Ordering::SeqCst)
     }
 
-    /// Sizes count from the next append on. Another durability takes effect with the flush that this asks for.
+    /// Sizes count from the next append on. Another durability takes effect with the flush that this asks for; a log
+    /// that is to become durable is journaled from here on, so that nothing lies between its flush and its journal.
     pub fn reconfigure(&self, config: LogConfig) {
         let mut writer = self.writer.lock().unwrap();
         writer.config = config;
-        if writer.config.durability != writer.durability {
-            drop(writer);
+        let changes = writer.config.durability != writer.durability;
+        writer.journaled = changes || writer.durability == Durability::Durable;
+        self.journaled.store(writer.journaled, Ordering::Relaxed);
+        drop(writer);
+        if changes {
             self.shared.mark_dirty(&self.me());
         }
     }

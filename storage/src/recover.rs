@@ -38,6 +38,15 @@ impl Recovered {
     }
 }
 
+/// What the page cache has of what the process before wrote.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// All of it: only the process died.
+    Kept,
+    /// What was flushed, and chance has kept.
+    Lost,
+}
+
 const QUARANTINE_SUFFIX: &str = "quarantine";
 /// The distance of index entries made by recovery: Kafka's default, whatever the topic says.
 const INDEX_INTERVAL_BYTES: u32 = 4096;
@@ -65,6 +74,7 @@ pub(crate) fn recover(
     files: &Arc<dyn Files>,
     dir: &Path,
     known: Option<&checkpoint::Entry>,
+    _pages: Pages,
 ) -> Result<Recovered, OpenError> {
     let io = |what| OpenError::io(what, dir);
     let names = files.list(dir).map_err(io("listing"))?;
@@ -154,7 +164,7 @@ impl Recovery<'_> {
         }
         if !indexed {
             tracing::warn!(path = %path.display(), "the indexes of a segment were missing and are made anew");
-            segment.finish_indexes(true).map_err(OpenError::io("making the indexes of", &path))?;
+            segment.finish_indexes(true, true).map_err(OpenError::io("making the indexes of", &path))?;
         }
         Ok(Arc::new(segment))
     }
@@ -282,7 +292,7 @@ impl Recovery<'_> {
     fn finish(mut self, end: Offset) -> io::Result<Recovered> {
         let active = Arc::clone(self.segments.last().expect("a log has a first segment"));
         for segment in &self.segments[..self.segments.len() - 1] {
-            segment.finish_indexes(true)?;
+            segment.finish_indexes(true, true)?;
         }
         if self.scanned {
             // The process before may have ended before its first flush.

@@ -145,10 +145,11 @@ impl Segment {
     }
 
     /// Completes and flushes the index files. A segment that was rolled is then `sealed`: its indexes leave memory.
-    pub(crate) fn finish_indexes(&self, sealed: bool) -> io::Result<()> {
+    /// Without `sync` the caller flushes the files in another way.
+    pub(crate) fn finish_indexes(&self, sealed: bool, sync: bool) -> io::Result<()> {
         let mut guard = self.indexes.write().unwrap();
         if let Indexes::Active(active) = &mut *guard {
-            active.finish(&*self.files, &self.path(INDEX_SUFFIX), &self.path(TIME_INDEX_SUFFIX))?;
+            active.finish(&*self.files, &self.path(INDEX_SUFFIX), &self.path(TIME_INDEX_SUFFIX), sync)?;
             if sealed {
                 *guard = Indexes::Sealed(None);
             }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::ids::{Offset, TimestampMs};
+use crate::slot::Slot;
 
 /// Where an append ended up.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -69,9 +70,14 @@ struct Waiters {
 
 impl Progress {
     pub(crate) fn new() -> Arc<Progress> {
+        Progress::from(0)
+    }
+
+    /// Everything up to `published` is on the disk already.
+    pub(crate) fn from(published: u64) -> Arc<Progress> {
         Arc::new(Progress {
-            issued: AtomicU64::new(0),
-            published: AtomicU64::new(0),
+            issued: AtomicU64::new(published),
+            published: AtomicU64::new(published),
             waiters: Mutex::new(Waiters::default()),
         })
     }
@@ -92,8 +98,7 @@ impl Progress {
             if waiters.failure.is_some() {
                 return;
             }
-            debug_assert!(position >= self.published.load(Ordering::SeqCst), "progress never goes back");
-            self.published.store(position, Ordering::SeqCst);
+            self.published.fetch_max(position, Ordering::SeqCst);
             let later = waiters.wakers.split_off(&(position + 1, 0));
             std::mem::replace(&mut waiters.wakers, later)
         };
@@ -130,6 +135,27 @@ pub struct Ticket {
 enum State {
     Ready(Outcome),
     Pending(Pending),
+    Queued(Queued),
+}
+
+/// Not even written yet.
+struct Queued {
+    slot: Arc<Slot>,
+    waiter: Option<u64>,
+}
+
+impl Clone for Queued {
+    fn clone(&self) -> Queued {
+        Queued { slot: Arc::clone(&self.slot), waiter: None }
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        if let Some(id) = self.waiter {
+            self.slot.forget(id);
+        }
+    }
 }
 
 struct Pending {
@@ -164,6 +190,19 @@ impl Ticket {
         Ticket { state: State::Pending(Pending { progress, position, appended, waiter: None }) }
     }
 
+    /// A ticket for what is yet to be written.
+    pub(crate) fn queued(slot: Arc<Slot>) -> Ticket {
+        Ticket { state: State::Queued(Queued { slot, waiter: None }) }
+    }
+
+    /// Whether the append has its place in the log, or was refused: nothing of the caller's is held any more.
+    pub fn is_placed(&self) -> bool {
+        match &self.state {
+            State::Queued(queued) => queued.slot.ticket().is_some(),
+            State::Ready(_) | State::Pending(_) => true,
+        }
+    }
+
     /// A ticket that has failed already.
     pub fn failed(error: AppendError) -> Ticket {
         Ticket { state: State::Ready(Err(error)) }
@@ -174,6 +213,7 @@ impl Ticket {
         match &self.state {
             State::Ready(outcome) => Some(outcome.clone()),
             State::Pending(p) => p.progress.outcome(p.position, p.appended),
+            State::Queued(queued) => queued.slot.ticket()?.peek(),
         }
     }
 
@@ -195,11 +235,12 @@ impl Ticket {
         }
     }
 
-    /// Where a pending ticket's append went; what the caller needs to ask for a flush of it.
+    /// Where an append went that is written and waits for no flush. One that is not written yet is asked to be flushed.
     pub(crate) fn placed(&self) -> Option<Appended> {
         match &self.state {
             State::Ready(Ok(appended)) => Some(*appended),
             State::Ready(Err(_)) | State::Pending(_) => None,
+            State::Queued(queued) => queued.slot.want_flush()?.placed(),
         }
     }
 }
@@ -214,9 +255,15 @@ impl Future for Ticket {
     type Output = Result<Appended, AppendError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if let State::Queued(queued) = &mut self.state {
+            let Queued { slot, waiter } = &mut *queued;
+            let Some(ticket) = slot.poll(waiter, cx.waker()) else { return Poll::Pending };
+            self.state = ticket.state;
+        }
         let pending = match &mut self.state {
             State::Ready(outcome) => return Poll::Ready(outcome.clone()),
             State::Pending(pending) => pending,
+            State::Queued(_) => unreachable!("a slot is filled with what is placed"),
         };
         if let Some(outcome) = pending.progress.outcome(pending.position, pending.appended) {
             return Poll::Ready(outcome);

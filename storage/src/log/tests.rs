@@ -30,7 +30,13 @@ fn id() -> LogId {
 }
 
 fn small(durability: Durability) -> LogConfig {
-    LogConfig { segment_bytes: 2_000, index_interval_bytes: 200, segment_index_bytes: 1 << 20, durability }
+    LogConfig {
+        segment_bytes: 2_000,
+        index_interval_bytes: 200,
+        segment_index_bytes: 1 << 20,
+        durability,
+        ..LogConfig::default()
+    }
 }
 
 fn open(env: &Env, config: &LogConfig) -> (Arc<DataDir>, Arc<Log>) {

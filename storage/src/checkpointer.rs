@@ -1,0 +1,119 @@
+//! Checkpoints: everything that the journal protects is made last in the segments, so that its files can be used again.
+//!
+//! The order is what counts: note the journal's position, flush every log that has records below it and the names that
+//! changed, write the checkpoint, and only then recycle. Appends go on all the while. Few logs are flushed one by one,
+//! many by one flush of the whole file system.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::checkpoint::{self, Checkpoint};
+use crate::error::is_no_space;
+use crate::flush::By;
+use crate::journal::Position;
+use crate::journal::replay::SYNC_EACH_MAX;
+use crate::log::Log;
+use crate::shared::Shared;
+use crate::small_file;
+
+impl Shared {
+    /// Does what the journal asked for, `since` the last checkpoint. True if a checkpoint is wanted.
+    pub(crate) fn do_chores(&self, since: Duration) -> bool {
+        let wanted = self.journal().wanted();
+        if wanted.file {
+            self.grow_journal();
+        }
+        if wanted.checkpoint {
+            for _ in 0..self.journal().growth(since) {
+                if !self.grow_journal() {
+                    break;
+                }
+            }
+        }
+        wanted.checkpoint
+    }
+
+    /// False if the journal is as large as it gets.
+    fn grow_journal(&self) -> bool {
+        match self.journal().grow() {
+            Ok(grown) => grown,
+            Err(error) if is_no_space(&error) => {
+                tracing::warn!(path = %self.path.display(), "no room for a larger journal: appends may have to wait");
+                false
+            }
+            Err(error) => {
+                self.go_offline("making a file of the journal", &error);
+                false
+            }
+        }
+    }
+
+    /// A checkpoint in passing. One that fails for want of room is made up for by the next; the cost is a longer recovery.
+    pub(crate) fn checkpoint_cycle(&self) {
+        let _cycle = self.cycle();
+        if self.is_offline() {
+            return;
+        }
+        let (position, dirty) = self.journal().begin_checkpoint();
+        let done = self.flush_all(&dirty).and_then(|()| self.write_checkpoint(position, false));
+        match done {
+            Ok(()) => {
+                self.counts.checkpoints.fetch_add(1, Ordering::Relaxed);
+                self.journal().end_checkpoint(position);
+            }
+            Err(error) if is_no_space(&error) => {
+                tracing::warn!(path = %self.path.display(), %error, "no room for a checkpoint");
+                self.journal().give_back(dirty);
+            }
+            Err(error) => self.go_offline("writing a checkpoint", &error),
+        }
+    }
+
+    fn flush_all(&self, dirty: &[Arc<Log>]) -> io::Result<()> {
+        if dirty.len() > SYNC_EACH_MAX {
+            return self.flush_at_once(dirty);
+        }
+        for log in dirty {
+            let _flushing = self.flushing.read().unwrap();
+            log.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush_at_once(&self, dirty: &[Arc<Log>]) -> io::Result<()> {
+        let _flushing = self.flushing.write().unwrap();
+        let mut captured = Vec::with_capacity(dirty.len());
+        for log in dirty {
+            let Some(capture) = log.capture() else { continue };
+            let mut complete = log.sync(&capture, By::Caller)?;
+            match log.write_epochs(capture.end, By::Caller) {
+                Err(error) if is_no_space(&error) || log.is_deleted() => complete = false,
+                other => other?,
+            }
+            captured.push((log, capture, complete));
+        }
+        self.env.files.sync_fs(&self.path)?;
+        captured.iter().for_each(|(log, capture, complete)| log.raise(capture, *complete));
+        Ok(())
+    }
+
+    /// Writes `checkpoint`. The caller holds `cycle`.
+    pub(crate) fn write_checkpoint(&self, journal: Position, clean: bool) -> io::Result<()> {
+        let open: Vec<_> = self.logs().values().cloned().collect();
+        for log in open {
+            if let Some(entry) = log.checkpoint_entry(By::Itself)? {
+                self.known().insert(entry.id, entry);
+            }
+        }
+        let mut entries: Vec<_> = self.known().values().cloned().collect();
+        entries.sort_by_key(|entry| entry.id);
+        write(self, &Checkpoint { journal, clean, entries })
+    }
+}
+
+fn write(shared: &Shared, checkpoint: &Checkpoint) -> io::Result<()> {
+    let (path, old) = (shared.path.join(checkpoint::FILE_NAME), shared.path.join(checkpoint::OLD_FILE_NAME));
+    small_file::replace_keeping(&*shared.env.files, &path, &old, &checkpoint::encode(checkpoint))
+}

@@ -1,0 +1,197 @@
+//! Performing a journal's operations on the files of the logs: the same bytes to the same places.
+//!
+//! Invariants: an operation done twice is an operation done once; a log that was deleted is not made again; bytes that
+//! would leave a hole before them are left out, since the log behind them is another's or gone. When this has ended,
+//! what it wrote is on the disk. It must not know batches: recovery judges what stands in the segments.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::record::{Op, RecordHeader};
+use crate::env::{File, Files, OpenMode};
+use crate::ids::{LogId, Offset};
+use crate::meta::{self, PARTITION_FILE_NAME};
+use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, TIME_INDEX_SUFFIX, base_of, file_name};
+
+/// Files flushed one by one; above, the whole file system is flushed at once.
+pub(crate) const SYNC_EACH_MAX: usize = 64;
+/// Descriptors held while writing.
+const OPEN_FILES_MAX: usize = 256;
+
+pub(crate) struct Replay<'r> {
+    files: &'r Arc<dyn Files>,
+    dir: &'r Path,
+    /// Where each log lives, as far as it is known.
+    homes: HashMap<LogId, PathBuf>,
+    dropped: HashSet<LogId>,
+    open: HashMap<PathBuf, Arc<dyn File>>,
+    touched: BTreeSet<PathBuf>,
+    dirs: BTreeSet<PathBuf>,
+    pub(crate) starts: HashMap<LogId, Offset>,
+    pub(crate) writes: u64,
+    pub(crate) left_out: u64,
+    /// Whether to write: after a kill the page cache has it all, and only the flush is missing.
+    write: bool,
+}
+
+impl<'r> Replay<'r> {
+    pub(crate) fn new(files: &'r Arc<dyn Files>, dir: &'r Path, write: bool, homes: HashMap<LogId, PathBuf>) -> Self {
+        Replay {
+            files,
+            dir,
+            homes,
+            dropped: HashSet::new(),
+            open: HashMap::new(),
+            touched: BTreeSet::new(),
+            dirs: BTreeSet::new(),
+            starts: HashMap::new(),
+            writes: 0,
+            left_out: 0,
+            write,
+        }
+    }
+
+    /// First reading: logs that end up deleted are not touched by the second.
+    pub(crate) fn note_drops(&mut self, record: &RecordHeader) {
+        if record.op == Op::Drop {
+            self.dropped.insert(record.log);
+        }
+    }
+
+    pub(crate) fn apply(&mut self, record: &RecordHeader, payload: &[u8]) -> io::Result<()> {
+        if self.dropped.contains(&record.log) {
+            return Ok(());
+        }
+        match record.op {
+            Op::Drop => Ok(()),
+            Op::Create => self.create(record.log, payload),
+            Op::Write { segment, position } => self.write(record.log, segment, position, payload),
+            Op::Cut { segment, length } => self.cut(record.log, segment, length),
+            Op::Start { offset } => {
+                self.starts.insert(record.log, offset);
+                Ok(())
+            }
+        }
+    }
+
+    fn create(&mut self, log: LogId, name: &[u8]) -> io::Result<()> {
+        let Some(name) = std::str::from_utf8(name).ok().filter(|n| meta::partition_of(n) == Some(log.partition)) else {
+            self.left_out += 1;
+            return Ok(());
+        };
+        let path = self.dir.join(name);
+        if self.write && !self.files.exists(&path) {
+            self.files.create_dir(&path)?;
+        }
+        let file = path.join(PARTITION_FILE_NAME);
+        if self.write {
+            let metadata = self.files.open(&file, OpenMode::Create)?;
+            let mut found = vec![0; metadata.len()? as usize];
+            metadata.read_at(&mut found, 0)?;
+            match meta::decode_partition(&found) {
+                Some(owner) if owner != log.topic => {
+                    self.left_out += 1;
+                    return Ok(());
+                }
+                Some(_) => {}
+                None => {
+                    metadata.set_len(0)?;
+                    metadata.write_all_at(&[IoSlice::new(meta::encode_partition(log.topic).as_bytes())], 0)?;
+                }
+            }
+        }
+        self.touched.insert(file);
+        self.dirs.insert(path.clone());
+        self.dirs.insert(self.dir.to_owned());
+        self.homes.insert(log, path);
+        Ok(())
+    }
+
+    fn write(&mut self, log: LogId, segment: Offset, position: u64, payload: &[u8]) -> io::Result<()> {
+        let Some(home) = self.homes.get(&log) else {
+            self.left_out += 1;
+            return Ok(());
+        };
+        let (dir, path) = (home.clone(), home.join(file_name(segment, LOG_SUFFIX)));
+        if self.write {
+            let file = self.file(&path, position)?;
+            let Some(file) = file.filter(|file| file.len().is_ok_and(|len| len >= position)) else {
+                self.left_out += 1;
+                return Ok(());
+            };
+            file.write_all_at(&[IoSlice::new(payload)], position)?;
+            self.writes += 1;
+        }
+        self.touched.insert(path);
+        self.dirs.insert(dir);
+        Ok(())
+    }
+
+    /// The file, made if its first bytes are to be written.
+    fn file(&mut self, path: &Path, position: u64) -> io::Result<Option<Arc<dyn File>>> {
+        if let Some(file) = self.open.get(path) {
+            return Ok(Some(Arc::clone(file)));
+        }
+        if self.open.len() >= OPEN_FILES_MAX {
+            self.open.clear();
+        }
+        let mode = if position == 0 { OpenMode::Create } else { OpenMode::Write };
+        match self.files.open(path, mode) {
+            Ok(file) => {
+                self.open.insert(path.to_owned(), Arc::clone(&file));
+                Ok(Some(file))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn cut(&mut self, log: LogId, segment: Offset, length: u64) -> io::Result<()> {
+        let Some(dir) = self.homes.get(&log).cloned().filter(|_| self.write) else { return Ok(()) };
+        if !self.files.exists(&dir) {
+            return Ok(());
+        }
+        for entry in self.files.list(&dir)? {
+            for suffix in [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
+                if base_of(&entry.name, suffix).is_some_and(|base| base > segment) {
+                    self.open.remove(&dir.join(&entry.name));
+                    self.touched.remove(&dir.join(&entry.name));
+                    self.files.remove_file(&dir.join(&entry.name))?;
+                }
+            }
+        }
+        let path = dir.join(file_name(segment, LOG_SUFFIX));
+        if let Some(file) = self.file(&path, u64::MAX)?
+            && file.len()? > length
+        {
+            file.set_len(length)?;
+        }
+        self.touched.insert(path);
+        self.dirs.insert(dir);
+        Ok(())
+    }
+
+    /// Makes last what was written, be it by this replay or by the process before.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.open.clear();
+        if self.touched.len() > SYNC_EACH_MAX {
+            return self.files.sync_fs(self.dir);
+        }
+        for path in &self.touched {
+            match self.files.open(path, OpenMode::Write) {
+                Ok(file) => file.sync_data()?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for dir in &self.dirs {
+            match self.files.sync_dir(dir) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

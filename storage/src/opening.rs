@@ -1,0 +1,135 @@
+//! Taking up a data directory's journal: replaying what a crash left, and beginning anew behind it.
+//!
+//! Invariants: when this returns, everything that the journal protected is on the disk in the segments, and a new
+//! checkpoint says so, before any of the journal's files is used again. LSNs leap at every start, so that no commit
+//! that was torn, wherever its remains stand, can be taken for one of this life.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::checkpoint::{self, Checkpoint};
+use crate::data_dir::DataDirOptions;
+use crate::env::Env;
+use crate::error::OpenError;
+use crate::ids::LogId;
+use crate::journal::record::Key;
+use crate::journal::replay::Replay;
+use crate::journal::ring::{self, Place, Position, Ring, RingFile};
+use crate::journal::scan::{Scan, scan};
+use crate::journal::{DIR_NAME, Journal};
+use crate::lock_file;
+use crate::meta::{self, MetaProperties, PARTITION_FILE_NAME};
+use crate::recover::Pages;
+use crate::small_file;
+
+pub(crate) struct Opened {
+    pub(crate) journal: Journal,
+    pub(crate) next_lsn: u64,
+    pub(crate) known: HashMap<LogId, checkpoint::Entry>,
+    pub(crate) pages: Pages,
+}
+
+/// More records than two commits can hold.
+const LSN_LEAP: u64 = 1 << 20;
+
+pub(crate) fn open(
+    env: &Env,
+    path: &Path,
+    meta: &MetaProperties,
+    options: &DataDirOptions,
+    checkpoint: Checkpoint,
+) -> Result<Opened, OpenError> {
+    let dir = path.join(DIR_NAME);
+    let io = |what| OpenError::io(what, &dir);
+    if !env.files.exists(&dir) {
+        env.files.create_dir(&dir).map_err(io("making"))?;
+        env.files.sync_dir(path).map_err(io("making"))?;
+    }
+    let key = Key(crc32c::crc32c(&meta.directory_id.0));
+    let files = ring::open(&*env.files, &dir, options.journal.direct).map_err(io("opening"))?;
+    let is_clean = checkpoint.clean;
+    let found = if is_clean {
+        Scan::nothing_behind(checkpoint.journal.lsn)
+    } else {
+        scan(key, &files, checkpoint.journal).map_err(io("reading"))?
+    };
+    let pages = if !is_clean && lock_file::is_same_boot(&*env.files, path) { Pages::Kept } else { Pages::Lost };
+    let mut known: HashMap<_, _> = checkpoint.entries.into_iter().map(|entry| (entry.id, entry)).collect();
+    if !found.is_empty() {
+        replay(env, path, key, &files, &found, checkpoint.journal.lsn, pages, &mut known)?;
+    }
+    lock_file::note_boot(&*env.files, path).map_err(io("noting the boot beside"))?;
+    let next_lsn = found.next_lsn + LSN_LEAP;
+    let first = files.first().map_or(1, |file| file.number);
+    let position = Position { lsn: next_lsn, place: Place { file: first, position: 0 } };
+    let mut entries: Vec<_> = known.values().cloned().collect();
+    entries.sort_by_key(|entry| entry.id);
+    let (file, old) = (path.join(checkpoint::FILE_NAME), path.join(checkpoint::OLD_FILE_NAME));
+    let content = checkpoint::encode(&Checkpoint { journal: position, clean: false, entries });
+    small_file::replace_keeping(&*env.files, &file, &old, &content).map_err(OpenError::io("writing", &file))?;
+    let journal = Journal::new(env.files.clone(), dir.clone(), options.journal, key, Ring::new(files), next_lsn)
+        .map_err(io("making a file in"))?;
+    Ok(Opened { journal, next_lsn, known, pages })
+}
+
+#[expect(clippy::too_many_arguments, reason = "it is one step of `open`, cut out to be readable")]
+fn replay(
+    env: &Env,
+    path: &Path,
+    key: Key,
+    files: &[RingFile],
+    found: &Scan,
+    least: u64,
+    pages: Pages,
+    known: &mut HashMap<LogId, checkpoint::Entry>,
+) -> Result<(), OpenError> {
+    let io = |what| OpenError::io(what, path);
+    let begun = env.clock.monotonic();
+    let write = pages == Pages::Lost;
+    let mut replay = Replay::new(&env.files, path, write, homes(env, path, known));
+    let scan = found.replay(key, files, least, |record, _| {
+        replay.note_drops(record);
+        std::io::Result::Ok(())
+    });
+    scan.map_err(io("reading the journal of"))?;
+    let damage = found
+        .replay(key, files, least, |record, payload| replay.apply(record, payload))
+        .map_err(io("replaying the journal of"))?;
+    replay.sync().map_err(io("flushing"))?;
+    for (id, start) in &replay.starts {
+        if let Some(entry) = known.get_mut(id) {
+            entry.start = entry.start.max(*start);
+        }
+    }
+    let took_ms = env.clock.monotonic().saturating_sub(begun).max(Duration::ZERO).as_millis() as u64;
+    if damage.records > 0 {
+        tracing::error!(
+            path = %path.display(), records = damage.records,
+            "the journal is damaged: of these records only what reached the logs' own files is left; `ottla log verify` checks them"
+        );
+    }
+    tracing::info!(
+        path = %path.display(), writes = replay.writes, left_out = replay.left_out, torn = damage.torn, took_ms,
+        "the broker was not stopped in order: the journal was replayed"
+    );
+    Ok(())
+}
+
+/// Where the logs live: as the checkpoint says, and as their directories say.
+fn homes(env: &Env, path: &Path, known: &HashMap<LogId, checkpoint::Entry>) -> HashMap<LogId, PathBuf> {
+    let mut homes: HashMap<_, _> =
+        known.values().map(|entry| (entry.id, path.join(&entry.dir_name))).filter(|(_, dir)| env.files.exists(dir)).collect();
+    let taken: std::collections::HashSet<PathBuf> = homes.values().cloned().collect();
+    for entry in env.files.list(path).unwrap_or_default() {
+        let dir = path.join(&entry.name);
+        if !entry.is_dir || taken.contains(&dir) {
+            continue;
+        }
+        let text = small_file::read(&*env.files, &dir.join(PARTITION_FILE_NAME)).ok().flatten();
+        if let Some(id) = text.and_then(|text| meta::log_id(&entry.name, &text)) {
+            homes.insert(id, dir);
+        }
+    }
+    homes
+}
