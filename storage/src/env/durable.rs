@@ -131,3 +131,6 @@ impl File for DurableFile {
         Some(self.cached.file.as_fd())
     }
 }
+
+#[cfg(test)]
+mod tests;
