@@ -14,7 +14,6 @@ use rustix::fs::{Advice, OFlags, fadvise, syncfs};
 
 use super::rows::Flush;
 use super::run::{Budget, Figures};
-use super::world::want_descriptors;
 use crate::compare::settle_disk;
 use crate::load::roundtrip::new_histogram;
 
@@ -25,7 +24,6 @@ const READ_BYTES: usize = 1 << 20;
 
 /// `chunk` into each of `files` in turn until the volume is through.
 pub(crate) fn page_cache(dir: &Path, files: usize, chunk: &[u8], volume_bytes: u64) -> Result<Figures> {
-    want_descriptors(files)?;
     let open = |number: usize| {
         let file = File::create_new(dir.join(format!("{number}.scratch")))?;
         file.write_all_at(chunk, 0)?;

@@ -49,6 +49,8 @@ pub(crate) struct LogArgs {
 struct Bench {
     effort: Effort,
     recovery_bytes: u64,
+    /// What the limit of open files allows.
+    logs_max: usize,
     data_dir: PathBuf,
 }
 
@@ -59,8 +61,9 @@ pub(crate) fn run(args: &LogArgs, bench_data: &Path) -> Result<()> {
     reaper::install(data_dir.clone())?;
     let temporary = TempDir::new(data_dir.clone())?;
     let effort = if args.quick { Effort::QUICK } else { Effort::FULL };
-    let bench = Bench { effort, recovery_bytes: args.gb * 1_000_000_000, data_dir };
-    print!("{}", report::PREAMBLE);
+    let logs_max = world::logs_max()?;
+    let bench = Bench { effort, recovery_bytes: args.gb * 1_000_000_000, logs_max, data_dir };
+    print!("{}", report::preamble(logs_max));
     let (mut results, mut failed) = (Vec::new(), Vec::new());
     for row in rows {
         match bench.run_row(row) {
@@ -77,7 +80,7 @@ pub(crate) fn run(args: &LogArgs, bench_data: &Path) -> Result<()> {
     }
     drop(temporary);
     if let Some(path) = &args.json {
-        write_json(path, args, results)?;
+        write_json(path, args, logs_max, results)?;
     }
     ensure!(failed.is_empty(), "rows that failed: {}", failed.join(", "));
     Ok(())
@@ -90,11 +93,12 @@ fn chosen_rows(numbers: &[u32]) -> Result<Vec<&'static Row>> {
     Ok(ROWS.iter().filter(|row| numbers.is_empty() || numbers.contains(&row.number)).collect())
 }
 
-fn write_json(path: &Path, args: &LogArgs, rows: Vec<Value>) -> Result<()> {
+fn write_json(path: &Path, args: &LogArgs, logs_max: usize, rows: Vec<Value>) -> Result<()> {
     let document = json!({
         "format": 1,
         "quick": args.quick,
         "recovery_gb": args.gb,
+        "logs_max": logs_max,
         "machine": crate::machine_json()?,
         "rows": rows,
     });
@@ -134,7 +138,7 @@ impl Bench {
         if matches!(work, Work::PageCache { .. } | Work::Relaxed { .. }) {
             reclaim_memory(dir, volume)?;
         }
-        match work {
+        match work.with_at_most(self.logs_max) {
             Work::PageCache { files } => machine::page_cache(dir, files, &world::batch(bytes), volume),
             Work::Relaxed { logs } => append::relaxed(dir, logs, bytes, volume),
             Work::MachineFlush(flush) => machine::flush(dir, flush, budget),
@@ -159,21 +163,11 @@ mod tests {
         let parent = std::env::temp_dir().join(format!("ottla-log-bench-{}", std::process::id()));
         let parent = TempDir::new(parent).unwrap();
         let effort = Effort { volume_bytes: 1 << 20, span: Duration::from_millis(50), ..Effort::QUICK };
-        let bench = Bench { effort, recovery_bytes: 4 << 20, data_dir: parent.path().to_owned() };
-        // The rows' own work, with as many logs as a test can afford.
-        let small = |work: Work| match work {
-            Work::PageCache { files } => Work::PageCache { files: files.min(4) },
-            Work::Relaxed { logs } => Work::Relaxed { logs: logs.min(4) },
-            Work::Durable { logs, batch_bytes } => Work::Durable { logs: logs.min(4), batch_bytes },
-            Work::Alone { logs } => Work::Alone { logs: logs.min(4) },
-            Work::MachineCreate { .. } => Work::MachineCreate { count: 4 },
-            Work::FirstRecords { .. } => Work::FirstRecords { logs: 4 },
-            Work::Stall { dirty } => Work::Stall { dirty: dirty.min(8) },
-            other => other,
-        };
+        let bench =
+            Bench { effort, recovery_bytes: 4 << 20, logs_max: 8, data_dir: parent.path().to_owned() };
         for (row, case) in ROWS.iter().flat_map(|row| row.cases.iter().map(move |case| (row, case))) {
             let dir = TempDir::new(bench.data_dir.join("run")).unwrap();
-            let sample = bench.work(small(case.work), dir.path()).unwrap().sample();
+            let sample = bench.work(case.work, dir.path()).unwrap().sample();
             for metric in row.columns {
                 let value = metric.of(&sample);
                 assert!(value.is_some_and(|value| value >= 0.0), "{}: {metric:?}", case.label);

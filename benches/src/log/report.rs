@@ -4,15 +4,26 @@
 
 use serde_json::{Value, json};
 
-use super::rows::{Goal, Row};
+use super::rows::{Goal, MANY, Row};
 use crate::report::{aligned, bound_text, cell, metrics_json, sample_json};
 use crate::stats::{Metric, Summary, ratio};
 
-pub(crate) const PREAMBLE: &str = "\
+const PREAMBLE: &str = "\
 The log without a network, ABBA, first runs thrown away. MB and GB are decimal and count whole record batches; CPU is
 all of this process's. Figures are medians over runs (times of single appends: of all runs together); spread is half
 the range of the first column. A batch is checked (its checksum too) before each append.
 ";
+
+/// What stands above all tables, so that no figure is taken for something else.
+pub(crate) fn preamble(logs_max: usize) -> String {
+    let mut text = PREAMBLE.to_owned();
+    if logs_max < MANY {
+        text.push_str(&format!(
+            "The limit of open files lets {logs_max} logs be open: that many stand where a case says more.\n"
+        ));
+    }
+    text
+}
 
 /// What came out of a row: its cases' runs, in their order.
 pub(crate) struct RowResult {
@@ -111,6 +122,12 @@ mod tests {
             latency_ns: None,
         };
         Summary::of(vec![sample]).unwrap()
+    }
+
+    #[test]
+    fn fewer_logs_than_said_are_said() {
+        assert!(!preamble(MANY).contains("open files"));
+        assert!(preamble(6_500).contains("6500 logs"));
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::rows::{BATCH_BYTES, Bound};
 use crate::stats::Metric;
 
 const SMALL_BATCH_BYTES: usize = 1024;
-const MANY: usize = 10_000;
+/// The most logs that a case asks for.
+pub(crate) const MANY: usize = 10_000;
 
 /// How a data directory came to its end before it is opened again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,23 @@ pub(crate) enum Work {
     Stall {
         dirty: usize,
     },
+}
+
+impl Work {
+    /// The same with no more logs, or files in their place, than can be open at once.
+    pub(crate) fn with_at_most(self, most: usize) -> Self {
+        match self {
+            Self::PageCache { files } => Self::PageCache { files: files.min(most) },
+            Self::Relaxed { logs } => Self::Relaxed { logs: logs.min(most) },
+            Self::Durable { logs, batch_bytes } => Self::Durable { logs: logs.min(most), batch_bytes },
+            Self::Alone { logs } => Self::Alone { logs: logs.min(most) },
+            Self::MachineCreate { count } => Self::MachineCreate { count: count.min(most) },
+            Self::FirstRecords { logs } => Self::FirstRecords { logs: logs.min(most) },
+            // One log more is appended to.
+            Self::Stall { dirty } => Self::Stall { dirty: dirty.min(most - 1) },
+            Self::MachineFlush(_) | Self::MachineRead | Self::Recovery(_) => self,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -1,8 +1,7 @@
 //! A data directory with open logs, as the cases use it, and what is appended.
 //!
 //! Invariants: batches go through the crate's own check before each append, as a broker's do, so that its price is in
-//! every figure; descriptors are asked for before logs are opened, so that a small limit is a plain error. Directories
-//! are dropped without being closed: what they hold is thrown away, and closing would flush it first.
+//! every figure. Directories are dropped without being closed: what they hold is thrown away, and closing would flush it first.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -25,6 +24,8 @@ pub(crate) const ON_THE_WAY: usize = 64;
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(3600);
 /// Descriptors beside those of the logs.
 const DESCRIPTORS_SPARE: u64 = 500;
+/// An active segment keeps its batches' file and both of its indexes' open.
+const DESCRIPTORS_PER_LOG: u64 = 3;
 const RECORD_BYTES_MAX: usize = 1024;
 /// A record's own header fields, at most, for values of this size.
 const RECORD_OVERHEAD_BYTES: usize = 12;
@@ -47,7 +48,6 @@ pub(crate) struct World {
 impl World {
     /// Opens the directory and as many logs as wanted, of modes that `durability` tells by their number.
     pub(crate) fn open(path: &Path, logs: usize, durability: impl Fn(usize) -> Durability) -> Result<Self> {
-        want_descriptors(logs)?;
         let options = DataDirOptions { checkpoint_interval: CHECKPOINT_INTERVAL, ..Default::default() };
         let dir =
             DataDir::open(Env::real(), path.to_owned(), options).context("opening the data directory")?;
@@ -105,17 +105,17 @@ impl Tickets {
     }
 }
 
-/// Raises the limit of open files as far as it may be, and says so if that is too low.
-pub(crate) fn want_descriptors(files: usize) -> Result<()> {
+/// Raises the limit of open files as far as it may be; gives how many logs may then be open at once.
+pub(crate) fn logs_max() -> Result<usize> {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         limit.current = limit.maximum;
         setrlimit(Resource::Nofile, limit).context("raising the limit of open files")?;
     }
-    let needed = files as u64 + DESCRIPTORS_SPARE;
-    let enough = limit.maximum.is_none_or(|most| most >= needed);
-    ensure!(enough, "{files} files need a limit of {needed} open files (ulimit -Hn)");
-    Ok(())
+    let Some(files) = limit.maximum else { return Ok(usize::MAX) };
+    let logs = usize::try_from(files.saturating_sub(DESCRIPTORS_SPARE) / DESCRIPTORS_PER_LOG)?;
+    ensure!(logs > 0, "a limit of {files} open files (ulimit -Hn) leaves none for logs");
+    Ok(logs)
 }
 
 #[cfg(test)]
