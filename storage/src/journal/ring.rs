@@ -160,7 +160,7 @@ pub(crate) fn make(files: &dyn Files, dir: &Path, number: u64, bytes: u64, direc
 fn fill(files: &dyn Files, path: &PathBuf, bytes: u64, direct: bool) -> io::Result<Arc<dyn File>> {
     let file = files.open_durable(path, direct)?;
     let mut zeros = AlignedBuf::new(FILL_BYTES.min(bytes as usize));
-    zeros.pad_to(zeros.capacity());
+    zeros.extend_from_slice(&vec![0; FILL_BYTES.min(bytes as usize)]);
     let mut at = 0;
     while at < bytes {
         let some = (bytes - at).min(zeros.len() as u64) as usize;

@@ -46,7 +46,7 @@ pub(crate) fn scan(key: Key, files: &[RingFile], from: Position) -> io::Result<S
     let mut begun = Vec::new();
     for (place, file) in files.iter().enumerate() {
         match first_header(key, file)? {
-            Some(first) if first.first_lsn >= from.lsn => begun.push((first.first_lsn, place)),
+            Some(first) if first.last_lsn() >= from.lsn => begun.push((first.first_lsn, place)),
             // Only what stands behind the checkpoint's own position counts.
             _ if Some(place) == begin => order.push((place, from.place.position)),
             _ => {}
