@@ -20,7 +20,7 @@ use crate::ids::{LeaderEpoch, LogId, TopicId};
 use crate::log::Log;
 pub use crate::meta::MetaProperties;
 use crate::meta::{self, META_FILE_NAME, MetaProblem, PARTITION_FILE_NAME};
-use crate::recover::{Recovered, recover};
+use crate::recover::{Pages, Recovered, recover};
 use crate::shared::Shared;
 use crate::small_file;
 use crate::ticket::AppendError;
@@ -165,7 +165,7 @@ impl DataDir {
         if files.exists(&path) {
             if self.owner(dir_name) == Some(id) || self.is_unused(&path)? {
                 self.write_owner(id, &path)?;
-                return recover(files, &path, known.as_ref());
+                return recover(files, &path, known.as_ref(), Pages::Lost);
             }
             // A log that is open lives in its directory, whoever else may want the name.
             if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {

@@ -167,6 +167,10 @@ impl ActiveIndexes {
         !self.offsets.cut && !self.times.cut
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.offsets.bytes.is_empty() && self.times.bytes.is_empty()
+    }
+
     /// A batch that is indexed already, as far as its offset goes.
     pub(crate) fn see_time(&mut self, relative: u32, max_timestamp: TimestampMs) {
         self.max.see(max_timestamp, relative);
