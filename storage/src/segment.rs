@@ -197,6 +197,8 @@ impl Segment {
         let index = Some(self.index_bytes());
         let mut guard = self.indexes.write().unwrap();
         let mut fresh = ActiveIndexes::fresh();
+        // As long as damage may be found, every entry is a place to go on from.
+        let interval_bytes = if self.verification.below() > 0 { 0 } else { REBUILT_INTERVAL_BYTES };
         let mut walk = HeaderWalk::verified(self, 0, self.size_bytes(), Some(self.base), index)?;
         while let Some((position, header)) = walk.next_header()? {
             let Some(relative) = self.relative(header.last_offset()) else { break };
@@ -205,7 +207,7 @@ impl Segment {
                 position as u32,
                 header.total_bytes() as u64,
                 header.max_timestamp,
-                REBUILT_INTERVAL_BYTES,
+                interval_bytes,
             );
         }
         match &mut *guard {
@@ -368,6 +370,21 @@ impl Segment {
         self.with_indexes(|view| view.max)
     }
 
+    /// As [`Segment::max_timestamp_below`], but never of a batch that is damaged.
+    pub(crate) fn right_max_timestamp_below(
+        &self,
+        end: Offset,
+        limit: u64,
+    ) -> Result<MaxTimestamp, ReadError> {
+        let max = self.max_timestamp_below(end, limit)?;
+        let entry = time_index::Entry { timestamp: max.timestamp, relative: max.relative };
+        if self.verification.below() == 0 || max.timestamp < 0 || self.has_time(entry)? {
+            return Ok(max);
+        }
+        self.rebuild_indexes()?;
+        self.max_timestamp_below(end, limit)
+    }
+
     /// The greatest time of the batches before `limit`, which begins the batch of offset `end`.
     pub(crate) fn max_timestamp_below(&self, end: Offset, limit: u64) -> Result<MaxTimestamp, ReadError> {
         let relative_end = (end.0 - self.base.0).max(0) as u64;
@@ -413,7 +430,8 @@ impl Segment {
     /// A walk over headers that begins at or before the batch with `offset`, and ends at the file position `limit`. What
     /// an earlier process wrote is verified on the way, and what is damaged passed by.
     pub(crate) fn walk_from(&self, offset: Offset, limit: u64) -> Result<HeaderWalk<'_>, ReadError> {
-        let mut relative = u32::try_from(offset.0 - self.base.0).unwrap_or(u32::MAX);
+        // An offset in a gap before the segment is asked for from its beginning.
+        let mut relative = u32::try_from((offset.0 - self.base.0).max(0)).unwrap_or(u32::MAX);
         let mut rebuilt = false;
         loop {
             let found = self.with_indexes(|view| offset_index::floor(view.offsets, relative))?;

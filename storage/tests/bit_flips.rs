@@ -98,7 +98,7 @@ impl World {
                 }
                 let batch = builder.build();
                 let ticket = log.append(check_internal(batch.clone()).unwrap(), Origin::Client, None);
-                assert!(!matches!(ticket.peek(), Some(Err(_))));
+                assert!(!matches!(log.flushed(ticket).peek(), Some(Err(_))));
                 model.insert(base, batch.to_vec());
             }
             dir.flush();
@@ -212,7 +212,7 @@ fn run(seed: u64) {
     });
     let context = format!("seed {seed}: {end:?}, {} byte {byte} bit {bit}, batch {hit:?}", path.display());
     if std::env::var_os("OTTLA_SIM_TRACE").is_some() {
-        eprintln!("{context}");
+        eprintln!("{context}, of {targets:?}");
     }
     let (dir, logs) = match open(&world.env) {
         Ok(opened) => opened,
