@@ -182,6 +182,11 @@ impl ActiveIndexes {
         self.bytes_since_entry = end.saturating_sub(u64::from(last));
     }
 
+    /// The next batch gets an entry, however near the last one is.
+    pub(crate) fn force_entry(&mut self) {
+        self.bytes_since_entry = u64::from(u32::MAX) + 1;
+    }
+
     /// Takes the entries of indexes that were made anew; the files are rewritten when they are next written.
     pub(crate) fn replace_entries(&mut self, fresh: ActiveIndexes) {
         for (mine, fresh) in [(&mut self.offsets, fresh.offsets), (&mut self.times, fresh.times)] {

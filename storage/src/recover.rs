@@ -187,7 +187,6 @@ impl Recovery<'_> {
         let indexed = self.has_indexes(base, len);
         let indexes = if indexed { Indexes::Sealed(None) } else { Indexes::Active(ActiveIndexes::fresh()) };
         let segment = Segment::new(Arc::clone(self.files), Arc::clone(&self.dir), base, len, indexes);
-        segment.verify_below(len);
         let path = segment.path(LOG_SUFFIX);
         if !indexed || self.epochs_lost {
             let known = self.knowledge(base, len, false)?;
@@ -200,6 +199,7 @@ impl Recovery<'_> {
             tracing::warn!(path = %path.display(), "the indexes of a segment were missing and are made anew");
             segment.finish_indexes(true).map_err(OpenError::io("making the indexes of", &path))?;
         }
+        segment.verify_below(len);
         Ok(Some(segment))
     }
 
@@ -301,11 +301,11 @@ impl Recovery<'_> {
             segment.set_size(whole);
         }
         file.sync_data().map_err(OpenError::io("flushing", &path))?;
+        segment.verify_below(from);
         let mut walk = segment.walk_at(from, whole).map_err(walking)?;
         while let Some((position, header)) = walk.next_header().map_err(walking)? {
             segment.index(position, &header, INDEX_INTERVAL_BYTES);
         }
-        segment.verify_below(if holes.is_empty() { from } else { 0 });
         segment.write_cut_indexes().map_err(OpenError::io("writing the indexes of", &path))?;
         Ok(Scanned { segment, end, torn: facts.torn && !damaged && holes.is_empty() })
     }
@@ -379,10 +379,15 @@ impl Recovery<'_> {
         let mut walk = segment.walk_at(from, segment.size_bytes()).map_err(walking)?;
         while let Some((position, header)) = walk.next_header().map_err(walking)? {
             self.epochs.see(&header);
+            if position == last {
+                segment.verify_below(last);
+            }
             segment.index(position, &header, INDEX_INTERVAL_BYTES);
         }
+        if end == due {
+            segment.verify_below(from);
+        }
         file.sync_data().map_err(OpenError::io("flushing", &path))?;
-        segment.verify_below(last);
         segment.write_cut_indexes().map_err(OpenError::io("writing the indexes of", &path))?;
         Ok(Some(facts.pieces_next(end)))
     }

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use crate::batch::BatchHeader;
@@ -56,6 +56,8 @@ pub(crate) struct Segment {
     file: OnceLock<Arc<dyn File>>,
     size: AtomicU64,
     indexes: RwLock<Indexes>,
+    /// The time index is as an earlier process left it, and nobody has asked yet whether it is right.
+    times_unchecked: AtomicBool,
     /// What of the bytes an earlier process wrote.
     pub(crate) verification: Verification,
 }
@@ -75,8 +77,8 @@ impl Segment {
         indexes: Indexes,
     ) -> Segment {
         let (file, size, indexes) = (OnceLock::new(), AtomicU64::new(size), RwLock::new(indexes));
-        let verification = Verification::default();
-        Segment { base, dir, files, file, size, indexes, verification }
+        let (verification, times_unchecked) = (Verification::default(), AtomicBool::new(false));
+        Segment { base, dir, files, file, size, indexes, times_unchecked, verification }
     }
 
     /// Makes the files of a new, empty segment. Leftovers of the same name (a full disk stopped the making) are emptied.
@@ -200,8 +202,14 @@ impl Segment {
         // As long as damage may be found, every entry is a place to go on from.
         let interval_bytes = if self.verification.below() > 0 { 0 } else { REBUILT_INTERVAL_BYTES };
         let mut walk = HeaderWalk::verified(self, 0, self.size_bytes(), Some(self.base), index)?;
+        let mut end = 0;
         while let Some((position, header)) = walk.next_header()? {
             let Some(relative) = self.relative(header.last_offset()) else { break };
+            if position != end {
+                // Behind damage there must be a way in.
+                fresh.force_entry();
+            }
+            end = position + header.total_bytes() as u64;
             fresh.see(
                 relative,
                 position as u32,
@@ -234,9 +242,13 @@ impl Segment {
         Pieces::read(&*self.files, &self.path(QUARANTINE_SUFFIX))
     }
 
-    /// Recovery: what stands before `position` was not looked at; it is when it is first read.
+    /// Recovery: what stands before `position` was not looked at; it is when it is first read. The batch behind it is
+    /// indexed, so that it can be reached past any damage.
     pub(crate) fn verify_below(&self, position: u64) {
         self.verification.begin(position);
+        if let (true, Indexes::Active(active)) = (position > 0, &mut *self.indexes.write().unwrap()) {
+            active.force_entry();
+        }
     }
 
     /// Bytes that were found damaged when they were first read.
@@ -310,6 +322,7 @@ impl Segment {
 
     /// Recovery: the indexes are complete and on the disk, as a clean close left them.
     pub(crate) fn trust_indexes(&self, end: u64) {
+        self.times_unchecked.store(true, Ordering::Release);
         self.with_active(|active| {
             active.resume(end);
             active.trust();
@@ -367,6 +380,9 @@ impl Segment {
     }
 
     pub(crate) fn max_timestamp(&self) -> Result<MaxTimestamp, ReadError> {
+        if self.times_unchecked.swap(false, Ordering::AcqRel) {
+            self.check_times()?;
+        }
         self.with_indexes(|view| view.max)
     }
 
