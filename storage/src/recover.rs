@@ -42,7 +42,7 @@ pub(crate) struct Recovered {
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pages {
     /// Only the process ended, the kernel runs on: everything written is there.
-    #[expect(dead_code, reason = "for whoever knows that the machine was not restarted")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever knows that the machine was not restarted"))]
     Kept,
     /// The machine may have stopped.
     Lost,
@@ -468,3 +468,6 @@ fn walking(error: ReadError) -> OpenError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

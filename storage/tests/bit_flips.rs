@@ -4,7 +4,7 @@
 //! Small logs are written through the public interface on simulated files, then closed, killed or cut from power; a
 //! seed chooses the bit. Every batch has an index entry (the distance is 0), so that all behind a damaged one must be
 //! found again. Only a power cut may take entries that were not flushed, and then the rest of that segment is set aside. By default a time budget ends it, not before the
-//! least number of flips; `OTTLA_EFFORT=long` makes many more. `OTTLA_SIM_SEED` runs one seed,
+//! least number of flips; `OTTLA_EFFORT=long` makes many more, without one. `OTTLA_SIM_SEED` runs one seed,
 //! `OTTLA_SIM_TRACE` says what each does.
 
 use std::collections::{BTreeMap, BTreeSet};
