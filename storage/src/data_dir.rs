@@ -114,7 +114,13 @@ impl DataDir {
         if matches!(options.flushing, Flushing::Thread) {
             shared.ask_for_chores();
         }
-        Ok(Arc::new(DataDir { shared, meta, pages, threads: Mutex::new(threads), lock: Mutex::new(Some(lock)) }))
+        Ok(Arc::new(DataDir {
+            shared,
+            meta,
+            pages,
+            threads: Mutex::new(threads),
+            lock: Mutex::new(Some(lock)),
+        }))
     }
 
     pub fn path(&self) -> &Path {
@@ -164,6 +170,8 @@ impl DataDir {
             return Err(OpenError::AlreadyOpen { id });
         }
         let recovered = self.recover(id, dir_name)?;
+        let counts = &self.shared.counts;
+        counts.quarantined_bytes.fetch_add(recovered.quarantined_bytes, std::sync::atomic::Ordering::Relaxed);
         let log = Log::new(Arc::clone(&self.shared), id, dir_name, config, epoch, recovered);
         self.shared.logs().insert(id, Arc::clone(&log));
         Ok(log)
@@ -173,7 +181,10 @@ impl DataDir {
         let (files, path) = (&self.shared.env.files, self.shared.path.join(dir_name));
         let known = self.shared.known().get(&id).cloned();
         if files.exists(&path) {
-            if self.owner(dir_name) == Some(id) || self.is_unused(&path)? {
+            if self.owner(dir_name) == Some(id)
+                || self.is_unused(&path)?
+                || self.has_one_wrong_bit(id, &path)?
+            {
                 self.write_owner(id, &path)?;
                 return recover(files, &path, known.as_ref(), self.pages);
             }
@@ -193,6 +204,21 @@ impl DataDir {
     fn is_unused(&self, path: &Path) -> Result<bool, OpenError> {
         let entries = self.shared.env.files.list(path).map_err(OpenError::io("listing", path))?;
         Ok(entries.iter().all(|entry| entry.len == 0 && !entry.is_dir))
+    }
+
+    /// Whether `partition.metadata` says that the directory is `id`'s but for one bit. No other topic's does: ids are
+    /// random.
+    fn has_one_wrong_bit(&self, id: LogId, path: &Path) -> Result<bool, OpenError> {
+        let file = path.join(PARTITION_FILE_NAME);
+        let text =
+            small_file::read(&*self.shared.env.files, &file).map_err(OpenError::io("reading", &file))?;
+        let (found, expected) = (text.unwrap_or_default(), meta::encode_partition(id.topic));
+        let differences = found.iter().zip(expected.as_bytes()).map(|(a, b)| (a ^ b).count_ones());
+        let is_one = found.len() == expected.len() && differences.sum::<u32>() == 1;
+        if is_one {
+            tracing::error!(path = %file.display(), "a bit of the file is wrong; it is written anew. Check the disk");
+        }
+        Ok(is_one)
     }
 
     /// Puts back a `partition.metadata` that is lost.
@@ -310,13 +336,15 @@ impl DataDir {
 
     /// How the directory stands, for metrics.
     pub fn stats(&self) -> DataDirStats {
-        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+        let count =
+            |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
         let counts = &self.shared.counts;
         DataDirStats {
             journal: self.shared.journal().stats(),
             checkpoints: count(&counts.checkpoints),
             waiting_appends: count(&counts.waiting_appends),
-            quarantined_bytes: count(&counts.quarantined_bytes),
+            quarantined_bytes: count(&counts.quarantined_bytes)
+                + self.shared.logs().values().map(|log| log.damaged_bytes()).sum::<u64>(),
         }
     }
 
@@ -387,7 +415,7 @@ pub struct DataDirStats {
     pub checkpoints: u64,
     /// Appends that had to wait: for room in the journal, or because the disk is slow.
     pub waiting_appends: u64,
-    /// Bytes of logs that were damaged and set aside.
+    /// Bytes of logs that were damaged and are not served.
     pub quarantined_bytes: u64,
 }
 
@@ -471,7 +499,8 @@ fn take_meta(env: &Env, path: &Path, options: &DataDirOptions) -> Result<MetaPro
 fn read_checkpoint(env: &Env, path: &Path) -> Result<Checkpoint, OpenError> {
     for name in [checkpoint::FILE_NAME, checkpoint::OLD_FILE_NAME] {
         let file = path.join(name);
-        let Some(bytes) = small_file::read(&*env.files, &file).map_err(OpenError::io("reading", &file))? else {
+        let Some(bytes) = small_file::read(&*env.files, &file).map_err(OpenError::io("reading", &file))?
+        else {
             continue;
         };
         match checkpoint::decode(&bytes) {

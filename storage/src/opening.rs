@@ -52,9 +52,10 @@ pub(crate) fn open(
     let found = if is_clean {
         Scan::nothing_behind(checkpoint.journal.lsn)
     } else {
-        scan(key, &files, checkpoint.journal).map_err(io("reading"))?
+        scan(key, &files, checkpoint.journal.lsn).map_err(io("reading"))?
     };
-    let pages = if !is_clean && lock_file::is_same_boot(&*env.files, path) { Pages::Kept } else { Pages::Lost };
+    let pages =
+        if !is_clean && lock_file::is_same_boot(&*env.files, path) { Pages::Kept } else { Pages::Lost };
     let mut known: HashMap<_, _> = checkpoint.entries.into_iter().map(|entry| (entry.id, entry)).collect();
     if !found.is_empty() {
         replay(env, path, key, &files, &found, checkpoint.journal.lsn, pages, &mut known)?;
@@ -67,9 +68,11 @@ pub(crate) fn open(
     entries.sort_by_key(|entry| entry.id);
     let (file, old) = (path.join(checkpoint::FILE_NAME), path.join(checkpoint::OLD_FILE_NAME));
     let content = checkpoint::encode(&Checkpoint { journal: position, clean: false, entries });
-    small_file::replace_keeping(&*env.files, &file, &old, &content).map_err(OpenError::io("writing", &file))?;
-    let journal = Journal::new(env.files.clone(), dir.clone(), options.journal, key, Ring::new(files), next_lsn)
-        .map_err(io("making a file in"))?;
+    small_file::replace_keeping(&*env.files, &file, &old, &content)
+        .map_err(OpenError::io("writing", &file))?;
+    let journal =
+        Journal::new(env.files.clone(), dir.clone(), options.journal, key, Ring::new(files), next_lsn)
+            .map_err(io("making a file in"))?;
     Ok(Opened { journal, next_lsn, known, pages })
 }
 
@@ -118,8 +121,11 @@ fn replay(
 
 /// Where the logs live: as the checkpoint says, and as their directories say.
 fn homes(env: &Env, path: &Path, known: &HashMap<LogId, checkpoint::Entry>) -> HashMap<LogId, PathBuf> {
-    let mut homes: HashMap<_, _> =
-        known.values().map(|entry| (entry.id, path.join(&entry.dir_name))).filter(|(_, dir)| env.files.exists(dir)).collect();
+    let mut homes: HashMap<_, _> = known
+        .values()
+        .map(|entry| (entry.id, path.join(&entry.dir_name)))
+        .filter(|(_, dir)| env.files.exists(dir))
+        .collect();
     let taken: std::collections::HashSet<PathBuf> = homes.values().cloned().collect();
     for entry in env.files.list(path).unwrap_or_default() {
         let dir = path.join(&entry.name);

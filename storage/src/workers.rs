@@ -22,7 +22,10 @@ const RETRY_APPENDS: Duration = Duration::from_millis(2);
 /// A disk that was slow counts as quick after this long without a slow append.
 const QUICK_FOR: Duration = Duration::from_secs(5);
 
-pub(crate) fn start(shared: &Arc<Shared>, checkpoint_interval: Duration) -> Result<Vec<JoinHandle<()>>, OpenError> {
+pub(crate) fn start(
+    shared: &Arc<Shared>,
+    checkpoint_interval: Duration,
+) -> Result<Vec<JoinHandle<()>>, OpenError> {
     type Work = Box<dyn FnOnce(&Shared) + Send>;
     let works: [(&str, Work); 6] = [
         ("commit-0", Box::new(commit)),
@@ -36,7 +39,11 @@ pub(crate) fn start(shared: &Arc<Shared>, checkpoint_interval: Duration) -> Resu
         let shared = Arc::clone(shared);
         std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&shared))
     };
-    works.into_iter().map(spawn).collect::<io::Result<_>>().map_err(OpenError::io("starting the threads of", &shared.path))
+    works
+        .into_iter()
+        .map(spawn)
+        .collect::<io::Result<_>>()
+        .map_err(OpenError::io("starting the threads of", &shared.path))
 }
 
 fn commit(shared: &Shared) {
@@ -132,7 +139,11 @@ impl Shared {
         match written {
             Ok(()) => {
                 self.counts.flushes.fetch_add(1, Ordering::Relaxed);
-                self.journal().landed(commit, |log, end| log.raise_high(end), |lsn| self.progress.publish(lsn));
+                self.journal().landed(
+                    commit,
+                    |log, end| log.raise_high(end),
+                    |lsn| self.progress.publish(lsn),
+                );
                 true
             }
             Err(error) => {

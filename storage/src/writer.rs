@@ -155,9 +155,8 @@ impl Log {
         for round in 0.. {
             let mut some: Vec<Job> = {
                 let mut jobs = self.jobs.lock().unwrap();
-                let goes_on = !jobs.waiting.is_empty()
-                    && !(inline && round == ROUNDS_MAX)
-                    && !self.has_to_wait(inline);
+                let goes_on =
+                    !jobs.waiting.is_empty() && !(inline && round == ROUNDS_MAX) && !self.has_to_wait(inline);
                 if !goes_on {
                     jobs.busy = false;
                     if !jobs.waiting.is_empty() {
@@ -244,7 +243,9 @@ impl Log {
                     });
                 }
             }
-            Err(error) => jobs.iter_mut().filter(|job| job.appended.is_some()).for_each(|job| job.refuse(&error)),
+            Err(error) => {
+                jobs.iter_mut().filter(|job| job.appended.is_some()).for_each(|job| job.refuse(&error))
+            }
         }
     }
 
@@ -252,14 +253,16 @@ impl Log {
         if self.deleted.load(Ordering::SeqCst) {
             return Some(AppendError::Deleted);
         }
-        let full = || (origin == Origin::Client && self.shared.is_low_on_space()).then_some(AppendError::NoSpace);
+        let full =
+            || (origin == Origin::Client && self.shared.is_low_on_space()).then_some(AppendError::NoSpace);
         self.shared.refusal().or_else(full)
     }
 
     /// Writes stamped batches, which end at the offset `end`. The LSN that makes them durable is given if the log's mode
     /// waits for it.
     fn write_run(&self, writer: &mut Writer, jobs: &[Job], end: Offset) -> Result<Option<u64>, AppendError> {
-        let batches = || jobs.iter().filter(|job| job.appended.is_some()).flat_map(|job| &job.checked.batches);
+        let batches =
+            || jobs.iter().filter(|job| job.appended.is_some()).flat_map(|job| &job.checked.batches);
         let bytes: u64 = batches().map(|batch| batch.bytes.len() as u64).sum();
         let (segment, rolled) =
             self.segment_for(writer, bytes, end).map_err(|e| self.failed("making a segment", &e))?;

@@ -15,7 +15,8 @@ use bytes::Bytes;
 use storage::env::{Files, OpenMode, SimClock, SimFiles, SimRandom};
 use storage::{
     AppendError, BatchBuilder, BatchHeader, Bound, Clock, DataDir, DataDirOptions, Durability, Env, Flushing,
-    LeaderEpoch, Log, LogConfig, LogId, Offset, OffsetSpec, Origin, Ticket, TopicId, check_internal,
+    JournalOptions, LeaderEpoch, Log, LogConfig, LogId, Offset, OffsetSpec, Origin, Ticket, TopicId,
+    check_internal,
 };
 
 const DIR: &str = "/sim/data";
@@ -68,6 +69,7 @@ impl World {
                 index_interval_bytes: 64 + random.below(1_000) as u32,
                 segment_index_bytes: 24 + random.below(400) as u32,
                 durability: if number == 0 { Durability::Relaxed } else { Durability::Durable },
+                ..LogConfig::default()
             },
             waiting: Vec::new(),
         };
@@ -101,7 +103,11 @@ impl World {
 
     fn start(&mut self) {
         self.starts += 1;
-        let options = DataDirOptions { flushing: Flushing::Manual, ..Default::default() };
+        let options = DataDirOptions {
+            flushing: Flushing::Manual,
+            journal: JournalOptions::SMALL,
+            ..Default::default()
+        };
         let dir = DataDir::open(self.env.clone(), PathBuf::from(DIR), options).unwrap();
         let on_disk = dir.logs_on_disk();
         for (number, under_test) in self.logs.iter_mut().enumerate() {

@@ -236,5 +236,6 @@ fn log_config(config: &TopicConfig) -> LogConfig {
         index_interval_bytes: config.index_interval_bytes,
         segment_index_bytes: config.segment_index_bytes,
         durability: config.durability,
+        ..LogConfig::default()
     }
 }

@@ -13,7 +13,7 @@ use crate::validate::check_internal;
 const DIR: &str = "/d/data";
 
 fn options() -> DataDirOptions {
-    DataDirOptions { flushing: Flushing::Manual, ..Default::default() }
+    DataDirOptions { flushing: Flushing::Manual, journal: JournalOptions::SMALL, ..Default::default() }
 }
 
 fn open(env: &Env, options: DataDirOptions) -> Result<Arc<DataDir>, OpenError> {

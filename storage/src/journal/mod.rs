@@ -21,8 +21,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::env::{AlignedBuf, File, Files};
 use crate::log::Log;
 use crate::segment::Mark;
-use gather::{Gathered, Payload};
 pub(crate) use gather::RaiseSlot;
+use gather::{Gathered, Payload};
 use record::{BLOCK_BYTES, COMMIT_HEADER_BYTES, CommitHeader, Key, Op, RECORD_HEADER_BYTES};
 pub(crate) use ring::Position;
 use ring::{Place, Ring};
@@ -58,11 +58,20 @@ impl Default for JournalOptions {
 }
 
 impl JournalOptions {
+    /// As small as is of use: in a simulation everything that happens to a journal then happens soon.
+    pub const SMALL: JournalOptions = JournalOptions {
+        bytes_max: 128 << 10,
+        file_bytes: 32 << 10,
+        commit_bytes_max: 8 << 10,
+        direct: true,
+    };
+
     /// The sizes made to fit each other: at least two files, each with room for a whole commit.
     fn fitting(mut self) -> JournalOptions {
         let blocks = |bytes: u64| bytes / BLOCK_BYTES as u64 * BLOCK_BYTES as u64;
         self.file_bytes = blocks(self.file_bytes.min(self.bytes_max / 2)).max(4 * BLOCK_BYTES as u64);
-        self.commit_bytes_max = self.commit_bytes_max.min(self.first_file_bytes() as usize) / BLOCK_BYTES * BLOCK_BYTES;
+        self.commit_bytes_max =
+            self.commit_bytes_max.min(self.first_file_bytes() as usize) / BLOCK_BYTES * BLOCK_BYTES;
         self.commit_bytes_max = self.commit_bytes_max.max(BLOCK_BYTES);
         self
     }

@@ -212,7 +212,8 @@ impl Iterator for RecordWalk<'_> {
 
     fn next(&mut self) -> Option<Found> {
         self.left = self.left.checked_sub(1)?;
-        let header = RecordHeader::decode(self.key, &self.bytes[self.at..]).filter(|h| h.lsn == self.next_lsn);
+        let header =
+            RecordHeader::decode(self.key, &self.bytes[self.at..]).filter(|h| h.lsn == self.next_lsn);
         let Some(header) = header else {
             self.left = 0;
             return Some(Found::BadHeader);
@@ -266,7 +267,10 @@ mod tests {
             bytes.extend_from_slice(payload);
         }
         let count = records.len() as u32;
-        (CommitHeader { first_lsn, durable_lsn: first_lsn / 2, count, record_bytes: bytes.len() as u32 }, bytes)
+        (
+            CommitHeader { first_lsn, durable_lsn: first_lsn / 2, count, record_bytes: bytes.len() as u32 },
+            bytes,
+        )
     }
 
     proptest! {

@@ -37,7 +37,12 @@ pub(crate) struct Replay<'r> {
 }
 
 impl<'r> Replay<'r> {
-    pub(crate) fn new(files: &'r Arc<dyn Files>, dir: &'r Path, write: bool, homes: HashMap<LogId, PathBuf>) -> Self {
+    pub(crate) fn new(
+        files: &'r Arc<dyn Files>,
+        dir: &'r Path,
+        write: bool,
+        homes: HashMap<LogId, PathBuf>,
+    ) -> Self {
         Replay {
             files,
             dir,
@@ -77,7 +82,9 @@ impl<'r> Replay<'r> {
     }
 
     fn create(&mut self, log: LogId, name: &[u8]) -> io::Result<()> {
-        let Some(name) = std::str::from_utf8(name).ok().filter(|n| meta::partition_of(n) == Some(log.partition)) else {
+        let Some(name) =
+            std::str::from_utf8(name).ok().filter(|n| meta::partition_of(n) == Some(log.partition))
+        else {
             self.left_out += 1;
             return Ok(());
         };
@@ -98,7 +105,8 @@ impl<'r> Replay<'r> {
                 Some(_) => {}
                 None => {
                     metadata.set_len(0)?;
-                    metadata.write_all_at(&[IoSlice::new(meta::encode_partition(log.topic).as_bytes())], 0)?;
+                    metadata
+                        .write_all_at(&[IoSlice::new(meta::encode_partition(log.topic).as_bytes())], 0)?;
                 }
             }
         }

@@ -145,7 +145,13 @@ impl Ring {
 }
 
 /// Makes a file of zeros, on the disk when this returns.
-pub(crate) fn make(files: &dyn Files, dir: &Path, number: u64, bytes: u64, direct: bool) -> io::Result<RingFile> {
+pub(crate) fn make(
+    files: &dyn Files,
+    dir: &Path,
+    number: u64,
+    bytes: u64,
+    direct: bool,
+) -> io::Result<RingFile> {
     let path = dir.join(file_name(number));
     let filled = fill(files, &path, bytes, direct);
     if filled.is_err() {

@@ -7,7 +7,7 @@
 use std::io;
 
 use super::record::{BLOCK_BYTES, COMMIT_HEADER_BYTES, CommitHeader, Found, Key, RecordHeader, RecordWalk};
-use super::ring::{Position, RingFile};
+use super::ring::RingFile;
 
 /// Read at a time while looking for headers.
 const READ_BYTES: usize = 1 << 20;
@@ -39,32 +39,38 @@ pub(crate) struct Damage {
     pub(crate) torn: bool,
 }
 
-/// Looks at all files. `from` is where the last checkpoint began; without one, everything counts.
-pub(crate) fn scan(key: Key, files: &[RingFile], from: Position) -> io::Result<Scan> {
-    let mut order: Vec<(usize, u64)> = Vec::new();
-    let begin = files.iter().position(|file| file.number == from.place.file);
+/// Looks at the files that may hold records from `least` on.
+pub(crate) fn scan(key: Key, files: &[RingFile], least: u64) -> io::Result<Scan> {
     let mut begun = Vec::new();
     for (place, file) in files.iter().enumerate() {
-        match first_header(key, file)? {
-            Some(first) if first.last_lsn() >= from.lsn => begun.push((first.first_lsn, place)),
-            // Only what stands behind the checkpoint's own position counts.
-            _ if Some(place) == begin => order.push((place, from.place.position)),
-            _ => {}
+        if let Some(first_lsn) = first_lsn(key, file)? {
+            begun.push((first_lsn, place));
         }
     }
     begun.sort_unstable();
-    order.extend(begun.into_iter().map(|(_, place)| (place, 0)));
-    let mut scan = Scan { next_lsn: from.lsn.max(1), ..Scan::default() };
-    for (place, position) in order {
-        scan.file(key, place, &files[place], position, from.lsn)?;
+    let mut scan = Scan::nothing_behind(least);
+    for (at, (_, place)) in begun.iter().enumerate() {
+        // A file ends where the next begins: one that ends too early is left out.
+        if begun.get(at + 1).is_none_or(|(next, _)| *next > least) {
+            scan.file(key, *place, &files[*place], least)?;
+        }
     }
     Ok(scan)
 }
 
-fn first_header(key: Key, file: &RingFile) -> io::Result<Option<CommitHeader>> {
+/// The LSN of a file's first commit; of the first that can be read, should that one be damaged.
+fn first_lsn(key: Key, file: &RingFile) -> io::Result<Option<u64>> {
     let mut front = [0; COMMIT_HEADER_BYTES];
-    file.file.read_at(&mut front, 0)?;
-    Ok(CommitHeader::decode(key, &front))
+    for position in (0..file.bytes).step_by(BLOCK_BYTES) {
+        file.file.read_at(&mut front, position)?;
+        if let Some(header) = CommitHeader::decode(key, &front) {
+            return Ok(Some(header.first_lsn));
+        }
+        if position == 0 && front == [0; COMMIT_HEADER_BYTES] {
+            return Ok(None);
+        }
+    }
+    Ok(None)
 }
 
 impl Scan {
@@ -83,7 +89,8 @@ impl Scan {
 
     /// Goes from commit to commit, and block by block where there is none. What an earlier use of the file left has
     /// smaller LSNs than what came before it.
-    fn file(&mut self, key: Key, place: usize, file: &RingFile, mut position: u64, least: u64) -> io::Result<()> {
+    fn file(&mut self, key: Key, place: usize, file: &RingFile, least: u64) -> io::Result<()> {
+        let mut position = 0;
         let mut buffer = vec![0; READ_BYTES.min(file.bytes as usize)];
         let (mut from, mut filled) = (0, 0);
         while position + BLOCK_BYTES as u64 <= file.bytes {

@@ -2,18 +2,14 @@ use super::*;
 use crate::batch::BatchHeader;
 use crate::env::Env;
 use crate::{
-    BatchBuilder, Bound, DataDir, DataDirOptions, Durability, Flushing, LeaderEpoch, LogConfig, LogId, Offset,
-    Origin, TopicId, check_internal,
+    BatchBuilder, Bound, DataDir, DataDirOptions, Durability, Flushing, LeaderEpoch, LogConfig, LogId,
+    Offset, Origin, TopicId, check_internal,
 };
 
 const DIR: &str = "/data";
 
-fn options(journal: JournalOptions) -> DataDirOptions {
-    DataDirOptions { flushing: Flushing::Manual, journal, ..Default::default() }
-}
-
-fn small() -> JournalOptions {
-    JournalOptions { bytes_max: 128 << 10, file_bytes: 32 << 10, commit_bytes_max: 8 << 10, direct: true }
+fn options() -> DataDirOptions {
+    DataDirOptions { flushing: Flushing::Manual, journal: JournalOptions::SMALL, ..Default::default() }
 }
 
 fn id(number: u8) -> LogId {
@@ -21,7 +17,7 @@ fn id(number: u8) -> LogId {
 }
 
 fn open(env: &Env) -> (Arc<DataDir>, Vec<Arc<Log>>) {
-    let dir = DataDir::open(env.clone(), PathBuf::from(DIR), options(small())).unwrap();
+    let dir = DataDir::open(env.clone(), PathBuf::from(DIR), options()).unwrap();
     let open = |number: u8| {
         dir.open_log(id(number), &format!("t{number}-0"), LogConfig::default(), LeaderEpoch(1)).unwrap()
     };
@@ -94,7 +90,7 @@ fn files_are_used_again_and_appends_never_fail_for_a_full_journal() {
     dir.flush();
     let stats = dir.stats();
     assert!(stats.journal.committed_bytes > 10 * stats.journal.capacity_bytes);
-    assert!(stats.journal.capacity_bytes <= small().bytes_max);
+    assert!(stats.journal.capacity_bytes <= JournalOptions::SMALL.bytes_max);
     assert!(stats.checkpoints > 2, "{stats:?}");
     files.crash();
     drop((dir, logs));
