@@ -82,8 +82,6 @@ const NAME_BYTES_MAX: usize = 255;
 pub struct DataDir {
     shared: Arc<Shared>,
     meta: MetaProperties,
-    /// What the page cache has of what the process before wrote.
-    pages: Pages,
     threads: Mutex<Vec<JoinHandle<()>>>,
     lock: Mutex<Option<Box<dyn LockGuard>>>,
 }
@@ -103,7 +101,7 @@ impl DataDir {
         let checkpoint = read_checkpoint(&env, &path)?;
         remove_leftovers(&env, &path)?;
         files.sync_dir(&path).map_err(OpenError::io("flushing", &path))?;
-        let opening::Opened { journal, next_lsn, known, pages } =
+        let opening::Opened { journal, next_lsn, known } =
             opening::open(&env, &path, &meta, &options, checkpoint)?;
         let shared = Shared::new(env, path, journal, next_lsn, known, &options);
         shared.look_at_space();
@@ -114,13 +112,7 @@ impl DataDir {
         if matches!(options.flushing, Flushing::Thread) {
             shared.ask_for_chores();
         }
-        Ok(Arc::new(DataDir {
-            shared,
-            meta,
-            pages,
-            threads: Mutex::new(threads),
-            lock: Mutex::new(Some(lock)),
-        }))
+        Ok(Arc::new(DataDir { shared, meta, threads: Mutex::new(threads), lock: Mutex::new(Some(lock)) }))
     }
 
     pub fn path(&self) -> &Path {
@@ -186,7 +178,9 @@ impl DataDir {
                 || self.has_one_wrong_bit(id, &path)?
             {
                 self.write_owner(id, &path)?;
-                return recover(files, &path, known.as_ref(), self.pages);
+                // After a mere kill, too: what is judged is no more than a checkpoint left, and damage is passed best
+                // as long as its neighbours are at hand.
+                return recover(files, &path, known.as_ref(), Pages::Lost);
             }
             // A log that is open lives in its directory, whoever else may want the name.
             if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {

@@ -27,7 +27,6 @@ pub(crate) struct Opened {
     pub(crate) journal: Journal,
     pub(crate) next_lsn: u64,
     pub(crate) known: HashMap<LogId, checkpoint::Entry>,
-    pub(crate) pages: Pages,
 }
 
 /// More records than two commits can hold.
@@ -73,7 +72,7 @@ pub(crate) fn open(
     let journal =
         Journal::new(env.files.clone(), dir.clone(), options.journal, key, Ring::new(files), next_lsn)
             .map_err(io("making a file in"))?;
-    Ok(Opened { journal, next_lsn, known, pages })
+    Ok(Opened { journal, next_lsn, known })
 }
 
 #[expect(clippy::too_many_arguments, reason = "it is one step of `open`, cut out to be readable")]
