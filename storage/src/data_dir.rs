@@ -498,6 +498,10 @@ fn read_checkpoint(env: &Env, path: &Path) -> Result<Checkpoint, OpenError> {
             continue;
         };
         match checkpoint::decode(&bytes) {
+            // The one before was perhaps written at a close, and this is not its directory any more.
+            Ok(checkpoint) if name == checkpoint::OLD_FILE_NAME => {
+                return Ok(Checkpoint { clean: false, ..checkpoint });
+            }
             Ok(checkpoint) => return Ok(checkpoint),
             Err(checkpoint::Damage::Newer(found)) => {
                 let (found, known) = (u32::from(found), u32::from(checkpoint::VERSION));

@@ -48,7 +48,6 @@ pub(crate) fn open(
     let key = Key(crc32c::crc32c(&meta.directory_id.0));
     let files = ring::open(&*env.files, &dir, options.journal.direct).map_err(io("opening"))?;
     let is_clean = checkpoint.clean;
-    if std::env::var_os("DBG").is_some() { eprintln!("DBG clean {is_clean} pos {:?} boot {}", checkpoint.journal, lock_file::is_same_boot(&*env.files, path)); for f in &files { let mut at = 0; while at < f.bytes { let mut b = [0; 40]; f.file.read_at(&mut b, at).unwrap(); if let Some(h) = crate::journal::record::CommitHeader::decode(key, &b) { eprintln!("DBG file {} at {at} {h:?}", f.number); } at += 4096; } } }
     let found = if is_clean {
         Scan::nothing_behind(checkpoint.journal.lsn)
     } else {
@@ -105,7 +104,6 @@ fn replay(
             entry.start = entry.start.max(*start);
         }
     }
-    if std::env::var_os("DBG").is_some() { eprintln!("DBG damage {damage:?} writes {} left {} {found:?}", replay.writes, replay.left_out); }
     let took_ms = env.clock.monotonic().saturating_sub(begun).max(Duration::ZERO).as_millis() as u64;
     if damage.records > 0 {
         tracing::error!(
