@@ -251,7 +251,7 @@ impl Bench {
 }
 
 /// Lets the disk come to rest, so that no run pays for the pages of the one before it.
-fn settle_disk(dir: &Path) -> Result<()> {
+pub(crate) fn settle_disk(dir: &Path) -> Result<()> {
     let dir = std::fs::File::open(dir)?;
     rustix::fs::syncfs(&dir).context("flushing the file system between runs")
 }
@@ -260,7 +260,7 @@ fn settle_disk(dir: &Path) -> Result<()> {
 /// for the first touch of each: up to 2.4 CPU-seconds a GB, six times the page cache's own price, and at random. Pages
 /// that were in use a moment ago have no such price, so a file of the run's size is written and removed. It lessens
 /// the effect and cannot end it, for the kernel chooses the pages.
-fn reclaim_memory(dir: &Path, bytes: u64) -> Result<()> {
+pub(crate) fn reclaim_memory(dir: &Path, bytes: u64) -> Result<()> {
     let path = dir.join("reclaim.scratch");
     let mut file = std::fs::File::create(&path)?;
     let step = vec![b'x'; RECLAIM_STEP_BYTES];

@@ -1,7 +1,8 @@
 //! The benches: load generators, and the harness that sets Ottla, Apache Kafka and the machine's limits side by side.
 //!
 //! Invariants: tables go to standard output, progress to standard error; a row that fails makes the program fail,
-//! after the other rows. It knows brokers by their wire and their command lines, never by their code.
+//! after the other rows. The comparison knows brokers by their wire and their command lines, never by their code; only
+//! the `log` bench uses the storage crate itself.
 #![expect(
     clippy::disallowed_methods,
     reason = "a bench measures the real machine: its clocks, its files, its processes"
@@ -12,6 +13,7 @@ mod compare;
 mod cpu;
 mod limits;
 mod load;
+mod log;
 mod peer;
 mod report;
 mod rows;
@@ -34,6 +36,8 @@ use crate::rows::{Effort, ROWS, Row};
 
 /// The word that leaves Ottla out.
 const NO_OTTLA: &str = "none";
+/// Where benches keep their data while they run, below cargo's target directory.
+const BENCH_DATA: &str = "bench-data";
 
 #[derive(Debug, Parser)]
 #[command(about = "Benches of Ottla: side by side with Apache Kafka and the machine's own limits")]
@@ -46,6 +50,8 @@ struct Cli {
 enum Command {
     /// Runs rows of the goal table on every broker in turn and prints them side by side
     Compare(CompareArgs),
+    /// Measures the log by itself, without a network, beside the machine's own writes, flushes and reads
+    Log(log::LogArgs),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -80,8 +86,11 @@ struct CompareArgs {
 }
 
 fn main() -> ExitCode {
-    let Command::Compare(args) = Cli::parse().command;
-    match compare(&args) {
+    let outcome = match Cli::parse().command {
+        Command::Compare(args) => compare(&args),
+        Command::Log(args) => storage_log(&args),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
@@ -90,10 +99,20 @@ fn main() -> ExitCode {
     }
 }
 
+fn storage_log(args: &log::LogArgs) -> Result<()> {
+    let (_, workspace) = homes()?;
+    log::run(args, &dir_from("CARGO_TARGET_DIR", workspace.join("target"))?.join(BENCH_DATA))
+}
+
+/// Where this crate and its workspace stand.
+fn homes() -> Result<(&'static Path, &'static Path)> {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok((home, home.parent().context("the crate stands in no workspace")?))
+}
+
 fn compare(args: &CompareArgs) -> Result<()> {
     let rows = chosen_rows(&args.rows)?;
-    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let workspace = home.parent().context("the crate stands in no workspace")?;
+    let (home, workspace) = homes()?;
     // Absolute, for cargo and the brokers do not all start where the harness does.
     let target = dir_from("CARGO_TARGET_DIR", workspace.join("target"))?;
     let bench = prepare(args, home, workspace, &target)?;
@@ -151,10 +170,10 @@ fn prepare(args: &CompareArgs, home: &Path, workspace: &Path, target: &Path) -> 
         ottla,
         connections: args.connections.into(),
         effort: if args.quick { Effort::QUICK } else { Effort::FULL },
-        data_dir: target.join("bench-data").join(std::process::id().to_string()),
+        data_dir: target.join(BENCH_DATA).join(std::process::id().to_string()),
     };
     ensure!(!bench.contenders().is_empty(), "nothing to run: both brokers are left out");
-    remove_leftovers(&target.join("bench-data"))?;
+    remove_leftovers(&target.join(BENCH_DATA))?;
     Ok(bench)
 }
 
@@ -173,18 +192,26 @@ fn remove_leftovers(dir: &Path) -> Result<()> {
 }
 
 fn write_json(path: &Path, args: &CompareArgs, rows: Vec<serde_json::Value>) -> Result<()> {
-    let cpus = std::thread::available_parallelism()?.get();
-    let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
     let kafka = (args.peer == Peer::Kafka).then_some(&args.kafka);
     let document = json!({
         "format": 1,
         "quick": args.quick,
         "connections": args.connections,
         "kafka": kafka,
-        "machine": { "cpus": cpus, "kernel": kernel },
+        "machine": machine_json()?,
         "rows": rows,
     });
-    fs::write(path, serde_json::to_string_pretty(&document)?)
+    write_document(path, &document)
+}
+
+fn machine_json() -> Result<serde_json::Value> {
+    let cpus = std::thread::available_parallelism()?.get();
+    let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
+    Ok(json!({ "cpus": cpus, "kernel": kernel }))
+}
+
+fn write_document(path: &Path, document: &serde_json::Value) -> Result<()> {
+    fs::write(path, serde_json::to_string_pretty(document)?)
         .with_context(|| format!("writing {}", path.display()))
 }
 

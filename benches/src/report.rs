@@ -32,7 +32,7 @@ fn figure(value: f64) -> String {
     }
 }
 
-fn cell(value: Option<f64>, suffix: &str) -> String {
+pub(crate) fn cell(value: Option<f64>, suffix: &str) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{}{suffix}", figure(value)))
 }
 
@@ -51,7 +51,7 @@ fn verdict(result: &RowResult, contender: Contender, goal: Goal) -> (Bound, Opti
     (bound, against_kafka(result, contender, goal.metric).map(|ratio| bound.holds(ratio)))
 }
 
-fn bound_text(bound: Bound, metric: Metric) -> String {
+pub(crate) fn bound_text(bound: Bound, metric: Metric) -> String {
     match bound {
         Bound::AtLeast(factor) => format!(">= {}x {}", figure(factor), metric.heading()),
         Bound::AtMost(factor) => format!("<= {}x {}", figure(factor), metric.heading()),
@@ -80,7 +80,7 @@ fn spread_cell(summary: &Summary, row: &Row) -> String {
 }
 
 /// Columns padded to their widest cell; the first and the last lean left, the others right.
-fn aligned(lines: &[Vec<String>]) -> String {
+pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.first().map_or(0, Vec::len);
     let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
@@ -154,7 +154,7 @@ pub(crate) fn preamble(connections: usize, quick: bool) -> String {
     text
 }
 
-fn sample_json(sample: &Sample, columns: &[Metric]) -> Value {
+pub(crate) fn sample_json(sample: &Sample, columns: &[Metric]) -> Value {
     let mut value = metrics_json(columns, |metric| metric.of(sample));
     value["seconds"] = json!(sample.seconds);
     value["bytes"] = json!(sample.bytes);
@@ -164,7 +164,7 @@ fn sample_json(sample: &Sample, columns: &[Metric]) -> Value {
     value
 }
 
-fn metrics_json(metrics: &[Metric], value_of: impl Fn(Metric) -> Option<f64>) -> Value {
+pub(crate) fn metrics_json(metrics: &[Metric], value_of: impl Fn(Metric) -> Option<f64>) -> Value {
     metrics.iter().map(|metric| (metric.key().to_owned(), json!(value_of(*metric)))).collect()
 }
 

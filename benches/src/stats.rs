@@ -22,8 +22,10 @@ pub(crate) struct Sample {
 pub(crate) enum Metric {
     MegabytesPerSecond,
     RequestsPerSecond,
+    AppendsPerSecond,
     CpuSecondsPerGb,
     CpuMicrosPerRequest,
+    CpuMicrosPerAppend,
     PeakMegabytes,
     GeneratorCpuSecondsPerGb,
     GeneratorCpuMicrosPerRequest,
@@ -31,6 +33,8 @@ pub(crate) enum Metric {
     P50Ms,
     P99Ms,
     P999Ms,
+    MaxMs,
+    TotalMs,
 }
 
 impl Metric {
@@ -39,8 +43,10 @@ impl Metric {
         match self {
             Self::MegabytesPerSecond => "MB/s",
             Self::RequestsPerSecond => "requests/s",
+            Self::AppendsPerSecond => "appends/s",
             Self::CpuSecondsPerGb => "CPU-s/GB",
             Self::CpuMicrosPerRequest => "CPU-us/req",
+            Self::CpuMicrosPerAppend => "CPU-us/append",
             Self::PeakMegabytes => "peak MB",
             Self::GeneratorCpuSecondsPerGb => "gen CPU-s/GB",
             Self::GeneratorCpuMicrosPerRequest => "gen CPU-us/req",
@@ -48,6 +54,8 @@ impl Metric {
             Self::P50Ms => "p50 ms",
             Self::P99Ms => "p99 ms",
             Self::P999Ms => "p99.9 ms",
+            Self::MaxMs => "max ms",
+            Self::TotalMs => "ms in all",
         }
     }
 
@@ -56,8 +64,10 @@ impl Metric {
         match self {
             Self::MegabytesPerSecond => "megabytes_per_second",
             Self::RequestsPerSecond => "requests_per_second",
+            Self::AppendsPerSecond => "appends_per_second",
             Self::CpuSecondsPerGb => "cpu_seconds_per_gb",
             Self::CpuMicrosPerRequest => "cpu_micros_per_request",
+            Self::CpuMicrosPerAppend => "cpu_micros_per_append",
             Self::PeakMegabytes => "peak_megabytes",
             Self::GeneratorCpuSecondsPerGb => "generator_cpu_seconds_per_gb",
             Self::GeneratorCpuMicrosPerRequest => "generator_cpu_micros_per_request",
@@ -65,6 +75,8 @@ impl Metric {
             Self::P50Ms => "p50_ms",
             Self::P99Ms => "p99_ms",
             Self::P999Ms => "p999_ms",
+            Self::MaxMs => "max_ms",
+            Self::TotalMs => "total_ms",
         }
     }
 
@@ -74,6 +86,7 @@ impl Metric {
             Self::P50Ms => latency_ns.value_at_quantile(0.5) as f64,
             Self::P99Ms => latency_ns.value_at_quantile(0.99) as f64,
             Self::P999Ms => latency_ns.value_at_quantile(0.999) as f64,
+            Self::MaxMs => latency_ns.max() as f64,
             _ => return None,
         };
         (!latency_ns.is_empty()).then_some(ns / 1e6)
@@ -85,13 +98,16 @@ impl Metric {
         let requests = sample.requests as f64;
         match self {
             Self::MegabytesPerSecond => ratio(gigabytes * 1e3, sample.seconds),
-            Self::RequestsPerSecond => ratio(requests, sample.seconds),
+            Self::RequestsPerSecond | Self::AppendsPerSecond => ratio(requests, sample.seconds),
             Self::CpuSecondsPerGb => ratio(sample.broker_cpu_seconds, gigabytes),
-            Self::CpuMicrosPerRequest => ratio(sample.broker_cpu_seconds * 1e6, requests),
+            Self::CpuMicrosPerRequest | Self::CpuMicrosPerAppend => {
+                ratio(sample.broker_cpu_seconds * 1e6, requests)
+            }
             Self::PeakMegabytes => Some(sample.peak_memory_bytes as f64 / 1e6),
             Self::GeneratorCpuSecondsPerGb => ratio(sample.generator_cpu_seconds, gigabytes),
             Self::GeneratorCpuMicrosPerRequest => ratio(sample.generator_cpu_seconds * 1e6, requests),
-            Self::AverageMs | Self::P50Ms | Self::P99Ms | Self::P999Ms => {
+            Self::TotalMs => Some(sample.seconds * 1e3),
+            Self::AverageMs | Self::P50Ms | Self::P99Ms | Self::P999Ms | Self::MaxMs => {
                 self.of_latency(sample.latency_ns.as_ref()?)
             }
         }
