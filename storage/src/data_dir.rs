@@ -20,7 +20,7 @@ use crate::ids::{LeaderEpoch, LogId, TopicId};
 use crate::log::Log;
 pub use crate::meta::MetaProperties;
 use crate::meta::{self, META_FILE_NAME, MetaProblem, PARTITION_FILE_NAME};
-use crate::recover::{Recovered, recover};
+use crate::recover::{Pages, Recovered, recover};
 use crate::shared::Shared;
 use crate::small_file;
 use crate::ticket::AppendError;
@@ -163,9 +163,12 @@ impl DataDir {
         let (files, path) = (&self.shared.env.files, self.shared.path.join(dir_name));
         let known = self.shared.known().get(&id).cloned();
         if files.exists(&path) {
-            if self.owner(dir_name) == Some(id) || self.is_unused(&path)? {
+            if self.owner(dir_name) == Some(id)
+                || self.is_unused(&path)?
+                || self.has_one_wrong_bit(id, &path)?
+            {
                 self.write_owner(id, &path)?;
-                return recover(files, &path, known.as_ref());
+                return recover(files, &path, known.as_ref(), Pages::Lost);
             }
             // A log that is open lives in its directory, whoever else may want the name.
             if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
@@ -183,6 +186,21 @@ impl DataDir {
     fn is_unused(&self, path: &Path) -> Result<bool, OpenError> {
         let entries = self.shared.env.files.list(path).map_err(OpenError::io("listing", path))?;
         Ok(entries.iter().all(|entry| entry.len == 0 && !entry.is_dir))
+    }
+
+    /// Whether `partition.metadata` says that the directory is `id`'s but for one bit. No other topic's does: ids are
+    /// random.
+    fn has_one_wrong_bit(&self, id: LogId, path: &Path) -> Result<bool, OpenError> {
+        let file = path.join(PARTITION_FILE_NAME);
+        let text =
+            small_file::read(&*self.shared.env.files, &file).map_err(OpenError::io("reading", &file))?;
+        let (found, expected) = (text.unwrap_or_default(), meta::encode_partition(id.topic));
+        let differences = found.iter().zip(expected.as_bytes()).map(|(a, b)| (a ^ b).count_ones());
+        let is_one = found.len() == expected.len() && differences.sum::<u32>() == 1;
+        if is_one {
+            tracing::error!(path = %file.display(), "a bit of the file is wrong; it is written anew. Check the disk");
+        }
+        Ok(is_one)
     }
 
     /// Puts back a `partition.metadata` that is lost.

@@ -48,7 +48,7 @@ pub enum OpenError {
     /// The log was there at the last checkpoint: serving it empty would hide a loss.
     #[error("{path}, the directory of log {id}, was there at the last checkpoint and is gone: restore it, or delete the topic", path = path.display())]
     LogGone { path: PathBuf, id: LogId },
-    /// What was flushed is damaged. The log stays closed, and its files untouched.
+    /// A segment reads differently from one time to the next. The log stays closed.
     #[error("{path}, position {position}: {what}; restore the file from a copy, or delete the topic", path = path.display())]
     CorruptLog { path: PathBuf, position: u64, what: String },
     #[error("{path} belongs to a log that is open", path = path.display())]

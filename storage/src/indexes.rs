@@ -167,6 +167,10 @@ impl ActiveIndexes {
         !self.offsets.cut && !self.times.cut
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.offsets.bytes.is_empty() && self.times.bytes.is_empty()
+    }
+
     /// A batch that is indexed already, as far as its offset goes.
     pub(crate) fn see_time(&mut self, relative: u32, max_timestamp: TimestampMs) {
         self.max.see(max_timestamp, relative);
@@ -176,6 +180,11 @@ impl ActiveIndexes {
     pub(crate) fn resume(&mut self, end: u64) {
         let last = offset_index::last(&self.offsets.bytes).map_or(0, |entry| entry.position);
         self.bytes_since_entry = end.saturating_sub(u64::from(last));
+    }
+
+    /// The next batch gets an entry, however near the last one is.
+    pub(crate) fn force_entry(&mut self) {
+        self.bytes_since_entry = u64::from(u32::MAX) + 1;
     }
 
     /// Takes the entries of indexes that were made anew; the files are rewritten when they are next written.

@@ -36,6 +36,7 @@ pub struct Log {
     /// Whether the flusher has it in its queue; changed under the queue's lock.
     pub(crate) queued: AtomicBool,
     pub(crate) deleted: AtomicBool,
+    quarantined_bytes: u64,
 }
 
 /// The ends of a log, as readers and the flusher see them.
@@ -64,7 +65,7 @@ impl Log {
         epoch: LeaderEpoch,
         recovered: Recovered,
     ) -> Arc<Log> {
-        let Recovered { segments, start, end, epochs, epochs_written } = recovered;
+        let Recovered { segments, start, end, epochs, epochs_written, quarantined_bytes } = recovered;
         let recovery = (!segments.is_empty()).then_some(end);
         let writer = Writer::new(config, end, segments.last());
         let log = Arc::new_cyclic(|me| Log {
@@ -82,6 +83,7 @@ impl Log {
             epochs: Mutex::new(Epochs { cache: epochs, written: epochs_written }),
             queued: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
+            quarantined_bytes,
         });
         let last = log.epochs.lock().unwrap().cache.latest();
         // Always above the epoch of any record: a client that saw a record lost since must notice.
@@ -146,6 +148,16 @@ impl Log {
     /// Bytes of all batches, indexes not counted.
     pub fn size_bytes(&self) -> u64 {
         self.segments.read().unwrap().iter().map(|segment| segment.size_bytes()).sum()
+    }
+
+    /// Bytes that were found damaged when the log was opened, and set aside.
+    pub fn quarantined_bytes(&self) -> u64 {
+        self.quarantined_bytes
+    }
+
+    /// Bytes that were found damaged since the log was opened: they stand in their segments and are not served.
+    pub fn damaged_bytes(&self) -> u64 {
+        self.segments.read().unwrap().iter().map(|segment| segment.damaged_bytes()).sum()
     }
 
     pub fn segment_count(&self) -> usize {

@@ -64,7 +64,7 @@ impl Log {
         let (bound, segments) = self.readable();
         let mut best: Option<(TimestampMs, Offset, Arc<Segment>)> = None;
         for segment in segments {
-            let max = segment.max_timestamp_below(bound.offset, bound.limit_in(&segment))?;
+            let max = segment.right_max_timestamp_below(bound.offset, bound.limit_in(&segment))?;
             if max.timestamp >= 0 && best.as_ref().is_none_or(|(timestamp, ..)| max.timestamp > *timestamp) {
                 best = Some((max.timestamp, Offset(segment.base.0 + i64::from(max.relative)), segment));
             }

@@ -1,7 +1,8 @@
 //! Reading: from an offset to a range of a file that the kernel can send.
 //!
 //! Invariants: nothing at or above the bound is planned; the first byte planned begins the batch that holds the offset
-//! asked for; no batch's records are decoded. One read gives bytes of one segment.
+//! asked for, or the next one if there is none or it is damaged; no batch's records are decoded. One read gives bytes of
+//! one segment.
 
 use std::sync::Arc;
 
@@ -42,13 +43,12 @@ impl Log {
         }
         for segment in self.segments_between(from, bound) {
             let limit = bound.limit_in(&segment);
-            if let Some((position, first_bytes)) = find_batch(&segment, from, limit)? {
-                let room = (limit - position).min(bytes_max as u64) as usize;
-                let bytes = if room >= first_bytes { room } else { first_bytes };
-                if bytes <= bytes_max || first_batch_whole {
+            if let Some(found) = find_batches(&segment, from, limit, bytes_max)? {
+                if found.bytes <= bytes_max || first_batch_whole {
                     let file = segment.file().map_err(ReadError::io(&segment.path(LOG_SUFFIX)))?;
-                    plan.parts.push(Part::File { file: Arc::clone(file), pos: position, len: bytes });
-                    plan.bytes = bytes;
+                    let (pos, len) = (found.position, found.bytes);
+                    plan.parts.push(Part::File { file: Arc::clone(file), pos, len });
+                    plan.bytes = len;
                 }
                 break;
             }
@@ -57,13 +57,46 @@ impl Log {
     }
 }
 
-/// The first batch of `segment` that ends at or behind `from`: its position and size.
-fn find_batch(segment: &Segment, from: Offset, limit: u64) -> Result<Option<(u64, usize)>, ReadError> {
+/// A range of a segment that begins with a batch.
+struct Found {
+    position: u64,
+    bytes: usize,
+}
+
+/// The first batch of `segment` that ends at or behind `from`, and what fits behind it into `bytes_max`. The range ends
+/// before damage.
+fn find_batches(
+    segment: &Segment,
+    from: Offset,
+    limit: u64,
+    bytes_max: usize,
+) -> Result<Option<Found>, ReadError> {
     let mut walk = segment.walk_from(from, limit)?;
     while let Some((position, header)) = walk.next_header()? {
-        if header.last_offset() >= from {
-            return Ok(Some((position, header.total_bytes())));
+        if header.last_offset() < from {
+            continue;
         }
+        let first = header.total_bytes();
+        let room = (limit - position).min(bytes_max as u64) as usize;
+        if room <= first || !segment.verification.covers(position) {
+            return Ok(Some(Found { position, bytes: room.max(first) }));
+        }
+        // What an earlier process wrote is given batch by batch, as far as it is right.
+        let end = position + room as u64;
+        let mut right = position + first as u64;
+        while right < end {
+            if !segment.verification.covers(right) {
+                right = end;
+                break;
+            }
+            match walk.next_header()? {
+                Some((at, header)) if at == right && at + header.total_bytes() as u64 <= end => {
+                    right += header.total_bytes() as u64;
+                }
+                _ => break,
+            }
+        }
+        return Ok(Some(Found { position, bytes: (right - position) as usize }));
     }
     Ok(None)
 }

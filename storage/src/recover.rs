@@ -1,20 +1,25 @@
 //! Opening a log that is on the disk: what a checkpoint vouches for is taken as it is, the rest is read and judged.
 //!
-//! Invariants: a batch counts only if its header and checksum are right and its offset continues the log; behind the
-//! first that does not, nothing counts. What is not served is cut (a torn tail) or renamed `.quarantine` (segments
-//! behind a hole), with a warning that says how much. When this returns, everything that will be served is on the disk.
+//! Invariants: a batch that is judged counts only if its header and checksum are right and its offset continues the log,
+//! or a gap is vouched for. A torn tail is cut. Damage within a log is set aside, and what stands behind it is kept.
+//! Nothing that was on the disk once is lost without a line that says so, and offsets that were given once are not given
+//! again. When this returns, everything that will be served is on the disk.
+
+mod damage;
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::batch::{BatchHeader, CRC_FROM, HEADER_BYTES};
+use crate::batch::BatchHeader;
 use crate::checkpoint;
-use crate::env::{DirEntry, File, Files, OpenMode};
+use crate::env::{DirEntry, Files, OpenMode};
 use crate::epoch_cache::{self, EpochCache};
 use crate::error::{OpenError, ReadError};
 use crate::ids::Offset;
 use crate::indexes::ActiveIndexes;
+use crate::quarantine::Piece;
+use crate::scan::Scanner;
 use crate::segment::{
     INDEX_SUFFIX, Indexes, LOG_SUFFIX, Mark, Segment, TIME_INDEX_SUFFIX, base_of, file_name,
 };
@@ -29,16 +34,34 @@ pub(crate) struct Recovered {
     pub(crate) epochs: EpochCache,
     /// What the epochs' file holds, if it can be read.
     pub(crate) epochs_written: Option<EpochCache>,
+    /// What was damaged and is served no more.
+    pub(crate) quarantined_bytes: u64,
+}
+
+/// What became of the pages that were written and not flushed.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// Only the process ended, the kernel runs on: everything written is there.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever knows that the machine was not restarted"))]
+    Kept,
+    /// The machine may have stopped.
+    Lost,
 }
 
 impl Recovered {
     pub(crate) fn empty() -> Recovered {
         let (segments, epochs) = (Vec::new(), EpochCache::default());
-        Recovered { segments, start: Offset(0), end: Mark::ZERO, epochs, epochs_written: None }
+        Recovered {
+            segments,
+            start: Offset(0),
+            end: Mark::ZERO,
+            epochs,
+            epochs_written: None,
+            quarantined_bytes: 0,
+        }
     }
 }
 
-const QUARANTINE_SUFFIX: &str = "quarantine";
 /// The distance of index entries made by recovery: Kafka's default, whatever the topic says.
 const INDEX_INTERVAL_BYTES: u32 = 4096;
 
@@ -46,6 +69,7 @@ struct Recovery<'r> {
     files: &'r Arc<dyn Files>,
     dir: Arc<Path>,
     known: Option<&'r checkpoint::Entry>,
+    pages: Pages,
     names: Vec<DirEntry>,
     segments: Vec<Arc<Segment>>,
     epochs: EpochCache,
@@ -53,22 +77,35 @@ struct Recovery<'r> {
     /// The epochs' file was not readable: every batch's header is asked.
     epochs_lost: bool,
     scanned: bool,
+    quarantined_bytes: u64,
 }
 
 /// How far a segment's content counts.
 struct Scanned {
-    segment: Arc<Segment>,
+    segment: Segment,
     end: Offset,
+    /// The segment may have lost its end in a power cut: what follows it with a gap does not count.
+    torn: bool,
+}
+
+/// What came of walking over headers that need not be judged.
+enum Walked {
+    /// They lead where they should.
+    Whole,
+    /// They do not: every batch has to be judged.
+    Broken,
 }
 
 pub(crate) fn recover(
     files: &Arc<dyn Files>,
     dir: &Path,
     known: Option<&checkpoint::Entry>,
+    pages: Pages,
 ) -> Result<Recovered, OpenError> {
     let io = |what| OpenError::io(what, dir);
     let names = files.list(dir).map_err(io("listing"))?;
-    for entry in names.iter().filter(|entry| entry.name.ends_with(TEMPORARY_SUFFIX)) {
+    let is_leftover = |name: &str| name.ends_with(TEMPORARY_SUFFIX) || name.ends_with(damage::CLEANED_SUFFIX);
+    for entry in names.iter().filter(|entry| is_leftover(&entry.name)) {
         files.remove_file(&dir.join(&entry.name)).map_err(io("tidying"))?;
     }
     let logs: Vec<(Offset, u64)> =
@@ -88,36 +125,45 @@ pub(crate) fn recover(
         files,
         dir: dir.into(),
         known,
+        pages,
         names,
         segments: Vec::new(),
         epochs_lost: epochs.is_none(),
         epochs_written: epochs.clone(),
         epochs: epochs.unwrap_or_default(),
         scanned: false,
+        quarantined_bytes: 0,
     };
     let end = recovery.segments(&logs)?;
+    let end = recovery.make_good(end)?;
     recovery.finish(end).map_err(io("flushing"))
 }
 
 impl Recovery<'_> {
     fn segments(&mut self, logs: &[(Offset, u64)]) -> Result<Offset, OpenError> {
-        let mut end = logs[0].0;
+        let (mut end, mut torn) = (logs[0].0, false);
         for (place, (base, len)) in logs.iter().enumerate() {
-            let vouched = self.known.is_some_and(|known| *base < known.recovery.segment);
-            if let (true, Some((next, _))) = (vouched, logs.get(place + 1)) {
-                let segment = self.sealed(*base, *len)?;
-                self.segments.push(segment);
-                end = *next;
+            let next = logs.get(place + 1).map(|next| next.0);
+            let flushed = self.known.is_some_and(|known| *base < known.recovery.segment);
+            if *base < end || (torn && *base > end) {
+                tracing::warn!(path = %self.dir.display(), expected = end.0, found = base.0, "a segment does not continue the log");
+                self.set_aside(*base, *len)?;
+                self.scanned = true;
                 continue;
             }
-            if *base != end {
-                tracing::warn!(path = %self.dir.display(), expected = end.0, found = base.0, "a segment does not continue the log");
-                self.quarantine(&logs[place..])?;
-                break;
+            if *base > end {
+                tracing::error!(path = %self.dir.display(), first_offset = end.0, next_offset = base.0, "records are missing before a segment; what follows is served");
             }
-            let scanned = self.scan(*base, *len, place + 1 == logs.len())?;
-            self.segments.push(scanned.segment);
-            end = scanned.end;
+            if let (true, Some(next)) = (flushed, next)
+                && let Some(segment) = self.sealed(*base, *len, next)?
+            {
+                self.segments.push(Arc::new(segment));
+                end = next;
+                continue;
+            }
+            let scanned = self.scan(*base, *len, flushed, next)?;
+            self.segments.push(Arc::new(scanned.segment));
+            (end, torn) = (scanned.end, scanned.torn);
         }
         Ok(end)
     }
@@ -135,66 +181,133 @@ impl Recovery<'_> {
             && whole(TIME_INDEX_SUFFIX, time_index::ENTRY_BYTES, len.min(1))
     }
 
-    /// A segment that a checkpoint vouches for: nothing of it is read, unless its indexes are missing.
-    fn sealed(&mut self, base: Offset, len: u64) -> Result<Arc<Segment>, OpenError> {
+    /// A segment that a checkpoint vouches for: nothing of it is read, unless its indexes are missing. `None` if it has
+    /// to be judged after all.
+    fn sealed(&mut self, base: Offset, len: u64, next: Offset) -> Result<Option<Segment>, OpenError> {
         let indexed = self.has_indexes(base, len);
         let indexes = if indexed { Indexes::Sealed(None) } else { Indexes::Active(ActiveIndexes::fresh()) };
         let segment = Segment::new(Arc::clone(self.files), Arc::clone(&self.dir), base, len, indexes);
         let path = segment.path(LOG_SUFFIX);
-        if self.epochs_lost || !indexed {
-            let mut walk = segment.walk_at(0, len).map_err(walking)?;
-            while let Some((position, header)) = walk.next_header().map_err(walking)? {
-                if self.epochs_lost {
-                    self.epochs.see(&header);
-                }
-                if !indexed {
-                    segment.index(position, &header, INDEX_INTERVAL_BYTES);
-                }
+        if !indexed || self.epochs_lost {
+            let known = self.knowledge(base, len, false)?;
+            let walk = |recovery: &mut Self| recovery.walk_all(&segment, &known, !indexed, next);
+            if matches!(broken_if_corrupt(walk(self))?, Walked::Broken) {
+                return Ok(None);
             }
         }
         if !indexed {
             tracing::warn!(path = %path.display(), "the indexes of a segment were missing and are made anew");
             segment.finish_indexes(true).map_err(OpenError::io("making the indexes of", &path))?;
         }
-        Ok(Arc::new(segment))
+        segment.verify_below(len);
+        Ok(Some(segment))
     }
 
-    /// Reads what no checkpoint vouches for, and cuts what does not count.
-    fn scan(&mut self, base: Offset, len: u64, is_last: bool) -> Result<Scanned, OpenError> {
-        let known = self.known.filter(|known| known.recovery.segment == base);
-        if let Some(known) = known.filter(|known| known.recovery.position > len) {
-            tracing::error!(
-                path = %self.dir.display(), expected_bytes = known.recovery.position, found_bytes = len,
-                "a segment is shorter than it was at the last checkpoint: flushed records are lost"
-            );
+    /// Asks all headers of a segment, which ends at or before the offset `next`.
+    fn walk_all(
+        &mut self,
+        segment: &Segment,
+        known: &damage::Known,
+        index: bool,
+        next: Offset,
+    ) -> Result<Walked, ReadError> {
+        let mut due = segment.base;
+        let mut walk = segment.walk_at(0, segment.size_bytes())?;
+        while let Some((position, header)) = walk.next_header()? {
+            if !known.may_follow(segment.base, position, due, &header) || header.next_offset() > next {
+                return Ok(Walked::Broken);
+            }
+            due = header.next_offset();
+            if self.epochs_lost {
+                self.epochs.see(&header);
+            }
+            if index {
+                segment.index(position, &header, INDEX_INTERVAL_BYTES);
+            }
         }
-        let known = known.filter(|known| known.recovery.position <= len);
-        let (from, offset) =
-            known.map_or((0, base), |known| (known.recovery.position, known.recovery.offset));
-        let indexes = self.load_indexes(base, offset, from)?;
+        Ok(Walked::Whole)
+    }
+
+    /// Reads what no checkpoint vouches for, and takes out what does not count.
+    fn scan(
+        &mut self,
+        base: Offset,
+        len: u64,
+        flushed: bool,
+        next: Option<Offset>,
+    ) -> Result<Scanned, OpenError> {
+        let known = self.known.filter(|known| known.recovery.segment == base);
+        let reached = known.filter(|known| known.recovery.position <= len);
+        let (mut from, mut due) =
+            reached.map_or((0, base), |known| (known.recovery.position, known.recovery.offset));
+        let indexes = self.load_indexes(base, due, from)?;
         // With a segment behind it, this one was written to since it was closed: a write that a full disk refused may
         // have been cut off again, and the cut has to be on the disk before what follows counts.
-        let clean = known.is_some_and(|known| known.clean) && from == len && is_last;
+        let clean = reached.is_some_and(|known| known.clean) && from == len && next.is_none();
         let trusted = clean && !self.epochs_lost && indexes.is_as_on_disk() && self.has_indexes(base, len);
         let (dir, files) = (Arc::clone(&self.dir), Arc::clone(self.files));
         let segment = Segment::new(files, dir, base, len, Indexes::Active(indexes));
         let path = segment.path(LOG_SUFFIX);
         if trusted {
             segment.trust_indexes(len);
-            return Ok(Scanned { segment: Arc::new(segment), end: offset });
+            segment.verify_below(len);
+            return Ok(Scanned { segment, end: due, torn: false });
         }
         self.scanned = true;
-        self.walk_known(&segment, from)?;
-        let (position, end) =
-            self.scan_unknown(&segment, from, offset, len).map_err(OpenError::io("reading", &path))?;
-        let file = segment.file().map_err(OpenError::io("opening", &path))?;
-        if position < len {
+        let flushed_bytes = if flushed { len } else { known.map_or(0, |known| known.recovery.position) };
+        let facts = self.knowledge(base, flushed_bytes, self.pages == Pages::Lost && !flushed)?;
+        if matches!(broken_if_corrupt(self.walk_known(&segment, from, due))?, Walked::Broken) {
+            (from, due) = (0, base);
+            segment.forget_indexes();
+        }
+        if let Some(scanned) = self.kept(&segment, &facts, from, due)? {
+            return Ok(Scanned { segment, end: scanned, torn: false });
+        }
+        let judged = self.judge(&segment, &facts, from, due).map_err(OpenError::io("reading", &path))?;
+        self.apply(segment, judged, &facts, from, next)
+    }
+
+    /// Makes the file what was judged of it.
+    fn apply(
+        &mut self,
+        segment: Segment,
+        judged: damage::Judged,
+        facts: &damage::Known,
+        from: u64,
+        next: Option<Offset>,
+    ) -> Result<Scanned, OpenError> {
+        let path = segment.path(LOG_SUFFIX);
+        let (len, damage::Judged { holes, position, mut end, damaged }) = (segment.size_bytes(), judged);
+        if position < len && damaged {
+            let known = self.known.filter(|known| known.recovery.segment == segment.base);
+            let given = next.or(known.map(|known| known.recovery.offset)).unwrap_or(end).max(end);
+            let piece = Piece { position, bytes: len - position, due: end, next: given };
+            self.keep(&segment, &piece)?;
+            end = given;
+        } else if position < len {
             tracing::warn!(path = %path.display(), position, bytes = len - position, "a torn tail is cut");
-            file.set_len(position).map_err(OpenError::io("cutting", &path))?;
-            segment.set_size(position);
+        }
+        let mut from = from;
+        let segment = if holes.is_empty() {
+            segment
+        } else {
+            from = 0;
+            self.without_holes(&segment, &holes, position)?
+        };
+        let whole = if holes.is_empty() { position } else { segment.size_bytes() };
+        let file = segment.file().map_err(OpenError::io("opening", &path))?;
+        if whole < segment.size_bytes() {
+            file.set_len(whole).map_err(OpenError::io("cutting", &path))?;
+            segment.set_size(whole);
         }
         file.sync_data().map_err(OpenError::io("flushing", &path))?;
-        Ok(Scanned { segment: Arc::new(segment), end })
+        segment.verify_below(from);
+        let mut walk = segment.walk_at(from, whole).map_err(walking)?;
+        while let Some((position, header)) = walk.next_header().map_err(walking)? {
+            segment.index(position, &header, INDEX_INTERVAL_BYTES);
+        }
+        segment.write_cut_indexes().map_err(OpenError::io("writing the indexes of", &path))?;
+        Ok(Scanned { segment, end, torn: facts.torn && !damaged && holes.is_empty() })
     }
 
     fn load_indexes(&self, base: Offset, end: Offset, position_end: u64) -> Result<ActiveIndexes, OpenError> {
@@ -207,17 +320,22 @@ impl Recovery<'_> {
         Ok(ActiveIndexes::load(read(INDEX_SUFFIX)?, read(TIME_INDEX_SUFFIX)?, relative_end, position_end))
     }
 
-    /// Completes the indexes, and the epochs if need be, of the part before `from`: its batches are on the disk, but
-    /// the last entries of its indexes may not be.
-    fn walk_known(&mut self, segment: &Segment, from: u64) -> Result<(), OpenError> {
-        let indexed = segment.indexed_up_to(from).map_err(walking)?;
+    /// Completes the indexes, and the epochs if need be, of the part before `from`, where the offset `due` stands: its
+    /// batches are on the disk, but the last entries of its indexes may not be.
+    fn walk_known(&mut self, segment: &Segment, from: u64, due: Offset) -> Result<Walked, ReadError> {
+        let indexed = segment.indexed_up_to(from)?;
         if indexed.is_none() {
             segment.forget_indexes();
         }
         // Lost epochs are asked of every batch.
         let at = indexed.filter(|_| !self.epochs_lost).map_or(0, |(_, at)| at);
-        let mut walk = segment.walk_at(at, from).map_err(walking)?;
-        while let Some((position, header)) = walk.next_header().map_err(walking)? {
+        let mut walk = segment.walk_at(at, from)?;
+        let mut before = segment.base;
+        while let Some((position, header)) = walk.next_header()? {
+            if header.base_offset < before || header.next_offset() > due {
+                return Ok(Walked::Broken);
+            }
+            before = header.next_offset();
             if self.epochs_lost {
                 self.epochs.see(&header);
             }
@@ -230,52 +348,82 @@ impl Recovery<'_> {
                 _ => segment.index(position, &header, INDEX_INTERVAL_BYTES),
             }
         }
-        Ok(())
+        Ok(Walked::Whole)
     }
 
-    /// Judges every batch from `position`, where offset `end` is due; gives the position and offset behind the last
-    /// that counts.
-    fn scan_unknown(
+    /// With all pages there, only the last write can be half done: if the headers lead to the end and the last batch
+    /// is right, nothing else is read. Gives the log's end, or `None` if the segment has to be judged.
+    fn kept(
         &mut self,
         segment: &Segment,
-        mut position: u64,
-        mut end: Offset,
-        len: u64,
-    ) -> io::Result<(u64, Offset)> {
-        let mut scanner = Scanner::new(segment.file()?, len);
-        while let Some(header) = scanner.batch_at(position)? {
-            if header.base_offset != end || segment.relative(header.last_offset()).is_none() {
-                break;
+        facts: &damage::Known,
+        from: u64,
+        due: Offset,
+    ) -> Result<Option<Offset>, OpenError> {
+        if self.pages == Pages::Lost {
+            return Ok(None);
+        }
+        let path = segment.path(LOG_SUFFIX);
+        let found = match self.walk_kept(segment, facts, from, due) {
+            Ok(found) => found,
+            Err(ReadError::Corrupt { .. }) => None,
+            Err(error) => return Err(walking(error)),
+        };
+        let Some((last, end)) = found else { return Ok(None) };
+        let file = segment.file().map_err(OpenError::io("opening", &path))?;
+        let mut scanner = Scanner::new(file, segment.size_bytes());
+        let is_right = |found: Option<BatchHeader>| found.is_some();
+        if end > due && !scanner.batch_at(last).map(is_right).map_err(OpenError::io("reading", &path))? {
+            return Ok(None);
+        }
+        let mut walk = segment.walk_at(from, segment.size_bytes()).map_err(walking)?;
+        while let Some((position, header)) = walk.next_header().map_err(walking)? {
+            self.epochs.see(&header);
+            if position == last {
+                segment.verify_below(last);
             }
             segment.index(position, &header, INDEX_INTERVAL_BYTES);
-            self.epochs.see(&header);
-            position += header.total_bytes() as u64;
-            end = header.next_offset();
         }
-        Ok((position, end))
+        if end == due {
+            segment.verify_below(from);
+        }
+        file.sync_data().map_err(OpenError::io("flushing", &path))?;
+        segment.write_cut_indexes().map_err(OpenError::io("writing the indexes of", &path))?;
+        Ok(Some(facts.pieces_next(end)))
     }
 
-    /// Sets segments aside that do not continue the log.
-    fn quarantine(&self, logs: &[(Offset, u64)]) -> Result<(), OpenError> {
-        for (base, len) in logs {
-            let path = self.dir.join(file_name(*base, LOG_SUFFIX));
-            let aside = self.dir.join(file_name(*base, QUARANTINE_SUFFIX));
-            if *len > 0 {
-                tracing::error!(path = %aside.display(), bytes = len, "a segment is set aside");
-                self.files.rename(&path, &aside).map_err(OpenError::io("setting aside", &path))?;
-            } else {
-                self.files.remove_file(&path).map_err(OpenError::io("removing", &path))?;
+    /// Where the last batch begins and the offset behind it; `None` if offsets do not continue from `from`.
+    fn walk_kept(
+        &self,
+        segment: &Segment,
+        facts: &damage::Known,
+        from: u64,
+        mut due: Offset,
+    ) -> Result<Option<(u64, Offset)>, ReadError> {
+        let mut last = from;
+        let mut walk = segment.walk_at(from, segment.size_bytes())?;
+        while let Some((position, header)) = walk.next_header()? {
+            let fits = segment.relative(header.last_offset()).is_some();
+            if !fits || !facts.may_follow(segment.base, position, due, &header) {
+                return Ok(None);
             }
-            for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
-                match self.files.remove_file(&self.dir.join(file_name(*base, suffix))) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(OpenError::io("removing an index of", &path)(error));
-                    }
-                    _ => {}
-                }
-            }
+            (due, last) = (header.next_offset(), position);
         }
-        Ok(())
+        Ok(Some((last, due)))
+    }
+
+    /// What the last checkpoint knew of and is gone was given offsets: they are not given again.
+    fn make_good(&mut self, end: Offset) -> Result<Offset, OpenError> {
+        let Some(known) = self.known.filter(|known| known.recovery.offset > end) else { return Ok(end) };
+        let next = known.recovery.offset;
+        tracing::error!(
+            path = %self.dir.display(), first_offset = end.0, next_offset = next.0,
+            "records that were on the disk at the last checkpoint are gone; the log goes on behind them. \
+             Check the disk and restore the log from a copy if they are needed"
+        );
+        let last = Arc::clone(self.segments.last().expect("a log has a first segment"));
+        self.keep(&last, &Piece { position: last.size_bytes(), bytes: 0, due: end, next })?;
+        Ok(next)
     }
 
     /// Seals all segments but the last; makes the names last.
@@ -297,11 +445,20 @@ impl Recovery<'_> {
             segments: self.segments,
             epochs: self.epochs,
             epochs_written: self.epochs_written,
+            quarantined_bytes: self.quarantined_bytes,
         })
     }
 }
 
-/// What a checkpoint vouches for cannot be read: the log is not opened, and nothing of it is changed.
+/// Headers that do not stand where they should are judged again with their batches.
+fn broken_if_corrupt(walked: Result<Walked, ReadError>) -> Result<Walked, OpenError> {
+    match walked {
+        Err(ReadError::Corrupt { .. }) => Ok(Walked::Broken),
+        other => other.map_err(walking),
+    }
+}
+
+/// What was judged cannot be read again.
 fn walking(error: ReadError) -> OpenError {
     match error {
         ReadError::Io { path, source } => OpenError::Io { what: "reading", path, source },
@@ -312,52 +469,5 @@ fn walking(error: ReadError) -> OpenError {
     }
 }
 
-/// Read at a time when batches are judged.
-const SCAN_BYTES: usize = 256 << 10;
-
-/// Reads a segment once, from front to back, with one buffer whatever the batches' headers claim.
-struct Scanner<'f> {
-    file: &'f Arc<dyn File>,
-    len: u64,
-    buffer: Vec<u8>,
-    from: u64,
-    filled: usize,
-}
-
-impl<'f> Scanner<'f> {
-    fn new(file: &'f Arc<dyn File>, len: u64) -> Scanner<'f> {
-        let buffer = vec![0; SCAN_BYTES.min(len as usize)];
-        Scanner { file, len, buffer, from: 0, filled: 0 }
-    }
-
-    /// At least `least` bytes at `position`, or as many as the file has.
-    fn bytes_at(&mut self, position: u64, least: usize) -> io::Result<&[u8]> {
-        let inside = position >= self.from && position + least as u64 <= self.from + self.filled as u64;
-        if !inside {
-            let wanted = (self.len.saturating_sub(position)).min(self.buffer.len() as u64) as usize;
-            self.from = position;
-            self.filled = self.file.read_at(&mut self.buffer[..wanted], position)?;
-        }
-        Ok(&self.buffer[(position - self.from) as usize..self.filled])
-    }
-
-    /// The header of the batch at `position`, if a whole one with the right checksum stands there.
-    fn batch_at(&mut self, position: u64) -> io::Result<Option<BatchHeader>> {
-        let Ok(header) = BatchHeader::parse(self.bytes_at(position, HEADER_BYTES)?) else { return Ok(None) };
-        let end = position + header.total_bytes() as u64;
-        if !header.is_plausible() || end > self.len {
-            return Ok(None);
-        }
-        let (mut at, mut crc) = (position + CRC_FROM as u64, 0);
-        while at < end {
-            let bytes = self.bytes_at(at, 1)?;
-            let bytes = &bytes[..bytes.len().min((end - at) as usize)];
-            if bytes.is_empty() {
-                return Ok(None);
-            }
-            crc = crc32c::crc32c_append(crc, bytes);
-            at += bytes.len() as u64;
-        }
-        Ok((crc == header.crc).then_some(header))
-    }
-}
+#[cfg(test)]
+mod tests;

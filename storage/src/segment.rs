@@ -6,14 +6,17 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
-use crate::batch::{BatchHeader, HEADER_BYTES};
+use crate::batch::BatchHeader;
 use crate::env::{File, Files, OpenMode};
 use crate::error::{ReadError, is_no_space};
 use crate::ids::{Offset, TimestampMs};
 use crate::indexes::{ActiveIndexes, MaxTimestamp, SealedIndexes, View};
+use crate::quarantine::{Pieces, QUARANTINE_SUFFIX};
+use crate::verify::Verification;
+use crate::walk::HeaderWalk;
 use crate::{offset_index, time_index};
 
 /// A place in a log: the next batch's offset, and where in which segment it begins.
@@ -53,6 +56,10 @@ pub(crate) struct Segment {
     file: OnceLock<Arc<dyn File>>,
     size: AtomicU64,
     indexes: RwLock<Indexes>,
+    /// The time index is as an earlier process left it, and nobody has asked yet whether it is right.
+    times_unchecked: AtomicBool,
+    /// What of the bytes an earlier process wrote.
+    pub(crate) verification: Verification,
 }
 
 pub(crate) enum Indexes {
@@ -70,7 +77,8 @@ impl Segment {
         indexes: Indexes,
     ) -> Segment {
         let (file, size, indexes) = (OnceLock::new(), AtomicU64::new(size), RwLock::new(indexes));
-        Segment { base, dir, files, file, size, indexes }
+        let (verification, times_unchecked) = (Verification::default(), AtomicBool::new(false));
+        Segment { base, dir, files, file, size, indexes, times_unchecked, verification }
     }
 
     /// Makes the files of a new, empty segment. Leftovers of the same name (a full disk stopped the making) are emptied.
@@ -187,17 +195,27 @@ impl Segment {
 
     /// Makes both indexes anew in memory from the headers of the batches.
     fn rebuild_indexes(&self) -> Result<(), ReadError> {
+        // What is damaged is passed by with the entries that there were.
+        let index = Some(self.index_bytes());
         let mut guard = self.indexes.write().unwrap();
         let mut fresh = ActiveIndexes::fresh();
-        let mut walk = self.walk_at(0, self.size_bytes())?;
+        // As long as damage may be found, every entry is a place to go on from.
+        let interval_bytes = if self.verification.below() > 0 { 0 } else { REBUILT_INTERVAL_BYTES };
+        let mut walk = HeaderWalk::verified(self, 0, self.size_bytes(), Some(self.base), index)?;
+        let mut end = 0;
         while let Some((position, header)) = walk.next_header()? {
             let Some(relative) = self.relative(header.last_offset()) else { break };
+            if position != end {
+                // Behind damage there must be a way in.
+                fresh.force_entry();
+            }
+            end = position + header.total_bytes() as u64;
             fresh.see(
                 relative,
                 position as u32,
                 header.total_bytes() as u64,
                 header.max_timestamp,
-                REBUILT_INTERVAL_BYTES,
+                interval_bytes,
             );
         }
         match &mut *guard {
@@ -206,6 +224,46 @@ impl Segment {
             Indexes::Sealed(sealed) => *sealed = Some(SealedIndexes::rebuilt(fresh)),
         }
         Ok(())
+    }
+
+    /// The entries of the offset index as they are, right or wrong; none if its file cannot be read.
+    pub(crate) fn index_bytes(&self) -> Vec<u8> {
+        match &*self.indexes.read().unwrap() {
+            Indexes::Active(active) => active.view().offsets.to_vec(),
+            Indexes::Sealed(Some(sealed)) => sealed.view().offsets.to_vec(),
+            Indexes::Sealed(None) => {
+                self.files.map(&self.path(INDEX_SUFFIX)).map(Vec::from).unwrap_or_default()
+            }
+        }
+    }
+
+    /// The gaps in the offsets that recovery made.
+    pub(crate) fn pieces(&self) -> io::Result<Pieces> {
+        Pieces::read(&*self.files, &self.path(QUARANTINE_SUFFIX))
+    }
+
+    /// Recovery: what stands before `position` was not looked at; it is when it is first read. The batch behind it is
+    /// indexed, so that it can be reached past any damage.
+    pub(crate) fn verify_below(&self, position: u64) {
+        self.verification.begin(position);
+        if let (true, Indexes::Active(active)) = (position > 0, &mut *self.indexes.write().unwrap()) {
+            active.force_entry();
+        }
+    }
+
+    /// Bytes that were found damaged when they were first read.
+    pub(crate) fn damaged_bytes(&self) -> u64 {
+        self.verification.damaged_bytes()
+    }
+
+    /// Recovery: entries in the files that were found wrong are gone for good, so that they never vouch for a batch.
+    pub(crate) fn write_cut_indexes(&self) -> io::Result<()> {
+        let is_cut = self.with_active(|active| !active.is_as_on_disk());
+        let written = if is_cut { self.finish_indexes(false) } else { Ok(()) };
+        match written {
+            Err(error) if !is_no_space(&error) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Makes the indexes anew if the time index, mapped just now, is out of order or ends with a time that is not there.
@@ -231,8 +289,7 @@ impl Segment {
     /// Whether the batch that an entry names has the entry's time.
     fn has_time(&self, entry: time_index::Entry) -> Result<bool, ReadError> {
         let last = Offset(self.base.0 + i64::from(entry.relative));
-        let from = self.walk_from(last, self.size_bytes())?.position;
-        self.has_time_behind(entry, from, self.size_bytes())
+        has_time_in(self.walk_from(last, self.size_bytes())?, last, entry)
     }
 
     fn with_active<T>(&self, act: impl FnOnce(&mut ActiveIndexes) -> T) -> T {
@@ -265,6 +322,7 @@ impl Segment {
 
     /// Recovery: the indexes are complete and on the disk, as a clean close left them.
     pub(crate) fn trust_indexes(&self, end: u64) {
+        self.times_unchecked.store(true, Ordering::Release);
         self.with_active(|active| {
             active.resume(end);
             active.trust();
@@ -297,7 +355,10 @@ impl Segment {
 
     /// Recovery: the entries are wrong and are all made anew.
     pub(crate) fn forget_indexes(&self) {
-        self.with_active(|active| *active = ActiveIndexes::fresh());
+        self.with_active(|active| {
+            let nothing_there = active.is_as_on_disk() && active.is_empty();
+            *active = if nothing_there { ActiveIndexes::new() } else { ActiveIndexes::fresh() };
+        });
     }
 
     /// Whether the batch that an entry names begins where the entry says.
@@ -310,13 +371,7 @@ impl Segment {
     /// Whether the batch that a time entry names stands behind `from` and has the entry's time.
     fn has_time_behind(&self, entry: time_index::Entry, from: u64, limit: u64) -> Result<bool, ReadError> {
         let last = Offset(self.base.0 + i64::from(entry.relative));
-        let mut walk = self.walk_at(from, limit)?;
-        while let Some((_, header)) = walk.next_header()? {
-            if header.last_offset() >= last {
-                return Ok(header.last_offset() == last && header.max_timestamp == entry.timestamp);
-            }
-        }
-        Ok(false)
+        has_time_in(self.walk_at(from, limit)?, last, entry)
     }
 
     /// Recovery: the file was cut.
@@ -325,7 +380,25 @@ impl Segment {
     }
 
     pub(crate) fn max_timestamp(&self) -> Result<MaxTimestamp, ReadError> {
+        if self.times_unchecked.swap(false, Ordering::AcqRel) {
+            self.check_times()?;
+        }
         self.with_indexes(|view| view.max)
+    }
+
+    /// As [`Segment::max_timestamp_below`], but never of a batch that is damaged.
+    pub(crate) fn right_max_timestamp_below(
+        &self,
+        end: Offset,
+        limit: u64,
+    ) -> Result<MaxTimestamp, ReadError> {
+        let max = self.max_timestamp_below(end, limit)?;
+        let entry = time_index::Entry { timestamp: max.timestamp, relative: max.relative };
+        if self.verification.below() == 0 || max.timestamp < 0 || self.has_time(entry)? {
+            return Ok(max);
+        }
+        self.rebuild_indexes()?;
+        self.max_timestamp_below(end, limit)
     }
 
     /// The greatest time of the batches before `limit`, which begins the batch of offset `end`.
@@ -370,38 +443,39 @@ impl Segment {
         self.walk_from(Offset(self.base.0 + i64::from(from)), limit)
     }
 
-    /// A walk over headers that begins at or before the batch with `offset`, and ends at the file position `limit`.
+    /// A walk over headers that begins at or before the batch with `offset`, and ends at the file position `limit`. What
+    /// an earlier process wrote is verified on the way, and what is damaged passed by.
     pub(crate) fn walk_from(&self, offset: Offset, limit: u64) -> Result<HeaderWalk<'_>, ReadError> {
-        let relative = u32::try_from(offset.0 - self.base.0).unwrap_or(u32::MAX);
-        for _ in 0..2 {
+        // An offset in a gap before the segment is asked for from its beginning.
+        let mut relative = u32::try_from((offset.0 - self.base.0).max(0)).unwrap_or(u32::MAX);
+        let mut rebuilt = false;
+        loop {
             let found = self.with_indexes(|view| offset_index::floor(view.offsets, relative))?;
             let Some(entry) = found.filter(|entry| u64::from(entry.position) < limit) else {
-                return self.walk_at(0, limit);
+                return HeaderWalk::verified(self, 0, limit, Some(self.base), None);
             };
-            let walk = self.walk_at(u64::from(entry.position), limit)?;
-            let last = Offset(self.base.0 + i64::from(entry.relative));
-            if walk.peek().is_some_and(|header| header.last_offset() == last) {
+            let position = u64::from(entry.position);
+            let mut walk = HeaderWalk::verified(self, position, limit, None, None)?;
+            if walk.is_at(entry)? {
                 return Ok(walk);
             }
-            tracing::warn!(path = %self.path(INDEX_SUFFIX).display(), "an index points to no batch and is made anew");
-            self.rebuild_indexes()?;
+            let before = entry.relative.checked_sub(1);
+            match before {
+                // The batch may be what is wrong: an entry before it leads here too.
+                Some(before) if rebuilt || self.verification.covers(position) => relative = before,
+                _ if rebuilt => return HeaderWalk::verified(self, 0, limit, Some(self.base), None),
+                _ => {
+                    tracing::warn!(path = %self.path(INDEX_SUFFIX).display(), "an index points to no batch and is made anew");
+                    self.rebuild_indexes()?;
+                    rebuilt = true;
+                }
+            }
         }
-        self.walk_at(0, limit)
     }
 
+    /// Recovery: a walk that takes headers as they stand.
     pub(crate) fn walk_at(&self, position: u64, limit: u64) -> Result<HeaderWalk<'_>, ReadError> {
-        let file = self.file().map_err(ReadError::io(&self.path(LOG_SUFFIX)))?;
-        let mut walk = HeaderWalk {
-            segment: self,
-            file,
-            position,
-            limit,
-            buffer: [0; WALK_BYTES],
-            from: position,
-            filled: 0,
-        };
-        walk.fill()?;
-        Ok(walk)
+        HeaderWalk::raw(self, position, limit)
     }
 
     /// The bytes of one batch. The length is a header's that a walk found, so it ends below what was written.
@@ -423,65 +497,12 @@ impl Segment {
 
 /// The distance of entries in an index that is made anew: Kafka's default, whatever the topic says.
 const REBUILT_INTERVAL_BYTES: u32 = 4096;
-/// Read at a time when headers are walked: as much as usually lies between two index entries, and one batch more.
-const WALK_BYTES: usize = 8 << 10;
 
-/// Goes from header to header without reading what lies between.
-pub(crate) struct HeaderWalk<'s> {
-    segment: &'s Segment,
-    file: &'s Arc<dyn File>,
-    position: u64,
-    limit: u64,
-    buffer: [u8; WALK_BYTES],
-    /// The file position of the buffer's first byte, and how much of it is filled.
-    from: u64,
-    filled: usize,
-}
-
-impl HeaderWalk<'_> {
-    /// Reads a buffer's worth at `position`.
-    fn fill(&mut self) -> Result<(), ReadError> {
-        let wanted = (self.limit.saturating_sub(self.position)).min(WALK_BYTES as u64) as usize;
-        self.from = self.position;
-        self.filled = self
-            .file
-            .read_at(&mut self.buffer[..wanted], self.position)
-            .map_err(ReadError::io(&self.segment.path(LOG_SUFFIX)))?;
-        Ok(())
-    }
-
-    fn buffered(&self) -> &[u8] {
-        let at = (self.position - self.from).min(self.filled as u64) as usize;
-        &self.buffer[at..self.filled]
-    }
-
-    /// The header at the walk's position, if it is in the buffer and one.
-    fn peek(&self) -> Option<BatchHeader> {
-        BatchHeader::parse(self.buffered()).ok()
-    }
-
-    /// The next header and where its batch begins; `None` at the limit.
-    pub(crate) fn next_header(&mut self) -> Result<Option<(u64, BatchHeader)>, ReadError> {
-        if self.position >= self.limit {
-            return Ok(None);
+fn has_time_in(mut walk: HeaderWalk<'_>, last: Offset, entry: time_index::Entry) -> Result<bool, ReadError> {
+    while let Some((_, header)) = walk.next_header()? {
+        if header.last_offset() >= last {
+            return Ok(header.last_offset() == last && header.max_timestamp == entry.timestamp);
         }
-        if self.buffered().len() < HEADER_BYTES {
-            self.fill()?;
-        }
-        let corrupt = |what: String| ReadError::Corrupt {
-            path: self.segment.path(LOG_SUFFIX),
-            position: self.position,
-            what,
-        };
-        let header = BatchHeader::parse(self.buffered()).map_err(|error| corrupt(error.to_string()))?;
-        if !header.is_plausible() || header.base_offset < self.segment.base {
-            return Err(corrupt("no batch of this segment".to_owned()));
-        }
-        let next = self.position + header.total_bytes() as u64;
-        if next > self.limit {
-            return Err(corrupt("the batch reaches beyond what was written".to_owned()));
-        }
-        let at = std::mem::replace(&mut self.position, next);
-        Ok(Some((at, header)))
     }
+    Ok(false)
 }

@@ -1,0 +1,199 @@
+//! What recovery does about bytes that are no batches: judge, set aside, and write the segment anew without them.
+//!
+//! Invariants: bytes are in the quarantine, on the disk, before they leave a segment; a crash at any point leaves the
+//! old segment or the new one, and doing it again gives the same.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Recovery;
+use crate::env::OpenMode;
+use crate::error::OpenError;
+use crate::ids::Offset;
+use crate::indexes::ActiveIndexes;
+use crate::quarantine::{self, Piece, Pieces, QUARANTINE_SUFFIX};
+use crate::scan::Scanner;
+use crate::segment::{INDEX_SUFFIX, Indexes, LOG_SUFFIX, Segment, TIME_INDEX_SUFFIX, file_name};
+use crate::{offset_index, small_file};
+
+/// What a segment is written to before it takes its place.
+pub(super) const CLEANED_SUFFIX: &str = "log.cleaned";
+
+/// What was found of a segment's content.
+pub(super) struct Judged {
+    /// What lies between batches that count.
+    pub(super) holes: Vec<Piece>,
+    /// Behind the last batch that counts.
+    pub(super) position: u64,
+    pub(super) end: Offset,
+    /// What stands behind `position` is damage, and not what a power cut leaves.
+    pub(super) damaged: bool,
+}
+
+/// What is known of a segment before its bytes are judged.
+pub(super) struct Known {
+    pub(super) index: Vec<u8>,
+    pub(super) pieces: Pieces,
+    /// Up to here all was on the disk once.
+    pub(super) flushed: u64,
+    /// A power cut may have taken pages of what lies behind.
+    pub(super) torn: bool,
+}
+
+impl Known {
+    /// Where the log goes on behind the segment's last batch: what was taken out at its end was given offsets too.
+    pub(super) fn pieces_next(&self, end: Offset) -> Offset {
+        self.pieces.next_of(end).unwrap_or(end)
+    }
+
+    pub(super) fn may_follow(
+        &self,
+        base: Offset,
+        position: u64,
+        due: Offset,
+        header: &crate::BatchHeader,
+    ) -> bool {
+        let named = || {
+            (0..offset_index::len(&self.index))
+                .filter_map(|at| offset_index::entry(&self.index, at))
+                .any(|e| u64::from(e.position) == position && crate::scan::is_named(base, e, header))
+        };
+        header.base_offset == due
+            || (header.base_offset > due && (self.pieces.next_of(due) == Some(header.base_offset) || named()))
+    }
+}
+
+impl Recovery<'_> {
+    pub(super) fn knowledge(&self, base: Offset, flushed: u64, torn: bool) -> Result<Known, OpenError> {
+        let path = |suffix| self.dir.join(file_name(base, suffix));
+        let index = path(INDEX_SUFFIX);
+        let index = small_file::read(&**self.files, &index).map_err(OpenError::io("reading", &index))?;
+        let pieces = path(QUARANTINE_SUFFIX);
+        let pieces = Pieces::read(&**self.files, &pieces).map_err(OpenError::io("reading", &pieces))?;
+        Ok(Known { index: index.unwrap_or_default(), pieces, flushed, torn })
+    }
+
+    /// Judges every batch from `position`, where the offset `end` is due.
+    pub(super) fn judge(
+        &mut self,
+        segment: &Segment,
+        known: &Known,
+        mut position: u64,
+        mut end: Offset,
+    ) -> io::Result<Judged> {
+        let len = segment.size_bytes();
+        let mut scanner = Scanner::new(segment.file()?, len);
+        let mut judged = Judged { holes: Vec::new(), position, end, damaged: false };
+        while position < len {
+            let header = scanner.batch_at(position)?.filter(|header| {
+                known.may_follow(segment.base, position, end, header)
+                    && segment.relative(header.last_offset()).is_some()
+            });
+            if let Some(header) = header {
+                self.epochs.see(&header);
+                position += header.total_bytes() as u64;
+                end = header.next_offset();
+                continue;
+            }
+            let torn = known.torn && position >= known.flushed;
+            judged.damaged = position < known.flushed || scanner.has_one_wrong_bit(position, end)?;
+            if torn && !judged.damaged {
+                break;
+            }
+            let Some((next, header)) = scanner.resynchronise(segment.base, &known.index, position, end)?
+            else {
+                break;
+            };
+            judged.damaged = false;
+            judged.holes.push(Piece { position, bytes: next - position, due: end, next: header.base_offset });
+            (position, end) = (next, header.base_offset);
+        }
+        judged.position = position;
+        judged.end = if position == len { known.pieces_next(end) } else { end };
+        Ok(judged)
+    }
+
+    /// Keeps a copy of bytes that will not be served.
+    pub(super) fn keep(&mut self, segment: &Segment, piece: &Piece) -> Result<(), OpenError> {
+        let path = segment.path(QUARANTINE_SUFFIX);
+        let failed = |error| OpenError::io("keeping damaged bytes in", &path)(error);
+        let file = segment.file().map_err(failed)?;
+        quarantine::keep(&**self.files, &path, piece, file)
+            .and_then(|()| self.files.sync_dir(&self.dir))
+            .map_err(failed)?;
+        self.quarantined_bytes += piece.bytes;
+        tracing::error!(
+            segment = %segment.path(LOG_SUFFIX).display(), quarantine = %path.display(),
+            position = piece.position, bytes = piece.bytes, first_offset = piece.due.0, next_offset = piece.next.0,
+            "bytes of a segment are damaged and were set aside; all else of the log is served. Check the disk. \
+             What the bytes held can be read from the quarantine file, or produced again"
+        );
+        Ok(())
+    }
+
+    /// Writes the segment anew without its holes, up to `end`.
+    pub(super) fn without_holes(
+        &mut self,
+        segment: &Segment,
+        holes: &[Piece],
+        end: u64,
+    ) -> Result<Segment, OpenError> {
+        for hole in holes {
+            self.keep(segment, hole)?;
+        }
+        let path = segment.path(LOG_SUFFIX);
+        let len = self.rewrite(segment, holes, end).map_err(OpenError::io("writing anew", &path))?;
+        let (files, dir) = (Arc::clone(self.files), Arc::clone(&self.dir));
+        Ok(Segment::new(files, dir, segment.base, len, Indexes::Active(ActiveIndexes::fresh())))
+    }
+
+    fn rewrite(&self, segment: &Segment, holes: &[Piece], end: u64) -> io::Result<u64> {
+        let cleaned = self.dir.join(file_name(segment.base, CLEANED_SUFFIX));
+        let (old, new) = (segment.file()?, self.files.open(&cleaned, OpenMode::Create)?);
+        new.set_len(0)?;
+        let mut len = 0;
+        for kept in between(holes, end) {
+            quarantine::copy(old, kept.start, kept.end - kept.start, &new, len)?;
+            len += kept.end - kept.start;
+        }
+        new.sync_data()?;
+        // The indexes name the old positions.
+        for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
+            remove_if_there(self, &segment.path(suffix))?;
+        }
+        self.files.sync_dir(&self.dir)?;
+        self.files.rename(&cleaned, &segment.path(LOG_SUFFIX))?;
+        self.files.sync_dir(&self.dir)?;
+        Ok(len)
+    }
+
+    /// Sets a segment aside that cannot stand where it does.
+    pub(super) fn set_aside(&mut self, base: Offset, len: u64) -> Result<(), OpenError> {
+        let (files, dir) = (Arc::clone(self.files), Arc::clone(&self.dir));
+        let segment = Segment::new(files, dir, base, len, Indexes::Sealed(None));
+        if len > 0 {
+            self.keep(&segment, &Piece { position: 0, bytes: len, due: base, next: base })?;
+        }
+        for suffix in [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
+            let path = segment.path(suffix);
+            remove_if_there(self, &path).map_err(OpenError::io("removing", &path))?;
+        }
+        Ok(())
+    }
+}
+
+fn remove_if_there(recovery: &Recovery<'_>, path: &Path) -> io::Result<()> {
+    match recovery.files.remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// What is left of a file up to `end` without its holes.
+fn between(holes: &[Piece], end: u64) -> Vec<Range<u64>> {
+    let starts = std::iter::once(0).chain(holes.iter().map(|hole| hole.position + hole.bytes));
+    let ends = holes.iter().map(|hole| hole.position).chain(std::iter::once(end));
+    starts.zip(ends).map(|(start, end)| start..end).collect()
+}

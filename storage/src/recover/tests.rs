@@ -1,0 +1,100 @@
+//! Recovery asked directly: with all pages kept it finds what judging every batch finds, and reads less.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::env::{Env, SimFiles};
+use crate::{
+    BatchBuilder, DataDir, DataDirOptions, Durability, Flushing, LeaderEpoch, LogConfig, LogId, Origin,
+    TopicId, check_internal,
+};
+
+const LOG: &str = "/data/topic-0";
+
+/// A log of two segments whose process was killed.
+fn killed() -> (Env, SimFiles) {
+    let (env, files, _) = Env::simulated(1);
+    let options = DataDirOptions { flushing: Flushing::Manual, ..Default::default() };
+    let dir = DataDir::open(env.clone(), PathBuf::from("/data"), options).unwrap();
+    let config = LogConfig {
+        segment_bytes: 800,
+        index_interval_bytes: 0,
+        segment_index_bytes: 1 << 16,
+        durability: Durability::Durable,
+    };
+    let id = LogId { topic: TopicId([7; 16]), partition: 0 };
+    let log = dir.open_log(id, "topic-0", config, LeaderEpoch(1)).unwrap();
+    for number in 0..14 {
+        let batch = BatchBuilder::new(number).push(None, Some(b"a value of some length"), &[]).build();
+        log.append(check_internal(batch).unwrap(), Origin::Client, None);
+    }
+    dir.flush();
+    assert_eq!(log.segment_count(), 2);
+    files.kill();
+    (env, files)
+}
+
+fn recovered(env: &Env, pages: Pages) -> (Offset, u64, u64) {
+    let found = recover(&env.files, Path::new(LOG), None, pages).unwrap();
+    (found.end.offset, found.end.position, found.quarantined_bytes)
+}
+
+fn last_log(files: &SimFiles) -> (PathBuf, u64) {
+    let names = files.list(Path::new(LOG)).unwrap();
+    let last = names.iter().rfind(|entry| entry.name.ends_with(".log")).unwrap();
+    (Path::new(LOG).join(&last.name), last.len)
+}
+
+#[test]
+fn every_cut_of_the_last_write_gives_the_same_with_all_pages_and_without() {
+    let (_, len) = last_log(&killed().1);
+    for cut in 0..=len {
+        let [kept, lost] = [Pages::Kept, Pages::Lost].map(|pages| {
+            let (env, files) = killed();
+            let (path, _) = last_log(&files);
+            files.open(&path, OpenMode::Write).unwrap().set_len(cut).unwrap();
+            recovered(&env, pages)
+        });
+        assert_eq!(kept, lost, "cut at {cut}");
+        assert_eq!(kept.2, 0, "a torn tail is no damage");
+    }
+}
+
+#[test]
+fn with_all_pages_only_the_last_batch_is_judged() {
+    let (_, len) = last_log(&killed().1);
+    let batch_bytes = len / 6;
+    let hit = |byte: u64, pages| {
+        let (env, files) = killed();
+        let (path, _) = last_log(&files);
+        files.flip_bit(&path, byte, 0).unwrap();
+        recovered(&env, pages)
+    };
+    let whole = recovered(&killed().0, Pages::Kept);
+    assert_eq!(whole.0, Offset(14));
+    // A payload in the middle is looked at when it is read; its header leads on.
+    assert_eq!(hit(batch_bytes + 70, Pages::Kept), whole);
+    assert_eq!(hit(batch_bytes + 70, Pages::Lost).2, batch_bytes);
+    // A header that leads nowhere and a last batch that is wrong have the segment judged.
+    assert_eq!(hit(batch_bytes + 9, Pages::Kept), (Offset(14), whole.1 - batch_bytes, batch_bytes));
+    assert_eq!(hit(len - 3, Pages::Kept), (Offset(13), whole.1 - batch_bytes, batch_bytes));
+}
+
+#[test]
+fn a_crash_while_a_segment_is_written_anew_changes_nothing() {
+    for seed_of_leftover in 0..3u64 {
+        let (env, files) = killed();
+        let (path, len) = last_log(&files);
+        files.flip_bit(&path, len / 6 + 70, 0).unwrap();
+        let mut cleaned = path.clone().into_os_string();
+        cleaned.push(".cleaned");
+        let leftover = files.open(Path::new(&cleaned), OpenMode::Create).unwrap();
+        leftover.set_len(seed_of_leftover * 100).unwrap();
+        let first = recovered(&env, Pages::Lost);
+        files.kill();
+        assert!(!files.exists(Path::new(&cleaned)));
+        let again = recovered(&env, Pages::Lost);
+        assert_eq!((first.0, first.1), (again.0, again.1));
+        assert_eq!((first.2, again.2), (len / 6, 0), "nothing is set aside twice");
+    }
+}

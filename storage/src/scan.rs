@@ -1,0 +1,209 @@
+//! Judging a segment's bytes: is there a whole batch with the right checksum, and if not, where does the next begin?
+//!
+//! Invariants: one bounded buffer, whatever a header claims; a batch behind damage counts only at a position that the
+//! offset index names, with the last offset that it names: a payload may contain whole batches, which are a forgery.
+//! This module must not know logs, checkpoints or what becomes of the damage.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::batch::{BatchHeader, CRC_FROM, HEADER_BYTES, MAGIC, OVERHEAD_BYTES};
+use crate::env::File;
+use crate::ids::Offset;
+use crate::offset_index::{self, Entry};
+
+/// Read at a time when batches are judged.
+const SCAN_BYTES: usize = 256 << 10;
+
+/// Reads a segment from front to back, with one buffer whatever the batches' headers claim.
+pub(crate) struct Scanner<'f> {
+    file: &'f Arc<dyn File>,
+    len: u64,
+    buffer: Vec<u8>,
+    from: u64,
+    filled: usize,
+}
+
+impl<'f> Scanner<'f> {
+    /// Nothing at or behind the position `len` is looked at.
+    pub(crate) fn new(file: &'f Arc<dyn File>, len: u64) -> Scanner<'f> {
+        let buffer = vec![0; SCAN_BYTES.min(len as usize)];
+        Scanner { file, len, buffer, from: 0, filled: 0 }
+    }
+
+    /// At least `least` bytes at `position`, or as many as the file has.
+    fn bytes_at(&mut self, position: u64, least: usize) -> io::Result<&[u8]> {
+        let inside = position >= self.from && position + least as u64 <= self.from + self.filled as u64;
+        if !inside {
+            let wanted = (self.len.saturating_sub(position)).min(self.buffer.len() as u64) as usize;
+            self.from = position;
+            self.filled = self.file.read_at(&mut self.buffer[..wanted], position)?;
+        }
+        Ok(&self.buffer[(position - self.from) as usize..self.filled])
+    }
+
+    /// The checksum of what would be a batch of `total` bytes; `None` if it does not fit.
+    fn crc(&mut self, position: u64, total: u64) -> io::Result<Option<u32>> {
+        let end = position + total;
+        if total < HEADER_BYTES as u64 || end > self.len {
+            return Ok(None);
+        }
+        let (mut at, mut crc) = (position + CRC_FROM as u64, 0);
+        while at < end {
+            let bytes = self.bytes_at(at, 1)?;
+            let bytes = &bytes[..bytes.len().min((end - at) as usize)];
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            crc = crc32c::crc32c_append(crc, bytes);
+            at += bytes.len() as u64;
+        }
+        Ok(Some(crc))
+    }
+
+    /// The header of the batch at `position`, if a whole one with the right checksum stands there.
+    pub(crate) fn batch_at(&mut self, position: u64) -> io::Result<Option<BatchHeader>> {
+        let Ok(header) = BatchHeader::parse(self.bytes_at(position, HEADER_BYTES)?) else { return Ok(None) };
+        if !header.is_plausible() {
+            return Ok(None);
+        }
+        let crc = self.crc(position, header.total_bytes() as u64)?;
+        Ok((crc == Some(header.crc)).then_some(header))
+    }
+
+    /// The batch that an index entry names, if it is there and right.
+    pub(crate) fn vouched_at(&mut self, base: Offset, entry: Entry) -> io::Result<Option<BatchHeader>> {
+        let header = self.batch_at(u64::from(entry.position))?;
+        Ok(header.filter(|header| is_named(base, entry, header)))
+    }
+
+    /// The first batch behind `position` that the index vouches for and that may follow the offset before `due`.
+    pub(crate) fn resynchronise(
+        &mut self,
+        base: Offset,
+        index: &[u8],
+        position: u64,
+        due: Offset,
+    ) -> io::Result<Option<(u64, BatchHeader)>> {
+        for entry in (0..offset_index::len(index)).filter_map(|at| offset_index::entry(index, at)) {
+            let at = u64::from(entry.position);
+            if at <= position || at >= self.len {
+                continue;
+            }
+            if let Some(header) = self.vouched_at(base, entry)?.filter(|header| header.base_offset >= due) {
+                return Ok(Some((at, header)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether what stands at `position` is the batch of offset `due` but for one wrong bit. A power cut leaves whole
+    /// sectors unwritten: one wrong bit is a disk's or a memory's doing, and what follows was written in its turn.
+    pub(crate) fn has_one_wrong_bit(&mut self, position: u64, due: Offset) -> io::Result<bool> {
+        let Some(head) = self.bytes_at(position, HEADER_BYTES)?.first_chunk::<HEADER_BYTES>().copied() else {
+            return Ok(false);
+        };
+        let number = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let base = u64::from(number(0)) << 32 | u64::from(number(4));
+        let wrong = (head[16] ^ MAGIC as u8).count_ones() + (base ^ due.0 as u64).count_ones();
+        let (length, stored) = (number(8), number(17));
+        let total = |length: u32| u64::from(length) + OVERHEAD_BYTES as u64;
+        let computed = self.crc(position, total(length))?;
+        if wrong > 0 {
+            return Ok(wrong == 1 && computed == Some(stored));
+        }
+        if computed.is_some_and(|computed| is_one_bit(computed ^ stored, total(length))) {
+            return Ok(true);
+        }
+        for bit in 0..u32::BITS {
+            if self.crc(position, total(length ^ 1 << bit))? == Some(stored) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+pub(crate) fn is_named(base: Offset, entry: Entry, header: &BatchHeader) -> bool {
+    header.base_offset >= base && header.last_offset().0 - base.0 == i64::from(entry.relative)
+}
+
+/// CRC-32C's polynomial, lowest power in the highest bit.
+const POLYNOMIAL: u32 = 0x82f6_3b78;
+
+/// Whether two checksums that differ by `difference` can be those of messages that differ in one bit of the last
+/// `bytes`, or whether the checksum itself has one wrong bit. Checksums are linear: the difference is the flipped bit
+/// pushed through the register as often as bits follow it.
+fn is_one_bit(difference: u32, bytes: u64) -> bool {
+    let mut register = 1u32;
+    difference.count_ones() == 1
+        || (0..bytes * 8).any(|_| {
+            register = (register >> 1) ^ (if register & 1 == 1 { POLYNOMIAL } else { 0 });
+            register == difference
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+    use std::path::Path;
+
+    use super::*;
+    use crate::env::{Files, OpenMode, SimFiles};
+    use crate::records::BatchBuilder;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn one_wrong_bit_is_told_from_more(
+            bytes in proptest::collection::vec(any::<u8>(), 1..300),
+            at: prop::sample::Index,
+            other: prop::sample::Index,
+        ) {
+            let whole = crc32c::crc32c(&bytes);
+            let (one, two) = (at.index(bytes.len() * 8), other.index(bytes.len() * 8));
+            let mut harmed = bytes.clone();
+            harmed[one / 8] ^= 1 << (one % 8);
+            prop_assert!(is_one_bit(whole ^ crc32c::crc32c(&harmed), bytes.len() as u64));
+            harmed[two / 8] ^= 1 << (two % 8);
+            prop_assert!(!is_one_bit(whole ^ crc32c::crc32c(&harmed), bytes.len() as u64));
+        }
+
+        #[test]
+        fn a_forged_batch_in_a_payload_is_never_taken(
+            pads in proptest::collection::vec(0usize..200, 2..6),
+            harmed: prop::sample::Index,
+            bit in 0u8..8,
+            byte: prop::sample::Index,
+        ) {
+            let files = SimFiles::new(1);
+            let file = files.open(Path::new("/0.log"), OpenMode::Create).unwrap();
+            let (mut log, mut index, mut places) = (Vec::new(), Vec::new(), Vec::new());
+            for (number, pad) in pads.iter().enumerate() {
+                // What a payload holds would follow the batch before it, or the one that it is in.
+                let forged: Vec<u8> = (0..2).flat_map(|ahead| plain(number as i64 + ahead, b"forged")).collect();
+                let batch = plain(number as i64, &[vec![0; *pad], forged].concat());
+                let position = log.len() as u32;
+                places.push(u64::from(position));
+                if number > 0 {
+                    offset_index::push(&mut index, Entry { relative: number as u32, position });
+                }
+                log.extend(batch);
+            }
+            let hit = harmed.index(places.len());
+            let end = places.get(hit + 1).copied().unwrap_or(log.len() as u64);
+            log[places[hit] as usize + byte.index((end - places[hit]) as usize)] ^= 1 << bit;
+            file.write_all_at(&[IoSlice::new(&log)], 0).unwrap();
+            let mut scanner = Scanner::new(&file, log.len() as u64);
+            let found = scanner.resynchronise(Offset(0), &index, places[hit], Offset(hit as i64)).unwrap();
+            let next = places.get(hit + 1).map(|place| (*place, Offset(hit as i64 + 1)));
+            prop_assert_eq!(found.map(|(place, header)| (place, header.base_offset)), next);
+        }
+    }
+
+    fn plain(base: i64, value: &[u8]) -> Vec<u8> {
+        let mut batch = BatchBuilder::new(1).push(None, Some(value), &[]).build().to_vec();
+        batch[..8].copy_from_slice(&base.to_be_bytes());
+        batch
+    }
+}
