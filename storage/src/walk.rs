@@ -209,8 +209,8 @@ impl<'s> HeaderWalk<'s> {
             tracing::error!(
                 segment = %self.segment.path(LOG_SUFFIX).display(), position, bytes = next - position,
                 first_offset = due.0,
-                "bytes of a segment are damaged and are not served; all else is. Check the disk, and run \
-                 `ottla log repair` with the broker stopped"
+                "bytes of a segment are damaged and are not served; all else is. Check the disk; \
+                 the segment can be restored from a copy while the broker is stopped"
             );
         }
         Ok(next)
