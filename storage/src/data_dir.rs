@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint;
 use crate::config::LogConfig;
 use crate::env::{Env, LockGuard, Random};
 use crate::error::OpenError;
@@ -21,7 +21,7 @@ use crate::log::Log;
 pub use crate::meta::MetaProperties;
 use crate::meta::{self, META_FILE_NAME, MetaProblem, PARTITION_FILE_NAME};
 use crate::opening;
-use crate::recover::{Pages, Recovered, recover};
+use crate::recover::{Recovered, recover};
 use crate::shared::Shared;
 use crate::small_file;
 use crate::ticket::AppendError;
@@ -98,7 +98,7 @@ impl DataDir {
             _ => OpenError::io("locking", &path)(error),
         })?;
         let meta = take_meta(&env, &path, &options)?;
-        let checkpoint = read_checkpoint(&env, &path)?;
+        let checkpoint = opening::read_checkpoint(&env, &path)?;
         remove_leftovers(&env, &path)?;
         files.sync_dir(&path).map_err(OpenError::io("flushing", &path))?;
         let opening::Opened { journal, next_lsn, known } =
@@ -178,9 +178,7 @@ impl DataDir {
                 || self.has_one_wrong_bit(id, &path)?
             {
                 self.write_owner(id, &path)?;
-                // After a mere kill, too: what is judged is no more than a checkpoint left, and damage is passed best
-                // as long as its neighbours are at hand.
-                return recover(files, &path, known.as_ref(), Pages::Lost);
+                return recover(files, &path, known.as_ref());
             }
             // A log that is open lives in its directory, whoever else may want the name.
             if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
@@ -486,33 +484,6 @@ fn take_meta(env: &Env, path: &Path, options: &DataDirOptions) -> Result<MetaPro
     small_file::replace(&*env.files, &file, meta.encode().as_bytes())
         .map_err(OpenError::io("writing", &file))?;
     Ok(meta)
-}
-
-/// What the last checkpoint says, or the one before should it be damaged: its journal's position is older, and its
-/// recovery points are, so that more is read.
-fn read_checkpoint(env: &Env, path: &Path) -> Result<Checkpoint, OpenError> {
-    for name in [checkpoint::FILE_NAME, checkpoint::OLD_FILE_NAME] {
-        let file = path.join(name);
-        let Some(bytes) = small_file::read(&*env.files, &file).map_err(OpenError::io("reading", &file))?
-        else {
-            continue;
-        };
-        match checkpoint::decode(&bytes) {
-            // The one before was perhaps written at a close, and this is not its directory any more.
-            Ok(checkpoint) if name == checkpoint::OLD_FILE_NAME => {
-                return Ok(Checkpoint { clean: false, ..checkpoint });
-            }
-            Ok(checkpoint) => return Ok(checkpoint),
-            Err(checkpoint::Damage::Newer(found)) => {
-                let (found, known) = (u32::from(found), u32::from(checkpoint::VERSION));
-                return Err(OpenError::NewerFormat { path: file, found, known });
-            }
-            Err(checkpoint::Damage::Broken) => {
-                tracing::warn!(path = %file.display(), "a checkpoint is damaged: more of the logs has to be read");
-            }
-        }
-    }
-    Ok(Checkpoint::default())
 }
 
 /// Finishes deletions that a crash interrupted, and removes half-written files.

@@ -25,6 +25,7 @@ pub mod log;
 mod lookup;
 mod meta;
 mod offset_index;
+mod one_bit;
 mod opening;
 mod plan;
 mod quarantine;

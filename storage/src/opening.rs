@@ -16,11 +16,10 @@ use crate::ids::LogId;
 use crate::journal::record::Key;
 use crate::journal::replay::Replay;
 use crate::journal::ring::{self, Place, Position, Ring, RingFile};
-use crate::journal::scan::{Scan, scan};
+use crate::journal::scan::{Scan, Since, scan};
 use crate::journal::{DIR_NAME, Journal};
 use crate::lock_file;
 use crate::meta::{self, MetaProperties, PARTITION_FILE_NAME};
-use crate::recover::Pages;
 use crate::small_file;
 
 pub(crate) struct Opened {
@@ -32,12 +31,47 @@ pub(crate) struct Opened {
 /// More records than two commits can hold.
 const LSN_LEAP: u64 = 1 << 20;
 
+/// What is known of a directory before its journal is read.
+pub(crate) struct LastCheckpoint {
+    content: Checkpoint,
+    since: Since,
+}
+
+/// What the last checkpoint says. Should it be damaged, the one before does: its recovery points are older, so that more
+/// is read, and it does not tell where the journal begins.
+pub(crate) fn read_checkpoint(env: &Env, path: &Path) -> Result<LastCheckpoint, OpenError> {
+    for name in [checkpoint::FILE_NAME, checkpoint::OLD_FILE_NAME] {
+        let file = path.join(name);
+        let Some(bytes) = small_file::read(&*env.files, &file).map_err(OpenError::io("reading", &file))?
+        else {
+            continue;
+        };
+        match checkpoint::decode(&bytes) {
+            Ok(content) if name == checkpoint::FILE_NAME => {
+                return Ok(LastCheckpoint { since: Since::Checkpoint(content.journal.lsn), content });
+            }
+            Ok(content) => {
+                let since = Since::AtLeast(content.journal.lsn);
+                return Ok(LastCheckpoint { content: Checkpoint { clean: false, ..content }, since });
+            }
+            Err(checkpoint::Damage::Newer(found)) => {
+                let (found, known) = (u32::from(found), u32::from(checkpoint::VERSION));
+                return Err(OpenError::NewerFormat { path: file, found, known });
+            }
+            Err(checkpoint::Damage::Broken) => {
+                tracing::warn!(path = %file.display(), "a checkpoint is damaged: more of the logs has to be read");
+            }
+        }
+    }
+    Ok(LastCheckpoint { content: Checkpoint::default(), since: Since::AtLeast(0) })
+}
+
 pub(crate) fn open(
     env: &Env,
     path: &Path,
     meta: &MetaProperties,
     options: &DataDirOptions,
-    checkpoint: Checkpoint,
+    LastCheckpoint { content: checkpoint, since }: LastCheckpoint,
 ) -> Result<Opened, OpenError> {
     let dir = path.join(DIR_NAME);
     let io = |what| OpenError::io(what, &dir);
@@ -51,13 +85,11 @@ pub(crate) fn open(
     let found = if is_clean {
         Scan::nothing_behind(checkpoint.journal.lsn)
     } else {
-        scan(key, &files, checkpoint.journal.lsn).map_err(io("reading"))?
+        scan(key, &files, since).map_err(io("reading"))?
     };
-    let pages =
-        if !is_clean && lock_file::is_same_boot(&*env.files, path) { Pages::Kept } else { Pages::Lost };
     let mut known: HashMap<_, _> = checkpoint.entries.into_iter().map(|entry| (entry.id, entry)).collect();
     if !found.is_empty() {
-        replay(env, path, key, &files, &found, checkpoint.journal.lsn, pages, &mut known)?;
+        replay(env, path, key, &files, &found, &mut known)?;
     }
     lock_file::note_boot(&*env.files, path).map_err(io("noting the boot beside"))?;
     let next_lsn = found.next_lsn + LSN_LEAP;
@@ -67,36 +99,36 @@ pub(crate) fn open(
     entries.sort_by_key(|entry| entry.id);
     let (file, old) = (path.join(checkpoint::FILE_NAME), path.join(checkpoint::OLD_FILE_NAME));
     let content = checkpoint::encode(&Checkpoint { journal: position, clean: false, entries });
-    small_file::replace_keeping(&*env.files, &file, &old, &content)
-        .map_err(OpenError::io("writing", &file))?;
+    // Both: what the journal held before must not be replayed again over what recovery makes of the logs.
+    for path in [file, old] {
+        small_file::replace(&*env.files, &path, &content).map_err(OpenError::io("writing", &path))?;
+    }
     let journal =
         Journal::new(env.files.clone(), dir.clone(), options.journal, key, Ring::new(files), next_lsn)
             .map_err(io("making a file in"))?;
     Ok(Opened { journal, next_lsn, known })
 }
 
-#[expect(clippy::too_many_arguments, reason = "it is one step of `open`, cut out to be readable")]
 fn replay(
     env: &Env,
     path: &Path,
     key: Key,
     files: &[RingFile],
     found: &Scan,
-    least: u64,
-    pages: Pages,
     known: &mut HashMap<LogId, checkpoint::Entry>,
 ) -> Result<(), OpenError> {
     let io = |what| OpenError::io(what, path);
     let begun = env.clock.monotonic();
-    let write = pages == Pages::Lost;
+    // After a kill the page cache has it all, and only the flush is missing.
+    let write = !lock_file::is_same_boot(&*env.files, path);
     let mut replay = Replay::new(&env.files, path, write, homes(env, path, known));
-    let scan = found.replay(key, files, least, |record, _| {
+    let scan = found.replay(key, files, |record, _| {
         replay.note_drops(record);
         std::io::Result::Ok(())
     });
     scan.map_err(io("reading the journal of"))?;
     let damage = found
-        .replay(key, files, least, |record, payload| replay.apply(record, payload))
+        .replay(key, files, |record, payload| replay.apply(record, payload))
         .map_err(io("replaying the journal of"))?;
     replay.sync().map_err(io("flushing"))?;
     for (id, start) in &replay.starts {
@@ -110,6 +142,9 @@ fn replay(
             path = %path.display(), records = damage.records,
             "the journal is damaged: of these records only what reached the logs' own files is left; `ottla log verify` checks them"
         );
+    }
+    if damage.mended > 0 {
+        tracing::error!(path = %path.display(), places = damage.mended, "bits of the journal were wrong and are mended; nothing is lost. Check the disk and the memory");
     }
     tracing::info!(
         path = %path.display(), writes = replay.writes, left_out = replay.left_out, torn = damage.torn, took_ms,

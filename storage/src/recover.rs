@@ -11,7 +11,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::batch::BatchHeader;
 use crate::checkpoint;
 use crate::env::{DirEntry, Files, OpenMode};
 use crate::epoch_cache::{self, EpochCache};
@@ -19,7 +18,6 @@ use crate::error::{OpenError, ReadError};
 use crate::ids::Offset;
 use crate::indexes::ActiveIndexes;
 use crate::quarantine::Piece;
-use crate::scan::Scanner;
 use crate::segment::{
     INDEX_SUFFIX, Indexes, LOG_SUFFIX, Mark, Segment, TIME_INDEX_SUFFIX, base_of, file_name,
 };
@@ -36,15 +34,6 @@ pub(crate) struct Recovered {
     pub(crate) epochs_written: Option<EpochCache>,
     /// What was damaged and is served no more.
     pub(crate) quarantined_bytes: u64,
-}
-
-/// What became of the pages that were written and not flushed.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Pages {
-    /// Only the process ended, the kernel runs on: everything written is there.
-    Kept,
-    /// The machine may have stopped.
-    Lost,
 }
 
 impl Recovered {
@@ -68,7 +57,6 @@ struct Recovery<'r> {
     files: &'r Arc<dyn Files>,
     dir: Arc<Path>,
     known: Option<&'r checkpoint::Entry>,
-    pages: Pages,
     names: Vec<DirEntry>,
     segments: Vec<Arc<Segment>>,
     epochs: EpochCache,
@@ -99,7 +87,6 @@ pub(crate) fn recover(
     files: &Arc<dyn Files>,
     dir: &Path,
     known: Option<&checkpoint::Entry>,
-    pages: Pages,
 ) -> Result<Recovered, OpenError> {
     let io = |what| OpenError::io(what, dir);
     let names = files.list(dir).map_err(io("listing"))?;
@@ -124,7 +111,6 @@ pub(crate) fn recover(
         files,
         dir: dir.into(),
         known,
-        pages,
         names,
         segments: Vec::new(),
         epochs_lost: epochs.is_none(),
@@ -254,13 +240,10 @@ impl Recovery<'_> {
         }
         self.scanned = true;
         let flushed_bytes = if flushed { len } else { known.map_or(0, |known| known.recovery.position) };
-        let facts = self.knowledge(base, flushed_bytes, self.pages == Pages::Lost && !flushed)?;
+        let facts = self.knowledge(base, flushed_bytes, !flushed)?;
         if matches!(broken_if_corrupt(self.walk_known(&segment, from, due))?, Walked::Broken) {
             (from, due) = (0, base);
             segment.forget_indexes();
-        }
-        if let Some(scanned) = self.kept(&segment, &facts, from, due)? {
-            return Ok(Scanned { segment, end: scanned, torn: false });
         }
         let judged = self.judge(&segment, &facts, from, due).map_err(OpenError::io("reading", &path))?;
         self.apply(segment, judged, &facts, from, next)
@@ -348,67 +331,6 @@ impl Recovery<'_> {
             }
         }
         Ok(Walked::Whole)
-    }
-
-    /// With all pages there, only the last write can be half done: if the headers lead to the end and the last batch
-    /// is right, nothing else is read. Gives the log's end, or `None` if the segment has to be judged.
-    fn kept(
-        &mut self,
-        segment: &Segment,
-        facts: &damage::Known,
-        from: u64,
-        due: Offset,
-    ) -> Result<Option<Offset>, OpenError> {
-        if self.pages == Pages::Lost {
-            return Ok(None);
-        }
-        let path = segment.path(LOG_SUFFIX);
-        let found = match self.walk_kept(segment, facts, from, due) {
-            Ok(found) => found,
-            Err(ReadError::Corrupt { .. }) => None,
-            Err(error) => return Err(walking(error)),
-        };
-        let Some((last, end)) = found else { return Ok(None) };
-        let file = segment.file().map_err(OpenError::io("opening", &path))?;
-        let mut scanner = Scanner::new(file, segment.size_bytes());
-        let is_right = |found: Option<BatchHeader>| found.is_some();
-        if end > due && !scanner.batch_at(last).map(is_right).map_err(OpenError::io("reading", &path))? {
-            return Ok(None);
-        }
-        let mut walk = segment.walk_at(from, segment.size_bytes()).map_err(walking)?;
-        while let Some((position, header)) = walk.next_header().map_err(walking)? {
-            self.epochs.see(&header);
-            if position == last {
-                segment.verify_below(last);
-            }
-            segment.index(position, &header, INDEX_INTERVAL_BYTES);
-        }
-        if end == due {
-            segment.verify_below(from);
-        }
-        file.sync_data().map_err(OpenError::io("flushing", &path))?;
-        segment.write_cut_indexes().map_err(OpenError::io("writing the indexes of", &path))?;
-        Ok(Some(facts.pieces_next(end)))
-    }
-
-    /// Where the last batch begins and the offset behind it; `None` if offsets do not continue from `from`.
-    fn walk_kept(
-        &self,
-        segment: &Segment,
-        facts: &damage::Known,
-        from: u64,
-        mut due: Offset,
-    ) -> Result<Option<(u64, Offset)>, ReadError> {
-        let mut last = from;
-        let mut walk = segment.walk_at(from, segment.size_bytes())?;
-        while let Some((position, header)) = walk.next_header()? {
-            let fits = segment.relative(header.last_offset()).is_some();
-            if !fits || !facts.may_follow(segment.base, position, due, &header) {
-                return Ok(None);
-            }
-            (due, last) = (header.next_offset(), position);
-        }
-        Ok(Some((last, due)))
     }
 
     /// What the last checkpoint knew of and is gone was given offsets: they are not given again.

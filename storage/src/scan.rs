@@ -11,6 +11,7 @@ use crate::batch::{BatchHeader, CRC_FROM, HEADER_BYTES, MAGIC, OVERHEAD_BYTES};
 use crate::env::File;
 use crate::ids::Offset;
 use crate::offset_index::{self, Entry};
+use crate::one_bit;
 
 /// Read at a time when batches are judged.
 const SCAN_BYTES: usize = 256 << 10;
@@ -112,7 +113,7 @@ impl<'f> Scanner<'f> {
         if wrong > 0 {
             return Ok(wrong == 1 && computed == Some(stored));
         }
-        if computed.is_some_and(|computed| is_one_bit(computed ^ stored, total(length))) {
+        if computed.is_some_and(|computed| one_bit::find(computed ^ stored, total(length)).is_some()) {
             return Ok(true);
         }
         for bit in 0..u32::BITS {
@@ -128,21 +129,6 @@ pub(crate) fn is_named(base: Offset, entry: Entry, header: &BatchHeader) -> bool
     header.base_offset >= base && header.last_offset().0 - base.0 == i64::from(entry.relative)
 }
 
-/// CRC-32C's polynomial, lowest power in the highest bit.
-const POLYNOMIAL: u32 = 0x82f6_3b78;
-
-/// Whether two checksums that differ by `difference` can be those of messages that differ in one bit of the last
-/// `bytes`, or whether the checksum itself has one wrong bit. Checksums are linear: the difference is the flipped bit
-/// pushed through the register as often as bits follow it.
-fn is_one_bit(difference: u32, bytes: u64) -> bool {
-    let mut register = 1u32;
-    difference.count_ones() == 1
-        || (0..bytes * 8).any(|_| {
-            register = (register >> 1) ^ (if register & 1 == 1 { POLYNOMIAL } else { 0 });
-            register == difference
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::IoSlice;
@@ -154,21 +140,6 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #[test]
-        fn one_wrong_bit_is_told_from_more(
-            bytes in proptest::collection::vec(any::<u8>(), 1..300),
-            at: prop::sample::Index,
-            other: prop::sample::Index,
-        ) {
-            let whole = crc32c::crc32c(&bytes);
-            let (one, two) = (at.index(bytes.len() * 8), other.index(bytes.len() * 8));
-            let mut harmed = bytes.clone();
-            harmed[one / 8] ^= 1 << (one % 8);
-            prop_assert!(is_one_bit(whole ^ crc32c::crc32c(&harmed), bytes.len() as u64));
-            harmed[two / 8] ^= 1 << (two % 8);
-            prop_assert!(!is_one_bit(whole ^ crc32c::crc32c(&harmed), bytes.len() as u64));
-        }
-
         #[test]
         fn a_forged_batch_in_a_payload_is_never_taken(
             pads in proptest::collection::vec(0usize..200, 2..6),

@@ -11,6 +11,7 @@ use std::ops::Range;
 use bytes::{Buf, BufMut};
 
 use crate::ids::{LogId, Offset, TopicId};
+use crate::one_bit;
 
 pub(crate) const BLOCK_BYTES: usize = 4096;
 pub(crate) const COMMIT_HEADER_BYTES: usize = 40;
@@ -21,6 +22,23 @@ const VERSION: u16 = 1;
 /// The first 32 bits of every header's CRC; from the data directory's own random id.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key(pub(crate) u32);
+
+/// What was read with the right checksum.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Whole<T> {
+    pub(crate) found: T,
+    /// One bit of it was wrong.
+    pub(crate) is_mended: bool,
+}
+
+/// A header that ends with its checksum, mended if one bit is wrong.
+fn whole<const N: usize>(key: Key, header: &[u8; N]) -> Option<Whole<[u8; N]>> {
+    let mut found = *header;
+    let (body, crc) = found.split_last_chunk_mut::<4>()?;
+    let (stored, computed) = (u32::from_be_bytes(*crc), crc32c::crc32c_append(key.0, body));
+    let is_mended = stored != computed;
+    (!is_mended || one_bit::mend(body, stored, computed)).then_some(Whole { found, is_mended })
+}
 
 /// Written in front of the records of a commit.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -49,24 +67,27 @@ impl CommitHeader {
         out
     }
 
-    /// The header at the front of `bytes`, if one stands there.
-    pub(crate) fn decode(key: Key, bytes: &[u8]) -> Option<CommitHeader> {
-        let header = bytes.get(..COMMIT_HEADER_BYTES)?;
-        let (body, crc) = header.split_last_chunk::<4>()?;
-        let mut rest = body;
-        if rest.get_u32() != MAGIC
-            || rest.get_u16() != VERSION
-            || crc32c::crc32c_append(key.0, body) != u32::from_be_bytes(*crc)
-        {
+    /// The header at the front of `bytes`, if one stands there, be it with one wrong bit.
+    pub(crate) fn decode(key: Key, bytes: &[u8]) -> Option<Whole<CommitHeader>> {
+        let header = bytes.first_chunk::<COMMIT_HEADER_BYTES>()?;
+        let front = u64::from_be_bytes(*header.first_chunk::<8>()?);
+        let expected = u64::from(MAGIC) << 32 | u64::from(VERSION) << 16;
+        // Blocks that hold something else are many.
+        if (front ^ expected).count_ones() > 1 {
             return None;
         }
-        rest.advance(2);
-        Some(CommitHeader {
+        let Whole { found: header, is_mended } = whole(key, header)?;
+        let mut rest = &header[..];
+        if rest.get_u64() != expected {
+            return None;
+        }
+        let found = CommitHeader {
             first_lsn: rest.get_u64(),
             durable_lsn: rest.get_u64(),
             count: rest.get_u32(),
             record_bytes: rest.get_u32(),
-        })
+        };
+        Some(Whole { found, is_mended })
     }
 
     pub(crate) fn last_lsn(&self) -> u64 {
@@ -160,12 +181,9 @@ impl RecordHeader {
         out
     }
 
-    fn decode(key: Key, bytes: &[u8]) -> Option<RecordHeader> {
-        let (body, crc) = bytes.get(..RECORD_HEADER_BYTES)?.split_last_chunk::<4>()?;
-        if crc32c::crc32c_append(key.0, body) != u32::from_be_bytes(*crc) {
-            return None;
-        }
-        let mut rest = body;
+    fn decode(key: Key, bytes: &[u8]) -> Option<Whole<RecordHeader>> {
+        let Whole { found: header, is_mended } = whole(key, bytes.first_chunk::<RECORD_HEADER_BYTES>()?)?;
+        let mut rest = &header[..];
         let lsn = rest.get_u64();
         let mut topic = [0; 16];
         rest.copy_to_slice(&mut topic);
@@ -173,7 +191,8 @@ impl RecordHeader {
         let code = rest.get_u8();
         rest.advance(3);
         let op = Op::from_parts(code, rest.get_i64(), rest.get_u64())?;
-        Some(RecordHeader { lsn, log, op, payload_bytes: rest.get_u32(), payload_crc: rest.get_u32() })
+        let (payload_bytes, payload_crc) = (rest.get_u32(), rest.get_u32());
+        Some(Whole { found: RecordHeader { lsn, log, op, payload_bytes, payload_crc }, is_mended })
     }
 }
 
@@ -187,18 +206,20 @@ pub(crate) enum Found {
     BadHeader,
 }
 
-/// Goes over the records of one commit; `bytes` are those behind its header.
+/// Goes over the records of one commit; `bytes` are those behind its header, in which single wrong bits are turned back.
 pub(crate) struct RecordWalk<'b> {
     key: Key,
-    bytes: &'b [u8],
+    pub(crate) bytes: &'b mut [u8],
     at: usize,
     next_lsn: u64,
     left: u32,
+    /// How many records had a wrong bit.
+    pub(crate) mended: u64,
 }
 
 impl<'b> RecordWalk<'b> {
-    pub(crate) fn new(key: Key, header: &CommitHeader, bytes: &'b [u8]) -> RecordWalk<'b> {
-        RecordWalk { key, bytes, at: 0, next_lsn: header.first_lsn, left: header.count }
+    pub(crate) fn new(key: Key, header: &CommitHeader, bytes: &'b mut [u8]) -> RecordWalk<'b> {
+        RecordWalk { key, bytes, at: 0, next_lsn: header.first_lsn, left: header.count, mended: 0 }
     }
 
     /// The LSN that the next record has to have.
@@ -212,22 +233,29 @@ impl Iterator for RecordWalk<'_> {
 
     fn next(&mut self) -> Option<Found> {
         self.left = self.left.checked_sub(1)?;
-        let header =
-            RecordHeader::decode(self.key, &self.bytes[self.at..]).filter(|h| h.lsn == self.next_lsn);
-        let Some(header) = header else {
+        let header = RecordHeader::decode(self.key, &self.bytes[self.at..])
+            .filter(|header| header.found.lsn == self.next_lsn);
+        let Some(Whole { found: header, is_mended }) = header else {
             self.left = 0;
             return Some(Found::BadHeader);
         };
         self.next_lsn += 1;
+        self.mended += u64::from(is_mended);
         let from = self.at + RECORD_HEADER_BYTES;
         let payload = from..from.saturating_add(header.payload_bytes as usize);
-        let Some(bytes) = self.bytes.get(payload.clone()) else {
+        let Some(bytes) = self.bytes.get_mut(payload.clone()) else {
             self.left = 0;
             return Some(Found::BadPayload(header));
         };
         self.at = payload.end;
-        let right = crc32c::crc32c(bytes) == header.payload_crc;
-        Some(if right { Found::Record(header, payload) } else { Found::BadPayload(header) })
+        let (stored, computed) = (header.payload_crc, crc32c::crc32c(bytes));
+        if stored == computed {
+            return Some(Found::Record(header, payload));
+        }
+        // The checksum stands in the header, which is right: one bit of it cannot be what is wrong.
+        let is_mended = (stored ^ computed).count_ones() > 1 && one_bit::mend(bytes, stored, computed);
+        self.mended += u64::from(is_mended);
+        Some(if is_mended { Found::Record(header, payload) } else { Found::BadPayload(header) })
     }
 }
 
@@ -277,9 +305,11 @@ mod tests {
         #[test]
         fn round_trips(first_lsn in 0..u64::MAX / 2, records in records()) {
             let (header, bytes) = encode(first_lsn, &records);
-            prop_assert_eq!(CommitHeader::decode(KEY, &header.encode(KEY)), Some(header));
+            let whole = Some(Whole { found: header, is_mended: false });
+            prop_assert_eq!(CommitHeader::decode(KEY, &header.encode(KEY)), whole);
             prop_assert_eq!(CommitHeader::decode(Key(1), &header.encode(KEY)), None, "another directory's");
-            let mut found = RecordWalk::new(KEY, &header, &bytes);
+            let mut walked = bytes.clone();
+            let mut found = RecordWalk::new(KEY, &header, &mut walked);
             for (topic, partition, op, payload) in &records {
                 let Some(Found::Record(header, range)) = found.next() else { panic!("a record is missing") };
                 prop_assert_eq!((header.log.topic.0, header.log.partition, header.op), (*topic, *partition, *op));
@@ -289,22 +319,44 @@ mod tests {
         }
 
         #[test]
-        fn any_damage_is_noticed(records in records(), at: prop::sample::Index, bit in 0u8..8) {
-            let (header, mut bytes) = encode(7, &records);
+        fn one_wrong_bit_is_mended(records in records(), at: prop::sample::Index, bit in 0u8..8) {
+            let (header, bytes) = encode(7, &records);
+            let mut harmed = bytes.clone();
             let at = at.index(bytes.len());
-            bytes[at] ^= 1 << bit;
-            let whole = RecordWalk::new(KEY, &header, &bytes).filter(|f| matches!(f, Found::Record(..))).count();
-            prop_assert!(whole < records.len());
+            harmed[at] ^= 1 << bit;
+            let mut walk = RecordWalk::new(KEY, &header, &mut harmed);
+            let payloads: Vec<_> = walk.by_ref().filter_map(|found| match found {
+                Found::Record(_, range) => Some(range),
+                _ => None,
+            }).collect();
+            prop_assert_eq!(walk.mended, 1);
+            prop_assert_eq!(payloads.len(), records.len());
+            for (range, (.., payload)) in payloads.into_iter().zip(&records) {
+                prop_assert_eq!(&harmed[range], &payload[..]);
+            }
             let mut front = header.encode(KEY);
             front[at % COMMIT_HEADER_BYTES] ^= 1 << bit;
+            prop_assert_eq!(CommitHeader::decode(KEY, &front), Some(Whole { found: header, is_mended: true }));
+        }
+
+        #[test]
+        fn more_damage_is_noticed(records in records(), at: prop::sample::Index, bits in 1u8..=255) {
+            prop_assume!(bits.count_ones() > 1);
+            let (header, mut bytes) = encode(7, &records);
+            let at = at.index(bytes.len());
+            bytes[at] ^= bits;
+            let found = RecordWalk::new(KEY, &header, &mut bytes).filter(|f| matches!(f, Found::Record(..)));
+            prop_assert!(found.count() < records.len());
+            let mut front = header.encode(KEY);
+            front[at % COMMIT_HEADER_BYTES] ^= bits;
             prop_assert_eq!(CommitHeader::decode(KEY, &front), None);
         }
 
         #[test]
-        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), count: u32) {
+        fn arbitrary_bytes_never_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), count: u32) {
             let _ = CommitHeader::decode(KEY, &bytes);
             let header = CommitHeader { first_lsn: 1, durable_lsn: 0, count, record_bytes: 300 };
-            RecordWalk::new(KEY, &header, &bytes).for_each(drop);
+            RecordWalk::new(KEY, &header, &mut bytes).for_each(drop);
         }
     }
 }
