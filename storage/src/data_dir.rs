@@ -198,15 +198,12 @@ impl DataDir {
         Ok(entries.iter().all(|entry| entry.len == 0 && !entry.is_dir))
     }
 
-    /// Whether `partition.metadata` says that the directory is `id`'s but for one bit. No other topic's does: ids are
-    /// random.
+    /// Whether the directory is `id`'s but for one bit.
     fn has_one_wrong_bit(&self, id: LogId, path: &Path) -> Result<bool, OpenError> {
         let file = path.join(PARTITION_FILE_NAME);
         let text =
             small_file::read(&*self.shared.env.files, &file).map_err(OpenError::io("reading", &file))?;
-        let (found, expected) = (text.unwrap_or_default(), meta::encode_partition(id.topic));
-        let differences = found.iter().zip(expected.as_bytes()).map(|(a, b)| (a ^ b).count_ones());
-        let is_one = found.len() == expected.len() && differences.sum::<u32>() == 1;
+        let is_one = text.is_some_and(|text| meta::has_one_wrong_bit(&text, id.topic));
         if is_one {
             tracing::error!(path = %file.display(), "a bit of the file is wrong; it is written anew. Check the disk");
         }

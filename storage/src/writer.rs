@@ -274,7 +274,7 @@ impl Log {
             slices.push(IoSlice::new(&batch.bytes[bytes..]));
         }
         let position = segment.size_bytes();
-        self.write(writer, &segment, &slices, position)?;
+        self.write(&segment, &slices, position)?;
         let indexed = segment.appended(batches().map(|b| &b.header), writer.config.index_interval_bytes);
         indexed.map_err(|error| self.failed("writing an index", &error))?;
         self.see_epochs(batches().map(|batch| &batch.header));
@@ -391,22 +391,14 @@ impl Log {
         Ok(())
     }
 
-    /// Writes bytes behind the segment's last. What a failed write left is cut off again, in the journal too: it could
-    /// come back after a power cut, and pass for what was written in its place since.
-    fn write(
-        &self,
-        writer: &mut Writer,
-        segment: &Segment,
-        slices: &[IoSlice<'_>],
-        at: u64,
-    ) -> Result<(), AppendError> {
+    /// Writes bytes behind the segment's last. What a failed write left is cut off again, for good: it could come back
+    /// after a power cut, and pass for what was written in its place since.
+    fn write(&self, segment: &Segment, slices: &[IoSlice<'_>], at: u64) -> Result<(), AppendError> {
         let file = segment.file().map_err(|error| self.failed("opening a segment", &error))?;
         let Err(error) = file.write_all_at(slices, at) else { return Ok(()) };
-        if let Err(error) = file.set_len(at) {
+        if let Err(error) = cut_off(&**file, at) {
             self.shared.go_offline("cutting back a failed write", &error);
         }
-        let cut = Op::Cut { segment: segment.base, length: at };
-        self.shared.journal().queue(&self.me(), &mut writer.raise_slot, cut, &[], None);
         Err(self.failed("writing", &error))
     }
 
@@ -423,4 +415,13 @@ impl Log {
         self.shared.go_offline(&format!("{what} of {}", self.dir_name()), error);
         self.shared.refusal().expect("it went offline just now")
     }
+}
+
+/// The journal is no help here: a cut that is replayed would take what a relaxed log wrote and flushed behind it.
+fn cut_off(file: &dyn File, at: u64) -> io::Result<()> {
+    if file.len()? <= at {
+        return Ok(());
+    }
+    file.set_len(at)?;
+    file.sync_data()
 }
