@@ -101,9 +101,8 @@ impl DataDir {
         let checkpoint = opening::read_checkpoint(&env, &path)?;
         remove_leftovers(&env, &path)?;
         files.sync_dir(&path).map_err(OpenError::io("flushing", &path))?;
-        let opening::Opened { journal, next_lsn, known } =
-            opening::open(&env, &path, &meta, &options, checkpoint)?;
-        let shared = Shared::new(env, path, journal, next_lsn, known, &options);
+        let opened = opening::open(&env, &path, &meta, &options, checkpoint)?;
+        let shared = Shared::new(env, path, opened, &options);
         shared.look_at_space();
         let threads = match options.flushing {
             Flushing::Thread => workers::start(&shared, options.checkpoint_interval)?,
@@ -177,8 +176,9 @@ impl DataDir {
                 || self.is_unused(&path)?
                 || self.has_one_wrong_bit(id, &path)?
             {
-                self.write_owner(id, &path)?;
-                return recover(files, &path, known.as_ref());
+                let doubtful = self.shared.doubtful.load(std::sync::atomic::Ordering::SeqCst);
+                self.write_owner(id, &path, doubtful)?;
+                return recover(files, &path, known.as_ref(), doubtful);
             }
             // A log that is open lives in its directory, whoever else may want the name.
             if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
@@ -210,11 +210,11 @@ impl DataDir {
         Ok(is_one)
     }
 
-    /// Puts back a `partition.metadata` that is lost.
-    fn write_owner(&self, id: LogId, path: &Path) -> Result<(), OpenError> {
+    /// Puts back a `partition.metadata` that is lost, or may be.
+    fn write_owner(&self, id: LogId, path: &Path, doubtful: bool) -> Result<(), OpenError> {
         let (files, file) = (&*self.shared.env.files, path.join(PARTITION_FILE_NAME));
         let text = small_file::read(files, &file).map_err(OpenError::io("reading", &file))?;
-        if text.as_deref().and_then(meta::decode_partition) == Some(id.topic) {
+        if !doubtful && text.as_deref().and_then(meta::decode_partition) == Some(id.topic) {
             return Ok(());
         }
         small_file::replace(files, &file, meta::encode_partition(id.topic).as_bytes())
@@ -292,7 +292,9 @@ impl DataDir {
             }
             // The journal is full.
             shared.do_chores(Duration::ZERO);
-            shared.checkpoint_cycle();
+            if !shared.checkpoint_cycle() {
+                break;
+            }
         }
         shared.flush_due();
         shared.flush_queued();

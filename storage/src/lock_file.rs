@@ -1,7 +1,7 @@
 //! What stands in a data directory's `lock`: the boot under which its last process wrote.
 //!
 //! If it is still the same boot, the machine did not go down, and the page cache has everything that the process wrote.
-//! Invariant: after a failed flush that is no longer taken for granted.
+//! Invariant: after a failed flush the file is empty, until all that was in doubt is written again and flushed.
 
 use std::io::{self, IoSlice};
 use std::path::Path;
@@ -11,17 +11,31 @@ use crate::small_file;
 
 pub(crate) const FILE_NAME: &str = "lock";
 
-/// Whether the boot is the one under which the directory was last written to.
-pub(crate) fn is_same_boot(files: &dyn Files, dir: &Path) -> bool {
+/// What became of the pages that the last process wrote and did not flush.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// Only the process ended, the kernel runs on: everything written is there, and will be flushed.
+    Kept,
+    /// The machine stopped: what can be read is on the disk.
+    Lost,
+    /// A flush failed: the kernel may show pages that it will never flush, unless they are written again.
+    Doubtful,
+}
+
+pub(crate) fn pages(files: &dyn Files, dir: &Path) -> Pages {
     let stored = small_file::read(files, &dir.join(FILE_NAME)).ok().flatten().unwrap_or_default();
-    files.boot_id().is_some_and(|boot| !boot.is_empty() && stored == boot.as_bytes())
+    match files.boot_id() {
+        Some(boot) if !boot.is_empty() && stored == boot.as_bytes() => Pages::Kept,
+        Some(boot) if !boot.is_empty() && !stored.is_empty() => Pages::Lost,
+        _ => Pages::Doubtful,
+    }
 }
 
 pub(crate) fn note_boot(files: &dyn Files, dir: &Path) -> io::Result<()> {
     write(files, dir, files.boot_id().unwrap_or_default().as_bytes())
 }
 
-/// A flush failed: the kernel may call pages clean that are not on the disk, so that a restart has to replay.
+/// A flush failed: a restart has to write everything again that is not known to be on the disk.
 pub(crate) fn distrust(files: &dyn Files, dir: &Path) {
     if let Err(error) = write(files, dir, b"") {
         tracing::warn!(path = %dir.display(), %error, "restart the machine, and not only the broker: its cache is not to be trusted");

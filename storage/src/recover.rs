@@ -8,6 +8,7 @@
 mod damage;
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::epoch_cache::{self, EpochCache};
 use crate::error::{OpenError, ReadError};
 use crate::ids::Offset;
 use crate::indexes::ActiveIndexes;
-use crate::quarantine::Piece;
+use crate::quarantine::{self, Piece};
 use crate::segment::{
     INDEX_SUFFIX, Indexes, LOG_SUFFIX, Mark, Segment, TIME_INDEX_SUFFIX, base_of, file_name,
 };
@@ -57,6 +58,8 @@ struct Recovery<'r> {
     files: &'r Arc<dyn Files>,
     dir: Arc<Path>,
     known: Option<&'r checkpoint::Entry>,
+    /// What is not known to be on the disk may be shown by the page cache alone: it is written again.
+    doubtful: bool,
     names: Vec<DirEntry>,
     segments: Vec<Arc<Segment>>,
     epochs: EpochCache,
@@ -87,6 +90,7 @@ pub(crate) fn recover(
     files: &Arc<dyn Files>,
     dir: &Path,
     known: Option<&checkpoint::Entry>,
+    doubtful: bool,
 ) -> Result<Recovered, OpenError> {
     let io = |what| OpenError::io(what, dir);
     let names = files.list(dir).map_err(io("listing"))?;
@@ -111,6 +115,7 @@ pub(crate) fn recover(
         files,
         dir: dir.into(),
         known,
+        doubtful,
         names,
         segments: Vec::new(),
         epochs_lost: epochs.is_none(),
@@ -229,7 +234,11 @@ impl Recovery<'_> {
         // With a segment behind it, this one was written to since it was closed: a write that a full disk refused may
         // have been cut off again, and the cut has to be on the disk before what follows counts.
         let clean = reached.is_some_and(|known| known.clean) && from == len && next.is_none();
-        let trusted = clean && !self.epochs_lost && indexes.is_as_on_disk() && self.has_indexes(base, len);
+        let trusted = clean
+            && !self.doubtful
+            && !self.epochs_lost
+            && indexes.is_as_on_disk()
+            && self.has_indexes(base, len);
         let (dir, files) = (Arc::clone(&self.dir), Arc::clone(self.files));
         let segment = Segment::new(files, dir, base, len, Indexes::Active(indexes));
         let path = segment.path(LOG_SUFFIX);
@@ -241,7 +250,8 @@ impl Recovery<'_> {
         self.scanned = true;
         let flushed_bytes = if flushed { len } else { known.map_or(0, |known| known.recovery.position) };
         let facts = self.knowledge(base, flushed_bytes, !flushed)?;
-        if matches!(broken_if_corrupt(self.walk_known(&segment, from, due))?, Walked::Broken) {
+        if self.doubtful || matches!(broken_if_corrupt(self.walk_known(&segment, from, due))?, Walked::Broken)
+        {
             (from, due) = (0, base);
             segment.forget_indexes();
         }
@@ -277,6 +287,10 @@ impl Recovery<'_> {
             self.without_holes(&segment, &holes, position)?
         };
         let whole = if holes.is_empty() { position } else { segment.size_bytes() };
+        if self.doubtful && holes.is_empty() {
+            write_again(&segment, facts.flushed.min(whole)..whole)
+                .map_err(OpenError::io("writing again", &path))?;
+        }
         let file = segment.file().map_err(OpenError::io("opening", &path))?;
         if whole < segment.size_bytes() {
             file.set_len(whole).map_err(OpenError::io("cutting", &path))?;
@@ -369,6 +383,12 @@ impl Recovery<'_> {
             quarantined_bytes: self.quarantined_bytes,
         })
     }
+}
+
+/// Has the kernel flush bytes that it may believe to be flushed.
+fn write_again(segment: &Segment, bytes: Range<u64>) -> io::Result<()> {
+    let file = segment.file()?;
+    quarantine::copy(file, bytes.start, bytes.end - bytes.start, file, bytes.start)
 }
 
 /// Headers that do not stand where they should are judged again with their batches.

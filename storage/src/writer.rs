@@ -33,6 +33,10 @@ pub(crate) struct Writer {
     end: Mark,
     active: Option<Arc<Segment>>,
     raise_slot: RaiseSlot,
+    /// The last record of the log in the journal.
+    pub(crate) last_lsn: u64,
+    /// The log counts as durable once the journal is durable up to here: what was written while it was not has to be.
+    pub(crate) durable_at: u64,
     /// The first segment that may hold bytes that are not flushed.
     pub(crate) first_unflushed: Offset,
     pub(crate) unflushed: Unflushed,
@@ -89,6 +93,8 @@ impl Writer {
             end,
             active: active.cloned(),
             raise_slot: RaiseSlot::default(),
+            last_lsn: 0,
+            durable_at: 0,
             first_unflushed: end.segment,
             unflushed: Unflushed::default(),
             new_names: false,
@@ -291,6 +297,7 @@ impl Log {
             let op = Op::Write { segment: segment.base, position };
             self.shared.journal().queue(&self.me(), &mut writer.raise_slot, op, &slices, Some(writer.end))
         });
+        writer.last_lsn = lsn.unwrap_or(writer.last_lsn);
         if writer.durability == Durability::Durable {
             return Ok(lsn);
         }
