@@ -90,9 +90,8 @@ impl DataDir {
     /// Takes a directory, which is made if it is missing.
     pub fn open(env: Env, path: PathBuf, options: DataDirOptions) -> Result<Arc<DataDir>, OpenError> {
         let files = &env.files;
-        make_dir(&env, &path)?;
         // Kafka's directory is refused before even a lock is put into it.
-        read_meta(&env, &path)?;
+        make_dir(&env, &path)?;
         let lock = files.lock(&path.join(lock_file::FILE_NAME)).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => OpenError::Locked { path: path.clone() },
             _ => OpenError::io("locking", &path)(error),
@@ -427,19 +426,27 @@ fn unique(random: &dyn Random) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
-/// Makes the directory, and those above it, so that a power cut does not take them away again.
+/// Makes the directory, and those above it, so that a power cut does not take them away again. A start that was killed
+/// may have made some of them: only `meta.properties`, which comes later, tells that they are on the disk.
 fn make_dir(env: &Env, path: &Path) -> Result<(), OpenError> {
-    let here = Path::new(".");
-    let named = |dir: &'_ Path| if dir.as_os_str().is_empty() { here.to_owned() } else { dir.to_owned() };
-    let above: Vec<PathBuf> = path.ancestors().skip(1).map(named).collect();
-    let missing = above.iter().take_while(|dir| !env.files.exists(dir)).count();
-    let is_new = !env.files.exists(path);
     env.files.create_dir_all(path).map_err(OpenError::io("making", path))?;
-    // The names of the new directories stand in those above them, up to the first that was there.
-    for dir in above.iter().take(missing + 1).filter(|_| is_new) {
-        env.files.sync_dir(dir).map_err(OpenError::io("flushing", dir))?;
+    if read_meta(env, path)?.is_some() {
+        return Ok(());
+    }
+    for above in path.ancestors().skip(1) {
+        let dir = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        match env.files.sync_dir(dir) {
+            Err(error) if is_not_ours(&error) => {}
+            other => other.map_err(OpenError::io("flushing", dir))?,
+        }
     }
     Ok(())
+}
+
+/// A directory that may not be written to was there before.
+fn is_not_ours(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | InvalidInput)
 }
 
 fn read_meta(env: &Env, path: &Path) -> Result<Option<MetaProperties>, OpenError> {

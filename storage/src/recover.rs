@@ -8,7 +8,6 @@
 mod damage;
 
 use std::io;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use crate::epoch_cache::{self, EpochCache};
 use crate::error::{OpenError, ReadError};
 use crate::ids::Offset;
 use crate::indexes::ActiveIndexes;
-use crate::quarantine::{self, Piece};
+use crate::quarantine::Piece;
 use crate::segment::{
     INDEX_SUFFIX, Indexes, LOG_SUFFIX, Mark, Segment, TIME_INDEX_SUFFIX, base_of, file_name,
 };
@@ -280,17 +279,15 @@ impl Recovery<'_> {
             tracing::warn!(path = %path.display(), position, bytes = len - position, "a torn tail is cut");
         }
         let mut from = from;
-        let segment = if holes.is_empty() {
+        // Never in place: the disk may have what the cache shows, and a write that is cut short could take it.
+        let as_it_is = holes.is_empty() && !self.doubtful;
+        let segment = if as_it_is {
             segment
         } else {
             from = 0;
             self.without_holes(&segment, &holes, position)?
         };
-        let whole = if holes.is_empty() { position } else { segment.size_bytes() };
-        if self.doubtful && holes.is_empty() {
-            write_again(&segment, facts.flushed.min(whole)..whole)
-                .map_err(OpenError::io("writing again", &path))?;
-        }
+        let whole = if as_it_is { position } else { segment.size_bytes() };
         let file = segment.file().map_err(OpenError::io("opening", &path))?;
         if whole < segment.size_bytes() {
             file.set_len(whole).map_err(OpenError::io("cutting", &path))?;
@@ -383,12 +380,6 @@ impl Recovery<'_> {
             quarantined_bytes: self.quarantined_bytes,
         })
     }
-}
-
-/// Has the kernel flush bytes that it may believe to be flushed.
-fn write_again(segment: &Segment, bytes: Range<u64>) -> io::Result<()> {
-    let file = segment.file()?;
-    quarantine::copy(file, bytes.start, bytes.end - bytes.start, file, bytes.start)
 }
 
 /// Headers that do not stand where they should are judged again with their batches.
