@@ -82,6 +82,8 @@ pub(crate) fn open(
     }
     let key = Key(crc32c::crc32c(&meta.directory_id.0));
     let files = ring::open(&*env.files, &dir, options.journal.direct).map_err(io("opening"))?;
+    // The process before may have been killed right after it made one.
+    env.files.sync_dir(&dir).map_err(io("flushing"))?;
     let is_clean = checkpoint.clean;
     let found = if is_clean {
         Scan::nothing_behind(checkpoint.journal.lsn)
