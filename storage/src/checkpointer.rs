@@ -41,7 +41,7 @@ impl Shared {
         match self.journal().grow() {
             Ok(grown) => grown,
             Err(error) if is_no_space(&error) => {
-                tracing::warn!(path = %self.path.display(), "no room for a larger journal: appends may have to wait");
+                self.say_no_room("no room for a larger journal: appends may have to wait");
                 false
             }
             Err(error) => {
@@ -52,6 +52,13 @@ impl Shared {
     }
 
     /// A checkpoint in passing. One that fails for want of room is made up for by the next; the cost is a longer recovery.
+    /// Says it once, until there was room.
+    fn say_no_room(&self, what: &'static str) {
+        if !self.without_room.swap(true, Ordering::Relaxed) {
+            tracing::warn!(path = %self.path.display(), "{what}; delete topics or add space");
+        }
+    }
+
     /// False if there was none.
     pub(crate) fn checkpoint_cycle(&self) -> bool {
         let _cycle = self.cycle();
@@ -64,10 +71,11 @@ impl Shared {
         match done {
             Ok(()) => {
                 self.counts.checkpoints.fetch_add(1, Ordering::Relaxed);
+                self.without_room.store(false, Ordering::Relaxed);
                 self.journal().end_checkpoint(position);
             }
             Err(error) if is_no_space(&error) => {
-                tracing::warn!(path = %self.path.display(), %error, "no room for a checkpoint");
+                self.say_no_room("no room for a checkpoint: appends may have to wait");
                 self.journal().give_back(dirty);
             }
             Err(error) => self.go_offline("writing a checkpoint", &error),

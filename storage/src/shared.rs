@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) counts: Counts,
     /// A flush failed in an earlier process: see [`Pages::Doubtful`].
     pub(crate) doubtful: AtomicBool,
+    /// It was said that the journal lacks room.
+    pub(crate) without_room: AtomicBool,
     slow: AtomicBool,
     slow_appends: AtomicU32,
 }
@@ -138,6 +140,7 @@ impl Shared {
             space: Space::new(options.free_bytes_min),
             counts: Counts::default(),
             doubtful: AtomicBool::new(pages == Pages::Doubtful),
+            without_room: AtomicBool::new(false),
             slow: AtomicBool::new(false),
             slow_appends: AtomicU32::new(0),
         })
