@@ -412,11 +412,14 @@ impl World {
         for _ in 0..=self.below(3) {
             let Some(path) = hints.get(self.below(hints.len() as u64 + 1) as usize) else { continue };
             let len = self.files.content(path).map_or(0, |content| content.len() as u64);
+            let file = self.files.open(path, OpenMode::Write).unwrap();
             match self.below(3) {
                 0 if len > 0 => self.files.flip_bit(path, self.below(len), self.below(8) as u8).unwrap(),
-                1 => self.files.open(path, OpenMode::Write).unwrap().set_len(self.below(len + 1)).unwrap(),
-                _ => self.files.open(path, OpenMode::Write).unwrap().set_len(0).unwrap(),
+                1 => file.set_len(self.below(len + 1)).unwrap(),
+                _ => file.set_len(0).unwrap(),
             }
+            // No later power cut mends it.
+            file.sync_data().unwrap();
             self.note(format!("harmed {}", path.display()));
         }
     }
