@@ -27,7 +27,7 @@ use crate::error::OpenError;
 pub use dump::{DumpOptions, Field, Item, dump};
 pub use finding::{Finding, Report, Severity, Summary};
 pub use kind::Kind;
-pub use repair::{Opened, Repaired, RepairedLog, repair};
+pub use repair::{Opened, Repaired, RepairedLog, repair, repair_dry_run};
 pub use verify::verify;
 
 /// Why nothing was done, or no more of it. Damage is no error but a [`Finding`]. Each text says what to do.

@@ -11,7 +11,7 @@ use crate::data_dir::{DataDir, DataDirOptions, Flushing};
 use crate::env::Env;
 use crate::error::OpenError;
 use crate::ids::{LeaderEpoch, LogId, Offset};
-use crate::meta;
+use crate::meta::{self, MetaProperties};
 use crate::recover::Depth;
 use crate::segment::{LOG_SUFFIX, base_of};
 
@@ -66,15 +66,7 @@ pub fn repair(
     before: &mut dyn Report,
     after: &mut dyn Report,
 ) -> Result<Repaired, AtRestError> {
-    if !env.files.exists(dir) {
-        return Err(AtRestError::Missing { path: dir.to_owned() });
-    }
-    let Some(meta) = read_meta(env, dir)? else {
-        return Err(AtRestError::NoDataDir { path: dir.to_owned() });
-    };
-    if Around::of_data_dir(env, Some(dir))?.is_live {
-        return Err(AtRestError::InUse { path: dir.to_owned() });
-    }
+    let meta = may_be_repaired(env, dir)?;
     let mut damaged = Damaged { report: before, dir, logs: BTreeSet::new() };
     let found = verify(env, dir, &mut damaged)?;
     let damaged = damaged.logs;
@@ -107,6 +99,25 @@ pub fn repair(
         repaired.after.damages += 1;
     }
     Ok(repaired)
+}
+
+/// What [`repair`] would begin with: whether it would begin at all, and what it would find.
+pub fn repair_dry_run(env: &Env, dir: &Path, report: &mut dyn Report) -> Result<Summary, AtRestError> {
+    may_be_repaired(env, dir)?;
+    verify(env, dir, report)
+}
+
+fn may_be_repaired(env: &Env, dir: &Path) -> Result<MetaProperties, AtRestError> {
+    if !env.files.exists(dir) {
+        return Err(AtRestError::Missing { path: dir.to_owned() });
+    }
+    let Some(meta) = read_meta(env, dir)? else {
+        return Err(AtRestError::NoDataDir { path: dir.to_owned() });
+    };
+    if Around::of_data_dir(env, Some(dir))?.is_live {
+        return Err(AtRestError::InUse { path: dir.to_owned() });
+    }
+    Ok(meta)
 }
 
 /// The logs that are there, and those that were at the last checkpoint.

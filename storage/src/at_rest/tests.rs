@@ -312,7 +312,7 @@ fn any_damage_is_read_without_a_panic() {
             let path = &paths[random.next_u64() as usize % paths.len()];
             let file = files.open(path, OpenMode::Write).unwrap();
             let mut bytes = vec![0; 1 + random.next_u64() as usize % 60];
-            if random.next_u64() % 3 > 0 {
+            if !random.next_u64().is_multiple_of(3) {
                 random.fill(&mut bytes);
             }
             let at = random.next_u64() % (file.len().unwrap() + 1);

@@ -95,7 +95,9 @@ pub(super) fn epochs(path: &Path, content: &Content, out: &mut Out<'_>) -> Done 
         return out.damage(0, "it is not whole, or out of order");
     };
     for line in epochs.encode().lines().skip(2) {
-        if let Some((epoch, start)) = line.split_once(' ') {
+        if let Some((epoch, start)) = line.split_once(' ')
+            && let (Ok(epoch), Ok(start)) = (epoch.parse::<i32>(), start.parse::<i64>())
+        {
             out.put(Item::new("epoch").with("epoch", epoch).with("startOffset", start))?;
         }
     }

@@ -39,6 +39,8 @@ pub enum Field {
     Text(String),
     /// Bytes of a client; `None` is Kafka's null.
     Bytes(Option<Bytes>),
+    /// The headers of a record.
+    Headers(Vec<(Bytes, Option<Bytes>)>),
 }
 
 /// One thing in a file.

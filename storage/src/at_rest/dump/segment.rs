@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
+
 use crate::batch::{BatchHeader, HEADER_BYTES, TimestampType, verify_crc};
 use crate::env::{Env, OpenMode};
 use crate::ids::Offset;
@@ -13,7 +15,7 @@ use crate::{offset_index, small_file};
 use super::super::AtRestError;
 use super::super::content::Content;
 use super::super::kind::base_in;
-use super::{DumpOptions, Item, Out};
+use super::{DumpOptions, Field, Item, Out};
 
 pub(super) fn dump(
     env: &Env,
@@ -143,13 +145,14 @@ fn show_records(
 }
 
 fn record_item(record: &Record<'_>) -> Item {
-    let mut item = Item::inner("record")
+    let headers = record.headers.iter().map(|header| {
+        let value = header.value.as_deref().map(Bytes::copy_from_slice);
+        (Bytes::copy_from_slice(&header.key), value)
+    });
+    Item::inner("record")
         .with("offset", record.offset.0)
         .with("time", record.timestamp)
         .with("key", record.key.as_deref())
-        .with("value", record.value.as_deref());
-    for header in &record.headers {
-        item = item.with("headerKey", Some(&*header.key)).with("headerValue", header.value.as_deref());
-    }
-    item
+        .with("value", record.value.as_deref())
+        .with("headers", Field::Headers(headers.collect()))
 }
