@@ -35,10 +35,12 @@ pub(super) fn check(verifier: &mut Verifier<'_>, dir: &Path, around: &Around) {
     for base in bases(QUARANTINE_SUFFIX) {
         check_quarantine(verifier, dir, base);
     }
-    for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
-        for base in bases(suffix).filter(|base| !logs.contains(base)) {
+    // Empty ones are what is left of a segment whose making a crash cut short.
+    for entry in entries.iter().filter(|entry| entry.len > 0) {
+        let base = [INDEX_SUFFIX, TIME_INDEX_SUFFIX].iter().find_map(|suffix| base_of(&entry.name, suffix));
+        if base.is_some_and(|base| !logs.contains(&base)) {
             const ADVICE: &str = "delete it, or restore the segment from a copy";
-            let path = dir.join(file_name(base, suffix));
+            let path = dir.join(&entry.name);
             verifier.found(&Finding::note(&path, "an index without its segment", ADVICE));
         }
     }

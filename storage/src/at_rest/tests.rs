@@ -436,6 +436,29 @@ fn part_bytes(part: &crate::Part) -> Vec<u8> {
 }
 
 #[test]
+fn what_cannot_be_repaired_is_said_and_left() {
+    let (env, files) = closed();
+    files.remove_dir_all(Path::new(LOG)).unwrap();
+    let found = check(&env, DIR);
+    let [finding] = &found.damages()[..] else { panic!("{:#?}", found.found) };
+    assert!(finding.what.contains("its directory is gone"), "{finding}");
+    let repaired = repair(&env, Path::new(DIR), &mut Findings::default(), &mut Findings::default()).unwrap();
+    assert!(!repaired.is_whole());
+    let gone = repaired.logs.iter().find(|log| log.dir_name == "t-0").unwrap();
+    assert!(matches!(gone.outcome, Err(OpenError::LogGone { .. })), "{gone:?}");
+    assert!(!files.exists(Path::new(LOG)), "nothing is made in its place");
+    assert_eq!(check(&env, DIR).damages().len(), 1, "and it is not forgotten");
+
+    let (env, files) = closed();
+    for name in ["t-0/partition.metadata", "checkpoint", "checkpoint.old"] {
+        files.remove_file(&Path::new(DIR).join(name)).unwrap();
+    }
+    let repaired = repair(&env, Path::new(DIR), &mut Findings::default(), &mut Findings::default()).unwrap();
+    assert_eq!((repaired.unknown.clone(), repaired.is_whole()), (vec![PathBuf::from(LOG)], false));
+    assert!(files.exists(&segment(0, "log")), "it is left alone");
+}
+
+#[test]
 fn a_damaged_quarantine_is_found() {
     let (env, files) = closed();
     let old = base(&files, 1);

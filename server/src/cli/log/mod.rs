@@ -141,8 +141,13 @@ fn complain(error: &AtRestError) -> u8 {
         AtRestError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return exit::STOPPED,
         error => eprintln!("ottla: {error}"),
     }
+    use storage::OpenError::{KafkaDirectory, NewerFormat};
     match error {
-        AtRestError::InUse { .. } | AtRestError::Io { .. } | AtRestError::Output(_) => exit::FAILED,
+        AtRestError::Open(KafkaDirectory { .. } | NewerFormat { .. }) => exit::USAGE,
+        AtRestError::InUse { .. }
+        | AtRestError::Io { .. }
+        | AtRestError::Open(_)
+        | AtRestError::Output(_) => exit::FAILED,
         _ => exit::USAGE,
     }
 }

@@ -167,15 +167,12 @@ pub(super) fn summary(path: &str, found: &Summary, format: Format, out: &mut dyn
     let Summary { files, bytes, batches, records, notes, damages } = found;
     match format {
         Format::Text => {
-            let verdict = match damages {
-                0 => "no damage".to_owned(),
-                1 => "1 damage".to_owned(),
-                more => format!("{more} damages"),
-            };
-            writeln!(
-                out,
-                "{path}: {verdict}, {notes} notes; {files} files, {bytes} bytes, {batches} batches, {records} records"
-            )
+            let count =
+                |number: &u64, what: &str| format!("{number} {what}{}", if *number == 1 { "" } else { "s" });
+            let verdict = if *damages == 0 { "no damage".to_owned() } else { count(damages, "damage") };
+            let (notes, files) = (count(notes, "note"), count(files, "file"));
+            let (batches, records) = (format!("{batches} batches"), count(records, "record"));
+            writeln!(out, "{path}: {verdict}, {notes}; {files}, {bytes} bytes, {batches}, {records}")
         }
         Format::Json => Object::new("summary")
             .text("path", path)
