@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::env::Env;
+use crate::env::{DirEntry, Env};
 use crate::error::OpenError;
 use crate::journal::record::Key;
 use crate::meta::{self, META_FILE_NAME, MetaProblem, MetaProperties};
@@ -32,7 +32,7 @@ impl Around {
 
     /// Looks at what may be a data directory.
     pub(super) fn of_data_dir(env: &Env, dir: Option<&Path>) -> Result<Around, AtRestError> {
-        let Some(dir) = dir.filter(|dir| is_data_dir(env, dir)) else { return Ok(Around::nothing()) };
+        let Some(dir) = dir.filter(|dir| has_own_files(env, dir)) else { return Ok(Around::nothing()) };
         let meta = read_meta(env, dir)?;
         let lock = dir.join(lock_file::FILE_NAME);
         let is_live = env.files.is_locked(&lock).map_err(AtRestError::io(&lock))?;
@@ -66,13 +66,19 @@ impl Around {
     }
 }
 
-/// Whether a directory holds what only data directories do.
-pub(super) fn is_data_dir(env: &Env, dir: &Path) -> bool {
+/// Whether a directory holds a file that only data directories have.
+fn has_own_files(env: &Env, dir: &Path) -> bool {
     let names = [META_FILE_NAME, checkpoint::FILE_NAME, journal::DIR_NAME];
     names.iter().any(|name| env.files.exists(&dir.join(name)))
-        || env.files.list(dir).is_ok_and(|entries| {
-            entries.iter().any(|entry| entry.is_dir && meta::partition_of(&entry.name).is_some())
-        })
+}
+
+/// Whether a directory is a data directory, or was one before it lost its own files. One that merely holds a copy of a
+/// log looks the same; it is no matter to that copy.
+pub(super) fn is_data_dir(env: &Env, dir: &Path) -> bool {
+    let holds_logs = |entries: Vec<DirEntry>| {
+        entries.iter().any(|entry| entry.is_dir && meta::partition_of(&entry.name).is_some())
+    };
+    has_own_files(env, dir) || env.files.list(dir).is_ok_and(holds_logs)
 }
 
 /// Whose directory it is, where that can be read. Somebody else's is an error.

@@ -495,6 +495,23 @@ fn kafkas_directory_is_refused_and_unchanged() {
     assert_eq!(everything(&files), before);
 }
 
+/// A log's directory copied to another place, without its data directory.
+#[test]
+fn a_copy_of_a_log_is_checked_on_its_own() {
+    let (env, files) = closed();
+    let copy = Path::new("/copy/t-0");
+    files.create_dir_all(copy).unwrap();
+    for entry in files.list(Path::new(LOG)).unwrap() {
+        let content = files.content(&Path::new(LOG).join(&entry.name)).unwrap();
+        let file = files.open(&copy.join(&entry.name), OpenMode::Create).unwrap();
+        file.write_all_at(&[IoSlice::new(&content)], 0).unwrap();
+    }
+    files.remove_file(&copy.join("partition.metadata")).unwrap();
+    assert_eq!(check(&env, copy).found, []);
+    flip(&files, &copy.join(segment(0, "log").file_name().unwrap()), 300, 1);
+    assert_eq!(check(&env, copy).damages().len(), 1);
+}
+
 #[test]
 fn what_is_not_ours_is_said_to_be_so() {
     let (env, files) = closed();
