@@ -21,7 +21,7 @@ use crate::log::Log;
 pub use crate::meta::MetaProperties;
 use crate::meta::{self, META_FILE_NAME, MetaProblem, PARTITION_FILE_NAME};
 use crate::opening;
-use crate::recover::{Recovered, recover};
+use crate::recover::{Depth, Recovered, recover};
 use crate::shared::Shared;
 use crate::small_file;
 use crate::ticket::AppendError;
@@ -134,6 +134,11 @@ impl DataDir {
         logs.map(|entry| (self.owner(&entry.name), entry.name)).map(|(id, name)| (name, id)).collect()
     }
 
+    /// The logs that the last checkpoint knew of, be they there or not.
+    pub(crate) fn known_logs(&self) -> Vec<(String, LogId)> {
+        self.shared.known().values().map(|entry| (entry.dir_name.clone(), entry.id)).collect()
+    }
+
     fn owner(&self, dir_name: &str) -> Option<LogId> {
         let path = self.shared.path.join(dir_name).join(PARTITION_FILE_NAME);
         let text = small_file::read(&*self.shared.env.files, &path).ok().flatten();
@@ -151,6 +156,18 @@ impl DataDir {
         config: LogConfig,
         epoch: LeaderEpoch,
     ) -> Result<Arc<Log>, OpenError> {
+        self.open_log_to(Depth::Unknown, id, dir_name, config, epoch)
+    }
+
+    /// As [`DataDir::open_log`], and says how much is judged.
+    pub(crate) fn open_log_to(
+        &self,
+        depth: Depth,
+        id: LogId,
+        dir_name: &str,
+        config: LogConfig,
+        epoch: LeaderEpoch,
+    ) -> Result<Arc<Log>, OpenError> {
         if meta::partition_of(dir_name) != Some(id.partition) {
             return Err(OpenError::BadName(dir_name.to_owned()));
         }
@@ -159,7 +176,7 @@ impl DataDir {
         if self.shared.logs().contains_key(&id) {
             return Err(OpenError::AlreadyOpen { id });
         }
-        let recovered = self.recover(id, dir_name)?;
+        let recovered = self.recover(depth, id, dir_name)?;
         let counts = &self.shared.counts;
         counts.quarantined_bytes.fetch_add(recovered.quarantined_bytes, std::sync::atomic::Ordering::Relaxed);
         let log = Log::new(Arc::clone(&self.shared), id, dir_name, config, epoch, recovered);
@@ -167,7 +184,7 @@ impl DataDir {
         Ok(log)
     }
 
-    fn recover(&self, id: LogId, dir_name: &str) -> Result<Recovered, OpenError> {
+    fn recover(&self, depth: Depth, id: LogId, dir_name: &str) -> Result<Recovered, OpenError> {
         let (files, path) = (&self.shared.env.files, self.shared.path.join(dir_name));
         let known = self.shared.known().get(&id).cloned();
         if files.exists(&path) {
@@ -177,7 +194,7 @@ impl DataDir {
             {
                 let doubtful = self.shared.doubtful.load(std::sync::atomic::Ordering::SeqCst);
                 self.write_owner(id, &path, doubtful)?;
-                return recover(files, &path, known.as_ref(), doubtful);
+                return recover(files, &path, known.as_ref(), doubtful, depth);
             }
             // A log that is open lives in its directory, whoever else may want the name.
             if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
@@ -198,7 +215,7 @@ impl DataDir {
     }
 
     /// Whether the directory is `id`'s but for one bit.
-    fn has_one_wrong_bit(&self, id: LogId, path: &Path) -> Result<bool, OpenError> {
+    pub(crate) fn has_one_wrong_bit(&self, id: LogId, path: &Path) -> Result<bool, OpenError> {
         let file = path.join(PARTITION_FILE_NAME);
         let text =
             small_file::read(&*self.shared.env.files, &file).map_err(OpenError::io("reading", &file))?;

@@ -50,6 +50,15 @@ impl Recovered {
     }
 }
 
+/// How much of what a checkpoint vouches for is judged.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// As little as a start needs; the rest is verified before it is first served.
+    Unknown,
+    /// Every batch, as a repair needs: what is damaged is set aside wherever it stands.
+    Everything,
+}
+
 /// The distance of index entries made by recovery: Kafka's default, whatever the topic says.
 const INDEX_INTERVAL_BYTES: u32 = 4096;
 
@@ -59,6 +68,7 @@ struct Recovery<'r> {
     known: Option<&'r checkpoint::Entry>,
     /// What is not known to be on the disk may be shown by the page cache alone: it is written again.
     doubtful: bool,
+    depth: Depth,
     names: Vec<DirEntry>,
     segments: Vec<Arc<Segment>>,
     epochs: EpochCache,
@@ -90,6 +100,7 @@ pub(crate) fn recover(
     dir: &Path,
     known: Option<&checkpoint::Entry>,
     doubtful: bool,
+    depth: Depth,
 ) -> Result<Recovered, OpenError> {
     let io = |what| OpenError::io(what, dir);
     let names = files.list(dir).map_err(io("listing"))?;
@@ -115,6 +126,7 @@ pub(crate) fn recover(
         dir: dir.into(),
         known,
         doubtful,
+        depth,
         names,
         segments: Vec::new(),
         epochs_lost: epochs.is_none(),
@@ -143,7 +155,7 @@ impl Recovery<'_> {
             if *base > end {
                 tracing::error!(path = %self.dir.display(), first_offset = end.0, next_offset = base.0, "records are missing before a segment; what follows is served");
             }
-            if let (true, Some(next)) = (flushed, next)
+            if let (true, Some(next), Depth::Unknown) = (flushed, next, self.depth)
                 && let Some(segment) = self.sealed(*base, *len, next)?
             {
                 self.segments.push(Arc::new(segment));
@@ -226,7 +238,7 @@ impl Recovery<'_> {
         next: Option<Offset>,
     ) -> Result<Scanned, OpenError> {
         let known = self.known.filter(|known| known.recovery.segment == base);
-        let reached = known.filter(|known| known.recovery.position <= len);
+        let reached = known.filter(|known| known.recovery.position <= len && self.depth == Depth::Unknown);
         let (mut from, mut due) =
             reached.map_or((0, base), |known| (known.recovery.position, known.recovery.offset));
         let indexes = self.load_indexes(base, due, from)?;

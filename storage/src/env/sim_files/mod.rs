@@ -205,6 +205,11 @@ impl Files for SimFiles {
         Ok(Box::new(SimLock { disk: Arc::clone(&self.disk), id, life: disk.life }))
     }
 
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        let disk = self.running()?;
+        Ok(disk.find(path).is_ok_and(|id| disk.locks.contains(&id)))
+    }
+
     fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
         let disk = self.running()?;
         Ok(disk.space_bytes - disk.used_bytes.min(disk.space_bytes))
