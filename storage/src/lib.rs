@@ -17,6 +17,8 @@ pub mod env;
 mod epoch_cache;
 mod error;
 mod flush;
+#[doc(hidden)]
+pub mod fuzz;
 mod ids;
 mod indexes;
 mod journal;

@@ -33,3 +33,41 @@ fn write(files: &dyn Files, dir: &Path, content: &[u8]) -> io::Result<()> {
     file.set_len(0)?;
     if content.is_empty() { Ok(()) } else { file.write_all_at(&[IoSlice::new(content)], 0) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::SimFiles;
+    use proptest::prelude::*;
+
+    fn same_boot_of(content: &[u8]) -> bool {
+        let (files, dir) = (SimFiles::new(1), Path::new("/"));
+        write(&files, dir, content).unwrap();
+        is_same_boot(&files, dir)
+    }
+
+    #[test]
+    fn a_boot_is_known_again_until_it_is_distrusted() {
+        let (files, dir) = (SimFiles::new(1), Path::new("/"));
+        assert!(!is_same_boot(&files, dir), "nobody wrote yet");
+        note_boot(&files, dir).unwrap();
+        assert!(is_same_boot(&files, dir));
+        files.crash();
+        assert!(!is_same_boot(&files, dir), "the machine went down");
+        note_boot(&files, dir).unwrap();
+        distrust(&files, dir);
+        assert!(!is_same_boot(&files, dir));
+    }
+
+    proptest! {
+        #[test]
+        fn any_damage_is_noticed(at: prop::sample::Index, bit in 0u8..8, cut: prop::sample::Index) {
+            let whole = SimFiles::new(1).boot_id().unwrap().into_bytes();
+            prop_assert!(same_boot_of(&whole));
+            let mut flipped = whole.clone();
+            flipped[at.index(whole.len())] ^= 1 << bit;
+            prop_assert!(!same_boot_of(&flipped));
+            prop_assert!(!same_boot_of(&whole[..cut.index(whole.len())]));
+        }
+    }
+}

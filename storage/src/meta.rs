@@ -130,6 +130,25 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_meta_round_trips(cluster_id in "[!-~]([ -~]{0,30}[!-~])?", node_id: i32, id: [u8; 16], cut: prop::sample::Index) {
+            let meta = MetaProperties { cluster_id, node_id, directory_id: TopicId(id) };
+            let text = meta.encode();
+            prop_assert_eq!(MetaProperties::decode(text.as_bytes()), Ok(meta.clone()));
+            // A file that ends early lacks the end of the last line at least; only the line's own end is nothing.
+            let whole = text.len() - 1;
+            let cut = cut.index(text.len());
+            prop_assert_eq!(MetaProperties::decode(&text.as_bytes()[..cut]).is_ok(), cut == whole);
+        }
+
+        #[test]
+        fn any_partition_round_trips(id: [u8; 16], cut: prop::sample::Index) {
+            prop_assume!(id != [0; 16]);
+            let text = encode_partition(TopicId(id));
+            prop_assert_eq!(decode_partition(text.as_bytes()), Some(TopicId(id)));
+            prop_assert_eq!(decode_partition(&text.as_bytes()[..cut.index(text.len())]), None);
+        }
+
+        #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100), name in ".{0,30}") {
             let _ = (MetaProperties::decode(&bytes), decode_partition(&bytes), partition_of(&name));
         }
