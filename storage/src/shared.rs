@@ -222,6 +222,15 @@ impl Shared {
         self.space.is_low()
     }
 
+    /// Whether the reserve is untouched by so many bytes more.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        self.space.has_room_for(bytes, || self.env.files.free_bytes(&self.path))
+    }
+
+    pub(crate) fn keeps_a_reserve(&self) -> bool {
+        self.space.keeps_a_reserve()
+    }
+
     /// Looks at the room that is left, and says so when it crosses the reserve.
     pub(crate) fn look_at_space(&self) {
         let path = self.path.display();

@@ -54,6 +54,8 @@ fn commit(shared: &Shared) {
         if !shared.commit_ended(commit, written) {
             return;
         }
+        // Durable appends take room without a flush.
+        shared.look_at_space();
         if let Some(on_flush) = &shared.on_flush {
             on_flush(elapsed);
         }
@@ -62,7 +64,8 @@ fn commit(shared: &Shared) {
 
 fn checkpoint(shared: &Shared, interval: Duration) {
     let clock = &shared.env.clock;
-    let mut last = clock.monotonic();
+    let (mut last, usual) = (clock.monotonic(), interval);
+    let mut interval = usual;
     loop {
         let due_in = interval.saturating_sub(clock.monotonic().saturating_sub(last));
         {
@@ -74,8 +77,9 @@ fn checkpoint(shared: &Shared, interval: Duration) {
         }
         let since = clock.monotonic().saturating_sub(last);
         if shared.do_chores(since) || since >= interval {
-            shared.checkpoint_cycle();
+            let done = shared.checkpoint_cycle();
             last = clock.monotonic();
+            interval = if done { usual } else { usual.min(space::RETRY_INTERVAL) };
         }
     }
 }
@@ -83,7 +87,8 @@ fn checkpoint(shared: &Shared, interval: Duration) {
 fn flush(shared: &Shared) {
     loop {
         let now = shared.env.clock.monotonic();
-        let longest = if shared.is_low_on_space() { space::RETRY_INTERVAL } else { IDLE };
+        // Relaxed appends take room and tell nobody.
+        let longest = if shared.keeps_a_reserve() { space::RETRY_INTERVAL } else { IDLE };
         let longest = shared.next_flush_in(now).unwrap_or(longest).min(longest);
         let known = shared.queues.lock().later.len();
         if shared.queues.wait(longest, |queues| !queues.dirty.is_empty() || queues.later.len() > known).stop {

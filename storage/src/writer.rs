@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use crate::batch::{BatchHeader, HEADER_BYTES};
 use crate::config::{Durability, LogConfig, UNFLUSHED_BYTES_MAX};
 use crate::env::{File, OpenMode};
-use crate::error::{is_no_space, is_out_of_files};
+use crate::error::is_passing;
 use crate::ids::Offset;
 use crate::journal::RaiseSlot;
 use crate::journal::record::Op;
@@ -415,9 +415,15 @@ impl Log {
         self.shared.journal().queue(&self.me(), &mut writer.raise_slot, Op::Drop, &[], None);
     }
 
+    /// The log is deleted: its files are closed, so that their room is free, whoever holds the log itself.
+    pub(crate) fn let_go(&self, writer: &mut Writer) {
+        (writer.active, writer.new_metadata) = (None, None);
+        self.segments.write().unwrap().clear();
+    }
+
     /// Tells what passes, a full disk or too many open files, from a broken disk, which takes the directory offline.
     fn failed(&self, what: &str, error: &io::Error) -> AppendError {
-        if (is_no_space(error) || is_out_of_files(error)) && !self.shared.is_offline() {
+        if is_passing(error) && !self.shared.is_offline() {
             return AppendError::NoSpace;
         }
         self.shared.go_offline(&format!("{what} of {}", self.dir_name()), error);
