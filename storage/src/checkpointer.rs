@@ -14,6 +14,7 @@ use crate::error::is_passing;
 use crate::flush::{By, Capture};
 use crate::journal::Position;
 use crate::journal::replay::SYNC_EACH_MAX;
+use crate::lock_file;
 use crate::log::Log;
 use crate::shared::Shared;
 use crate::small_file;
@@ -55,19 +56,19 @@ impl Shared {
     }
 
     /// A checkpoint in passing. One that fails for want of room is made up for by the next; the cost is a longer recovery.
-    /// False if it is to be tried again soon, because appends may wait for it.
+    /// False if there was none: it is to be tried again soon, because appends may wait for it.
     pub(crate) fn checkpoint_cycle(&self) -> bool {
         let _cycle = self.cycle();
         if self.is_offline() {
-            return true;
+            return false;
         }
         let (position, dirty) = self.journal().begin_checkpoint();
         let done = self.flush_all(&dirty).and_then(|()| self.write_checkpoint(position, false));
+        let is_done = done.is_ok();
         match done {
             Ok(()) => {
                 self.counts.checkpoints.fetch_add(1, Ordering::Relaxed);
                 self.journal().end_checkpoint(position);
-                return true;
             }
             Err(error) if is_passing(&error) => {
                 tracing::warn!(path = %self.path.display(), %error, "no room for a checkpoint");
@@ -75,7 +76,7 @@ impl Shared {
             }
             Err(error) => self.go_offline("writing a checkpoint", &error),
         }
-        self.is_offline()
+        is_done
     }
 
     fn flush_all(&self, dirty: &[Arc<Log>]) -> io::Result<()> {
@@ -127,9 +128,13 @@ impl Shared {
                 self.known().insert(entry.id, entry);
             }
         }
-        let mut entries: Vec<_> = self.known().values().cloned().collect();
-        entries.sort_by_key(|entry| entry.id);
-        write(self, &Checkpoint { journal, clean, entries })
+        let entries = self.known().values().cloned().collect();
+        write(self, &Checkpoint { journal, clean, entries })?;
+        // Whatever was in doubt was written again and flushed when its log was opened.
+        if self.doubtful.swap(false, Ordering::SeqCst) {
+            lock_file::note_boot(&*self.env.files, &self.path)?;
+        }
+        Ok(())
     }
 }
 

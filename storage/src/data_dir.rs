@@ -90,9 +90,8 @@ impl DataDir {
     /// Takes a directory, which is made if it is missing.
     pub fn open(env: Env, path: PathBuf, options: DataDirOptions) -> Result<Arc<DataDir>, OpenError> {
         let files = &env.files;
-        make_dir(&env, &path)?;
         // Kafka's directory is refused before even a lock is put into it.
-        read_meta(&env, &path)?;
+        make_dir(&env, &path)?;
         let lock = files.lock(&path.join(lock_file::FILE_NAME)).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => OpenError::Locked { path: path.clone() },
             _ => OpenError::io("locking", &path)(error),
@@ -101,9 +100,8 @@ impl DataDir {
         let checkpoint = opening::read_checkpoint(&env, &path)?;
         remove_leftovers(&env, &path)?;
         files.sync_dir(&path).map_err(OpenError::io("flushing", &path))?;
-        let opening::Opened { journal, next_lsn, known } =
-            opening::open(&env, &path, &meta, &options, checkpoint)?;
-        let shared = Shared::new(env, path, journal, next_lsn, known, &options);
+        let opened = opening::open(&env, &path, &meta, &options, checkpoint)?;
+        let shared = Shared::new(env, path, opened, &options);
         shared.look_at_space();
         let threads = match options.flushing {
             Flushing::Thread => workers::start(&shared, options.checkpoint_interval)?,
@@ -177,8 +175,9 @@ impl DataDir {
                 || self.is_unused(&path)?
                 || self.has_one_wrong_bit(id, &path)?
             {
-                self.write_owner(id, &path)?;
-                return recover(files, &path, known.as_ref());
+                let doubtful = self.shared.doubtful.load(std::sync::atomic::Ordering::SeqCst);
+                self.write_owner(id, &path, doubtful)?;
+                return recover(files, &path, known.as_ref(), doubtful);
             }
             // A log that is open lives in its directory, whoever else may want the name.
             if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
@@ -198,26 +197,23 @@ impl DataDir {
         Ok(entries.iter().all(|entry| entry.len == 0 && !entry.is_dir))
     }
 
-    /// Whether `partition.metadata` says that the directory is `id`'s but for one bit. No other topic's does: ids are
-    /// random.
+    /// Whether the directory is `id`'s but for one bit.
     fn has_one_wrong_bit(&self, id: LogId, path: &Path) -> Result<bool, OpenError> {
         let file = path.join(PARTITION_FILE_NAME);
         let text =
             small_file::read(&*self.shared.env.files, &file).map_err(OpenError::io("reading", &file))?;
-        let (found, expected) = (text.unwrap_or_default(), meta::encode_partition(id.topic));
-        let differences = found.iter().zip(expected.as_bytes()).map(|(a, b)| (a ^ b).count_ones());
-        let is_one = found.len() == expected.len() && differences.sum::<u32>() == 1;
+        let is_one = text.is_some_and(|text| meta::has_one_wrong_bit(&text, id.topic));
         if is_one {
             tracing::error!(path = %file.display(), "a bit of the file is wrong; it is written anew. Check the disk");
         }
         Ok(is_one)
     }
 
-    /// Puts back a `partition.metadata` that is lost.
-    fn write_owner(&self, id: LogId, path: &Path) -> Result<(), OpenError> {
+    /// Puts back a `partition.metadata` that is lost, or may be.
+    fn write_owner(&self, id: LogId, path: &Path, doubtful: bool) -> Result<(), OpenError> {
         let (files, file) = (&*self.shared.env.files, path.join(PARTITION_FILE_NAME));
         let text = small_file::read(files, &file).map_err(OpenError::io("reading", &file))?;
-        if text.as_deref().and_then(meta::decode_partition) == Some(id.topic) {
+        if !doubtful && text.as_deref().and_then(meta::decode_partition) == Some(id.topic) {
             return Ok(());
         }
         small_file::replace(files, &file, meta::encode_partition(id.topic).as_bytes())
@@ -296,7 +292,9 @@ impl DataDir {
             }
             // The journal is full.
             shared.do_chores(Duration::ZERO);
-            shared.checkpoint_cycle();
+            if !shared.checkpoint_cycle() {
+                break;
+            }
         }
         shared.flush_due();
         shared.flush_queued();
@@ -429,19 +427,27 @@ fn unique(random: &dyn Random) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
-/// Makes the directory, and those above it, so that a power cut does not take them away again.
+/// Makes the directory, and those above it, so that a power cut does not take them away again. A start that was killed
+/// may have made some of them: only `meta.properties`, which comes later, tells that they are on the disk.
 fn make_dir(env: &Env, path: &Path) -> Result<(), OpenError> {
-    let here = Path::new(".");
-    let named = |dir: &'_ Path| if dir.as_os_str().is_empty() { here.to_owned() } else { dir.to_owned() };
-    let above: Vec<PathBuf> = path.ancestors().skip(1).map(named).collect();
-    let missing = above.iter().take_while(|dir| !env.files.exists(dir)).count();
-    let is_new = !env.files.exists(path);
     env.files.create_dir_all(path).map_err(OpenError::io("making", path))?;
-    // The names of the new directories stand in those above them, up to the first that was there.
-    for dir in above.iter().take(missing + 1).filter(|_| is_new) {
-        env.files.sync_dir(dir).map_err(OpenError::io("flushing", dir))?;
+    if read_meta(env, path)?.is_some() {
+        return Ok(());
+    }
+    for above in path.ancestors().skip(1) {
+        let dir = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        match env.files.sync_dir(dir) {
+            Err(error) if is_not_ours(&error) => {}
+            other => other.map_err(OpenError::io("flushing", dir))?,
+        }
     }
     Ok(())
+}
+
+/// A directory that may not be written to was there before.
+fn is_not_ours(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | InvalidInput)
 }
 
 fn read_meta(env: &Env, path: &Path) -> Result<Option<MetaProperties>, OpenError> {

@@ -128,6 +128,7 @@ impl Log {
             let wanted = writer.config.durability;
             if writer.durability != wanted && capture.journaled {
                 writer.durability = wanted;
+                writer.durable_at = writer.last_lsn;
                 writer.journaled = wanted == Durability::Durable;
                 self.journaled.store(writer.journaled, Ordering::Relaxed);
                 if wanted == Durability::Relaxed {

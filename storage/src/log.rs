@@ -194,9 +194,11 @@ impl Log {
         }
     }
 
-    /// The durability in force.
+    /// The durability in force. A log is durable when everything that its readers see is.
     pub fn durability(&self) -> Durability {
-        self.writer.lock().unwrap().durability
+        let writer = self.writer.lock().unwrap();
+        let settled = self.shared.progress.published() >= writer.durable_at;
+        if settled { writer.durability } else { Durability::Relaxed }
     }
 
     pub(crate) fn me(&self) -> Arc<Log> {

@@ -4,7 +4,7 @@
 //! checkpoint says so, before any of the journal's files is used again. LSNs leap at every start, so that no commit
 //! that was torn, wherever its remains stand, can be taken for one of this life.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,14 +18,15 @@ use crate::journal::replay::Replay;
 use crate::journal::ring::{self, Place, Position, Ring, RingFile};
 use crate::journal::scan::{Scan, Since, scan};
 use crate::journal::{DIR_NAME, Journal};
-use crate::lock_file;
+use crate::lock_file::{self, Pages};
 use crate::meta::{self, MetaProperties, PARTITION_FILE_NAME};
 use crate::small_file;
 
 pub(crate) struct Opened {
     pub(crate) journal: Journal,
     pub(crate) next_lsn: u64,
-    pub(crate) known: HashMap<LogId, checkpoint::Entry>,
+    pub(crate) known: BTreeMap<LogId, checkpoint::Entry>,
+    pub(crate) pages: Pages,
 }
 
 /// More records than two commits can hold.
@@ -81,22 +82,26 @@ pub(crate) fn open(
     }
     let key = Key(crc32c::crc32c(&meta.directory_id.0));
     let files = ring::open(&*env.files, &dir, options.journal.direct).map_err(io("opening"))?;
+    // The process before may have been killed right after it made one.
+    env.files.sync_dir(&dir).map_err(io("flushing"))?;
     let is_clean = checkpoint.clean;
     let found = if is_clean {
         Scan::nothing_behind(checkpoint.journal.lsn)
     } else {
         scan(key, &files, since).map_err(io("reading"))?
     };
-    let mut known: HashMap<_, _> = checkpoint.entries.into_iter().map(|entry| (entry.id, entry)).collect();
+    let pages = lock_file::pages(&*env.files, path);
+    let mut known: BTreeMap<_, _> = checkpoint.entries.into_iter().map(|entry| (entry.id, entry)).collect();
     if !found.is_empty() {
-        replay(env, path, key, &files, &found, &mut known)?;
+        replay(env, path, key, &files, &found, pages, &mut known)?;
     }
-    lock_file::note_boot(&*env.files, path).map_err(io("noting the boot beside"))?;
+    if pages != Pages::Doubtful {
+        lock_file::note_boot(&*env.files, path).map_err(io("noting the boot beside"))?;
+    }
     let next_lsn = found.next_lsn + LSN_LEAP;
     let first = files.first().map_or(1, |file| file.number);
     let position = Position { lsn: next_lsn, place: Place { file: first, position: 0 } };
-    let mut entries: Vec<_> = known.values().cloned().collect();
-    entries.sort_by_key(|entry| entry.id);
+    let entries = known.values().cloned().collect();
     let (file, old) = (path.join(checkpoint::FILE_NAME), path.join(checkpoint::OLD_FILE_NAME));
     let content = checkpoint::encode(&Checkpoint { journal: position, clean: false, entries });
     // Both: what the journal held before must not be replayed again over what recovery makes of the logs.
@@ -106,7 +111,7 @@ pub(crate) fn open(
     let journal =
         Journal::new(env.files.clone(), dir.clone(), options.journal, key, Ring::new(files), next_lsn)
             .map_err(io("making a file in"))?;
-    Ok(Opened { journal, next_lsn, known })
+    Ok(Opened { journal, next_lsn, known, pages })
 }
 
 fn replay(
@@ -115,13 +120,13 @@ fn replay(
     key: Key,
     files: &[RingFile],
     found: &Scan,
-    known: &mut HashMap<LogId, checkpoint::Entry>,
+    pages: Pages,
+    known: &mut BTreeMap<LogId, checkpoint::Entry>,
 ) -> Result<(), OpenError> {
     let io = |what| OpenError::io(what, path);
     let begun = env.clock.monotonic();
     // After a kill the page cache has it all, and only the flush is missing.
-    let write = !lock_file::is_same_boot(&*env.files, path);
-    let mut replay = Replay::new(&env.files, path, write, homes(env, path, known));
+    let mut replay = Replay::new(&env.files, path, pages != Pages::Kept, homes(env, path, known));
     let scan = found.replay(key, files, |record, _| {
         replay.note_drops(record);
         std::io::Result::Ok(())
@@ -153,12 +158,18 @@ fn replay(
     Ok(())
 }
 
-/// Where the logs live: as the checkpoint says, and as their directories say.
-fn homes(env: &Env, path: &Path, known: &HashMap<LogId, checkpoint::Entry>) -> HashMap<LogId, PathBuf> {
+/// Where the logs live: as the checkpoint says, unless the directory is another's by now, and as their directories say.
+fn homes(env: &Env, path: &Path, known: &BTreeMap<LogId, checkpoint::Entry>) -> HashMap<LogId, PathBuf> {
+    let metadata = |dir: &Path| small_file::read(&*env.files, &dir.join(PARTITION_FILE_NAME)).ok().flatten();
+    let is_anothers = |id: LogId, dir: &Path| {
+        let text = metadata(dir).unwrap_or_default();
+        meta::decode_partition(&text).is_some_and(|owner| owner != id.topic)
+            && !meta::has_one_wrong_bit(&text, id.topic)
+    };
     let mut homes: HashMap<_, _> = known
         .values()
         .map(|entry| (entry.id, path.join(&entry.dir_name)))
-        .filter(|(_, dir)| env.files.exists(dir))
+        .filter(|(id, dir)| env.files.exists(dir) && !is_anothers(*id, dir))
         .collect();
     let taken: std::collections::HashSet<PathBuf> = homes.values().cloned().collect();
     for entry in env.files.list(path).unwrap_or_default() {
@@ -166,8 +177,7 @@ fn homes(env: &Env, path: &Path, known: &HashMap<LogId, checkpoint::Entry>) -> H
         if !entry.is_dir || taken.contains(&dir) {
             continue;
         }
-        let text = small_file::read(&*env.files, &dir.join(PARTITION_FILE_NAME)).ok().flatten();
-        if let Some(id) = text.and_then(|text| meta::log_id(&entry.name, &text)) {
+        if let Some(id) = metadata(&dir).and_then(|text| meta::log_id(&entry.name, &text)) {
             homes.insert(id, dir);
         }
     }

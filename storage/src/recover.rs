@@ -57,6 +57,8 @@ struct Recovery<'r> {
     files: &'r Arc<dyn Files>,
     dir: Arc<Path>,
     known: Option<&'r checkpoint::Entry>,
+    /// What is not known to be on the disk may be shown by the page cache alone: it is written again.
+    doubtful: bool,
     names: Vec<DirEntry>,
     segments: Vec<Arc<Segment>>,
     epochs: EpochCache,
@@ -87,6 +89,7 @@ pub(crate) fn recover(
     files: &Arc<dyn Files>,
     dir: &Path,
     known: Option<&checkpoint::Entry>,
+    doubtful: bool,
 ) -> Result<Recovered, OpenError> {
     let io = |what| OpenError::io(what, dir);
     let names = files.list(dir).map_err(io("listing"))?;
@@ -111,6 +114,7 @@ pub(crate) fn recover(
         files,
         dir: dir.into(),
         known,
+        doubtful,
         names,
         segments: Vec::new(),
         epochs_lost: epochs.is_none(),
@@ -229,7 +233,11 @@ impl Recovery<'_> {
         // With a segment behind it, this one was written to since it was closed: a write that a full disk refused may
         // have been cut off again, and the cut has to be on the disk before what follows counts.
         let clean = reached.is_some_and(|known| known.clean) && from == len && next.is_none();
-        let trusted = clean && !self.epochs_lost && indexes.is_as_on_disk() && self.has_indexes(base, len);
+        let trusted = clean
+            && !self.doubtful
+            && !self.epochs_lost
+            && indexes.is_as_on_disk()
+            && self.has_indexes(base, len);
         let (dir, files) = (Arc::clone(&self.dir), Arc::clone(self.files));
         let segment = Segment::new(files, dir, base, len, Indexes::Active(indexes));
         let path = segment.path(LOG_SUFFIX);
@@ -241,7 +249,8 @@ impl Recovery<'_> {
         self.scanned = true;
         let flushed_bytes = if flushed { len } else { known.map_or(0, |known| known.recovery.position) };
         let facts = self.knowledge(base, flushed_bytes, !flushed)?;
-        if matches!(broken_if_corrupt(self.walk_known(&segment, from, due))?, Walked::Broken) {
+        if self.doubtful || matches!(broken_if_corrupt(self.walk_known(&segment, from, due))?, Walked::Broken)
+        {
             (from, due) = (0, base);
             segment.forget_indexes();
         }
@@ -270,13 +279,15 @@ impl Recovery<'_> {
             tracing::warn!(path = %path.display(), position, bytes = len - position, "a torn tail is cut");
         }
         let mut from = from;
-        let segment = if holes.is_empty() {
+        // Never in place: the disk may have what the cache shows, and a write that is cut short could take it.
+        let as_it_is = holes.is_empty() && !self.doubtful;
+        let segment = if as_it_is {
             segment
         } else {
             from = 0;
             self.without_holes(&segment, &holes, position)?
         };
-        let whole = if holes.is_empty() { position } else { segment.size_bytes() };
+        let whole = if as_it_is { position } else { segment.size_bytes() };
         let file = segment.file().map_err(OpenError::io("opening", &path))?;
         if whole < segment.size_bytes() {
             file.set_len(whole).map_err(OpenError::io("cutting", &path))?;

@@ -4,7 +4,7 @@
 //! Lock order, outermost first: `directories`, `cycle`, `flushing`, a log's `jobs`, its `flushing`, its writer, the
 //! journal's, `queues` and `logs`. Invariant: once offline or closed, a directory never takes writes again.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -16,7 +16,9 @@ use crate::data_dir::{DataDirOptions, OnFlush, OnOffline};
 use crate::env::Env;
 use crate::ids::LogId;
 use crate::journal::Journal;
+use crate::lock_file::{self, Pages};
 use crate::log::Log;
+use crate::opening::Opened;
 use crate::space::Space;
 use crate::ticket::{AppendError, Progress};
 
@@ -37,13 +39,15 @@ pub(crate) struct Shared {
     directories: Mutex<()>,
     offline: OnceLock<Arc<str>>,
     closed: AtomicBool,
-    logs: Mutex<HashMap<LogId, Arc<Log>>>,
+    logs: Mutex<BTreeMap<LogId, Arc<Log>>>,
     /// What the last checkpoint says of logs that are not open.
-    known: Mutex<HashMap<LogId, checkpoint::Entry>>,
+    known: Mutex<BTreeMap<LogId, checkpoint::Entry>>,
     pub(crate) on_flush: Option<OnFlush>,
     on_offline: Option<OnOffline>,
     space: Space,
     pub(crate) counts: Counts,
+    /// A flush failed in an earlier process: see [`Pages::Doubtful`].
+    pub(crate) doubtful: AtomicBool,
     slow: AtomicBool,
     slow_appends: AtomicU32,
 }
@@ -112,9 +116,7 @@ impl Shared {
     pub(crate) fn new(
         env: Env,
         path: PathBuf,
-        journal: Journal,
-        next_lsn: u64,
-        known: HashMap<LogId, checkpoint::Entry>,
+        Opened { journal, next_lsn, known, pages }: Opened,
         options: &DataDirOptions,
     ) -> Arc<Shared> {
         Arc::new(Shared {
@@ -135,6 +137,7 @@ impl Shared {
             on_offline: options.on_offline.clone(),
             space: Space::new(options.free_bytes_min),
             counts: Counts::default(),
+            doubtful: AtomicBool::new(pages == Pages::Doubtful),
             slow: AtomicBool::new(false),
             slow_appends: AtomicU32::new(0),
         })
@@ -152,11 +155,11 @@ impl Shared {
         self.cycle.lock().unwrap()
     }
 
-    pub(crate) fn logs(&self) -> MutexGuard<'_, HashMap<LogId, Arc<Log>>> {
+    pub(crate) fn logs(&self) -> MutexGuard<'_, BTreeMap<LogId, Arc<Log>>> {
         self.logs.lock().unwrap()
     }
 
-    pub(crate) fn known(&self) -> MutexGuard<'_, HashMap<LogId, checkpoint::Entry>> {
+    pub(crate) fn known(&self) -> MutexGuard<'_, BTreeMap<LogId, checkpoint::Entry>> {
         self.known.lock().unwrap()
     }
 
@@ -263,7 +266,7 @@ impl Shared {
         if self.offline.set(Arc::clone(&reason)).is_ok() {
             let path = self.path.display();
             tracing::error!(%path, %reason, "the data directory takes no more writes; reads go on; repair the disk and restart");
-            crate::lock_file::distrust(&*self.env.files, &self.path);
+            lock_file::distrust(&*self.env.files, &self.path);
             if let Some(on_offline) = &self.on_offline {
                 on_offline();
             }

@@ -87,6 +87,10 @@ impl Progress {
         self.issued.fetch_add(1, Ordering::SeqCst) + 1
     }
 
+    pub(crate) fn published(&self) -> u64 {
+        self.published.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn issued(&self) -> u64 {
         self.issued.load(Ordering::SeqCst)
     }

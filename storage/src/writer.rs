@@ -33,6 +33,10 @@ pub(crate) struct Writer {
     end: Mark,
     active: Option<Arc<Segment>>,
     raise_slot: RaiseSlot,
+    /// The last record of the log in the journal.
+    pub(crate) last_lsn: u64,
+    /// The log counts as durable once the journal is durable up to here: what was written while it was not has to be.
+    pub(crate) durable_at: u64,
     /// The first segment that may hold bytes that are not flushed.
     pub(crate) first_unflushed: Offset,
     pub(crate) unflushed: Unflushed,
@@ -89,6 +93,8 @@ impl Writer {
             end,
             active: active.cloned(),
             raise_slot: RaiseSlot::default(),
+            last_lsn: 0,
+            durable_at: 0,
             first_unflushed: end.segment,
             unflushed: Unflushed::default(),
             new_names: false,
@@ -274,7 +280,7 @@ impl Log {
             slices.push(IoSlice::new(&batch.bytes[bytes..]));
         }
         let position = segment.size_bytes();
-        self.write(writer, &segment, &slices, position)?;
+        self.write(&segment, &slices, position)?;
         let indexed = segment.appended(batches().map(|b| &b.header), writer.config.index_interval_bytes);
         indexed.map_err(|error| self.failed("writing an index", &error))?;
         self.see_epochs(batches().map(|batch| &batch.header));
@@ -291,6 +297,7 @@ impl Log {
             let op = Op::Write { segment: segment.base, position };
             self.shared.journal().queue(&self.me(), &mut writer.raise_slot, op, &slices, Some(writer.end))
         });
+        writer.last_lsn = lsn.unwrap_or(writer.last_lsn);
         if writer.durability == Durability::Durable {
             return Ok(lsn);
         }
@@ -391,22 +398,14 @@ impl Log {
         Ok(())
     }
 
-    /// Writes bytes behind the segment's last. What a failed write left is cut off again, in the journal too: it could
-    /// come back after a power cut, and pass for what was written in its place since.
-    fn write(
-        &self,
-        writer: &mut Writer,
-        segment: &Segment,
-        slices: &[IoSlice<'_>],
-        at: u64,
-    ) -> Result<(), AppendError> {
+    /// Writes bytes behind the segment's last. What a failed write left is cut off again, for good: it could come back
+    /// after a power cut, and pass for what was written in its place since.
+    fn write(&self, segment: &Segment, slices: &[IoSlice<'_>], at: u64) -> Result<(), AppendError> {
         let file = segment.file().map_err(|error| self.failed("opening a segment", &error))?;
         let Err(error) = file.write_all_at(slices, at) else { return Ok(()) };
-        if let Err(error) = file.set_len(at) {
+        if let Err(error) = cut_off(&**file, at) {
             self.shared.go_offline("cutting back a failed write", &error);
         }
-        let cut = Op::Cut { segment: segment.base, length: at };
-        self.shared.journal().queue(&self.me(), &mut writer.raise_slot, cut, &[], None);
         Err(self.failed("writing", &error))
     }
 
@@ -429,4 +428,13 @@ impl Log {
         self.shared.go_offline(&format!("{what} of {}", self.dir_name()), error);
         self.shared.refusal().expect("it went offline just now")
     }
+}
+
+/// The journal is no help here: a cut that is replayed would take what a relaxed log wrote and flushed behind it.
+fn cut_off(file: &dyn File, at: u64) -> io::Result<()> {
+    if file.len()? <= at {
+        return Ok(());
+    }
+    file.set_len(at)?;
+    file.sync_data()
 }

@@ -156,7 +156,8 @@ impl World {
         }
         let (content, mut at) = (self.files.content(path).unwrap(), 0);
         loop {
-            let header = BatchHeader::parse(&content[at..]).unwrap();
+            // Behind what a power cut left, the journal has it.
+            let header = BatchHeader::parse(&content[at..]).ok()?;
             at += header.total_bytes();
             if byte < at as u64 {
                 return Some((number, header.base_offset.0));

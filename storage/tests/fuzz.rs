@@ -109,8 +109,11 @@ fn fresh() -> Vec<(PathBuf, Vec<u8>)> {
         files.kill();
         drop(dir);
         copy_tree(&files, Path::new("/data"), &mut found);
-        let first = Path::new("/data/topic0-0/00000000000000000000.log");
-        files.flip_bit(first, 100 + life, 3).unwrap();
+        // More than one wrong bit, which recovery would mend, in what no checkpoint and no journal vouches for.
+        for bit in [3, 5] {
+            let first = Path::new("/data/topic1-0/00000000000000000000.log");
+            files.flip_bit(first, 100 + life, bit).unwrap();
+        }
         let epochs = Path::new("/data/topic0-0/leader-epoch-checkpoint");
         assert!(life == 0 || files.exists(epochs));
     }

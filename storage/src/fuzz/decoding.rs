@@ -10,6 +10,7 @@ use crate::epoch_cache::EpochCache;
 use crate::journal::record::{COMMIT_HEADER_BYTES, CommitHeader, Found, RecordHeader, RecordWalk};
 use crate::journal::ring;
 use crate::journal::scan::{Since, scan};
+use crate::lock_file::Pages;
 use crate::meta::{self, MetaProperties};
 use crate::quarantine::{HEAD_BYTES, Piece, Pieces};
 use crate::{lock_file as lock, offset_index as offsets, time_index as times};
@@ -153,9 +154,9 @@ pub fn lock_file(bytes: &[u8]) {
     let (files, dir) = (SimFiles::new(1), Path::new("/"));
     put(&files, &dir.join(lock::FILE_NAME), bytes);
     let boot = files.boot_id().expect("the simulation has one");
-    assert_eq!(lock::is_same_boot(&files, dir), bytes == boot.as_bytes());
+    assert_eq!(lock::pages(&files, dir) == Pages::Kept, bytes == boot.as_bytes());
     lock::note_boot(&files, dir).expect("there is memory");
-    assert!(lock::is_same_boot(&files, dir));
+    assert_eq!(lock::pages(&files, dir), Pages::Kept);
     lock::distrust(&files, dir);
-    assert!(!lock::is_same_boot(&files, dir));
+    assert_eq!(lock::pages(&files, dir), Pages::Doubtful);
 }

@@ -115,8 +115,6 @@ pub(crate) enum Op {
     Drop,
     /// The payload stands in the segment's file from `position` on.
     Write { segment: Offset, position: u64 },
-    /// The log ends in this segment, at this length; later segments go.
-    Cut { segment: Offset, length: u64 },
     /// The log starts at this offset.
     Start { offset: Offset },
 }
@@ -127,8 +125,7 @@ impl Op {
             Op::Create => 1,
             Op::Drop => 2,
             Op::Write { .. } => 3,
-            Op::Cut { .. } => 4,
-            Op::Start { .. } => 5,
+            Op::Start { .. } => 4,
         }
     }
 
@@ -136,7 +133,6 @@ impl Op {
         match self {
             Op::Create | Op::Drop => (0, 0),
             Op::Write { segment, position } => (segment.0, position),
-            Op::Cut { segment, length } => (segment.0, length),
             Op::Start { offset } => (offset.0, 0),
         }
     }
@@ -147,8 +143,7 @@ impl Op {
             1 => Op::Create,
             2 => Op::Drop,
             3 => Op::Write { segment, position },
-            4 => Op::Cut { segment, length: position },
-            5 => Op::Start { offset: segment },
+            4 => Op::Start { offset: segment },
             _ => return None,
         })
     }
@@ -273,7 +268,6 @@ mod tests {
             Just(Op::Create),
             Just(Op::Drop),
             (any::<i64>(), any::<u64>()).prop_map(|(s, position)| Op::Write { segment: Offset(s), position }),
-            (any::<i64>(), any::<u64>()).prop_map(|(s, length)| Op::Cut { segment: Offset(s), length }),
             any::<i64>().prop_map(|o| Op::Start { offset: Offset(o) }),
         ]
     }

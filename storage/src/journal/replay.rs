@@ -13,7 +13,7 @@ use super::record::{Op, RecordHeader};
 use crate::env::{File, Files, OpenMode};
 use crate::ids::{LogId, Offset};
 use crate::meta::{self, PARTITION_FILE_NAME};
-use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, TIME_INDEX_SUFFIX, base_of, file_name};
+use crate::segment::{LOG_SUFFIX, file_name};
 
 /// Files flushed one by one; above, the whole file system is flushed at once.
 pub(crate) const SYNC_EACH_MAX: usize = 64;
@@ -73,7 +73,6 @@ impl<'r> Replay<'r> {
             Op::Drop => Ok(()),
             Op::Create => self.create(record.log, payload),
             Op::Write { segment, position } => self.write(record.log, segment, position, payload),
-            Op::Cut { segment, length } => self.cut(record.log, segment, length),
             Op::Start { offset } => {
                 self.starts.insert(record.log, offset);
                 Ok(())
@@ -98,12 +97,12 @@ impl<'r> Replay<'r> {
             let mut found = vec![0; metadata.len()? as usize];
             metadata.read_at(&mut found, 0)?;
             match meta::decode_partition(&found) {
-                Some(owner) if owner != log.topic => {
+                Some(owner) if owner == log.topic => {}
+                Some(_) if !meta::has_one_wrong_bit(&found, log.topic) => {
                     self.left_out += 1;
                     return Ok(());
                 }
-                Some(_) => {}
-                None => {
+                _ => {
                     metadata.set_len(0)?;
                     metadata
                         .write_all_at(&[IoSlice::new(meta::encode_partition(log.topic).as_bytes())], 0)?;
@@ -154,31 +153,6 @@ impl<'r> Replay<'r> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    fn cut(&mut self, log: LogId, segment: Offset, length: u64) -> io::Result<()> {
-        let Some(dir) = self.homes.get(&log).cloned().filter(|_| self.write) else { return Ok(()) };
-        if !self.files.exists(&dir) {
-            return Ok(());
-        }
-        for entry in self.files.list(&dir)? {
-            for suffix in [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
-                if base_of(&entry.name, suffix).is_some_and(|base| base > segment) {
-                    self.open.remove(&dir.join(&entry.name));
-                    self.touched.remove(&dir.join(&entry.name));
-                    self.files.remove_file(&dir.join(&entry.name))?;
-                }
-            }
-        }
-        let path = dir.join(file_name(segment, LOG_SUFFIX));
-        if let Some(file) = self.file(&path, u64::MAX)?
-            && file.len()? > length
-        {
-            file.set_len(length)?;
-        }
-        self.touched.insert(path);
-        self.dirs.insert(dir);
-        Ok(())
     }
 
     /// Makes last what was written, be it by this replay or by the process before.

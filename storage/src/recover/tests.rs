@@ -37,7 +37,7 @@ fn killed() -> (Env, SimFiles) {
 }
 
 fn recovered(env: &Env) -> (Offset, u64, u64) {
-    let found = recover(&env.files, Path::new(LOG), None).unwrap();
+    let found = recover(&env.files, Path::new(LOG), None, false).unwrap();
     (found.end.offset, found.end.position, found.quarantined_bytes)
 }
 

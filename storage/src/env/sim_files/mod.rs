@@ -42,9 +42,12 @@ impl SimFiles {
         self.disk().crash();
     }
 
-    /// Ends the process and not the machine: everything written stays, every handle is dead.
+    /// Ends the process and not the machine: everything written stays, every handle is dead. If the power seemed to go in
+    /// the middle of an operation, it was the process that went.
     pub fn kill(&self) {
-        self.disk().end_process();
+        let mut disk = self.disk();
+        disk.end_process();
+        disk.power.stays();
     }
 
     /// Lets `operations` more of those that [`SimFiles::operations`] counts be done, and cuts the power in the middle
