@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::error::is_passing;
+use crate::error::{is_out_of_files, is_passing};
 use crate::flush::{By, Capture};
 use crate::journal::Position;
 use crate::journal::replay::SYNC_EACH_MAX;
@@ -63,7 +63,11 @@ impl Shared {
             return false;
         }
         let (position, dirty) = self.journal().begin_checkpoint();
-        let done = self.flush_all(&dirty).and_then(|()| self.write_checkpoint(position, false));
+        let work = || self.flush_all(&dirty).and_then(|()| self.write_checkpoint(position, false));
+        let done = match work() {
+            Err(error) if is_out_of_files(&error) => self.spare.lend(work),
+            done => done,
+        };
         let is_done = done.is_ok();
         match done {
             Ok(()) => {

@@ -41,6 +41,7 @@ mod slot;
 mod small_file;
 mod source;
 mod space;
+mod spare;
 mod ticket;
 mod time_index;
 pub mod validate;

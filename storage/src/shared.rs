@@ -20,6 +20,7 @@ use crate::lock_file::{self, Pages};
 use crate::log::Log;
 use crate::opening::Opened;
 use crate::space::Space;
+use crate::spare::Spare;
 use crate::ticket::{AppendError, Progress};
 
 pub(crate) struct Shared {
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) on_flush: Option<OnFlush>,
     on_offline: Option<OnOffline>,
     space: Space,
+    pub(crate) spare: Spare,
     pub(crate) counts: Counts,
     /// A flush failed in an earlier process: see [`Pages::Doubtful`].
     pub(crate) doubtful: AtomicBool,
@@ -119,6 +121,7 @@ impl Shared {
         Opened { journal, next_lsn, known, pages }: Opened,
         options: &DataDirOptions,
     ) -> Arc<Shared> {
+        let spare = Spare::new(Arc::clone(&env.files), path.join(lock_file::FILE_NAME));
         Arc::new(Shared {
             env,
             path,
@@ -136,6 +139,7 @@ impl Shared {
             on_flush: options.on_flush.clone(),
             on_offline: options.on_offline.clone(),
             space: Space::new(options.free_bytes_min),
+            spare,
             counts: Counts::default(),
             doubtful: AtomicBool::new(pages == Pages::Doubtful),
             slow: AtomicBool::new(false),

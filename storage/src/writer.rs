@@ -360,7 +360,9 @@ impl Log {
             if !too_large && !too_far && !active.is_index_full(writer.config.segment_index_bytes) {
                 return Ok((Arc::clone(active), false));
             }
-        } else {
+        }
+        self.shared.spare.keep()?;
+        if writer.active.is_none() {
             self.make_dir(writer)?;
         }
         let rolled = writer.active.is_some();
