@@ -24,8 +24,8 @@ pub(crate) struct Capture {
     metadata: Option<Arc<dyn File>>,
     names: bool,
     dir: bool,
-    /// Everything behind `end` goes into the journal.
-    journaled: bool,
+    /// Since this of its joins, everything that the log writes goes into the journal.
+    joined: Option<u64>,
 }
 
 /// Who makes what was captured last.
@@ -84,7 +84,7 @@ impl Log {
             metadata: writer.new_metadata.take(),
             names: std::mem::take(&mut writer.new_names),
             dir: std::mem::take(&mut writer.new_dir),
-            journaled: writer.journaled,
+            joined: writer.journaled.then_some(writer.joins),
         })
     }
 
@@ -126,7 +126,7 @@ impl Log {
                 marks.recovery = Some(capture.end);
             }
             let wanted = writer.config.durability;
-            if writer.durability != wanted && capture.journaled {
+            if writer.durability != wanted && capture.joined == Some(writer.joins) {
                 writer.durability = wanted;
                 writer.durable_at = writer.last_lsn;
                 writer.journaled = wanted == Durability::Durable;

@@ -186,8 +186,12 @@ impl Log {
         let mut writer = self.writer.lock().unwrap();
         writer.config = config;
         let changes = writer.config.durability != writer.durability;
-        writer.journaled = changes || writer.durability == Durability::Durable;
-        self.journaled.store(writer.journaled, Ordering::Relaxed);
+        let journaled = changes || writer.durability == Durability::Durable;
+        self.journaled.store(journaled, Ordering::Relaxed);
+        if journaled && !writer.journaled {
+            self.join_journal(&mut writer);
+        }
+        writer.journaled = journaled;
         drop(writer);
         if changes {
             self.shared.mark_dirty(&self.me());

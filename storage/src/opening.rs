@@ -125,8 +125,7 @@ fn replay(
 ) -> Result<(), OpenError> {
     let io = |what| OpenError::io(what, path);
     let begun = env.clock.monotonic();
-    // After a kill the page cache has it all, and only the flush is missing.
-    let mut replay = Replay::new(&env.files, path, pages != Pages::Kept, homes(env, path, known));
+    let mut replay = Replay::new(&env.files, path, pages, homes(env, path, known));
     let scan = found.replay(key, files, |record, _| {
         replay.note_drops(record);
         std::io::Result::Ok(())

@@ -268,7 +268,8 @@ impl Recovery<'_> {
         next: Option<Offset>,
     ) -> Result<Scanned, OpenError> {
         let path = segment.path(LOG_SUFFIX);
-        let (len, damage::Judged { holes, position, mut end, damaged }) = (segment.size_bytes(), judged);
+        let (len, damage::Judged { holes, mends, position, mut end, damaged }) =
+            (segment.size_bytes(), judged);
         if position < len && damaged {
             let known = self.known.filter(|known| known.recovery.segment == segment.base);
             let given = next.or(known.map(|known| known.recovery.offset)).unwrap_or(end).max(end);
@@ -280,12 +281,12 @@ impl Recovery<'_> {
         }
         let mut from = from;
         // Never in place: the disk may have what the cache shows, and a write that is cut short could take it.
-        let as_it_is = holes.is_empty() && !self.doubtful;
+        let as_it_is = holes.is_empty() && mends.is_empty() && !self.doubtful;
         let segment = if as_it_is {
             segment
         } else {
             from = 0;
-            self.without_holes(&segment, &holes, position)?
+            self.write_anew(&segment, &holes, &mends, position)?
         };
         let whole = if as_it_is { position } else { segment.size_bytes() };
         let file = segment.file().map_err(OpenError::io("opening", &path))?;

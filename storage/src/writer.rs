@@ -30,6 +30,10 @@ pub(crate) struct Writer {
     pub(crate) durability: Durability,
     /// Appends go into the journal: the mode is durable, or about to be.
     pub(crate) journaled: bool,
+    /// How often that began.
+    pub(crate) joins: u64,
+    /// The journal knows the log's directory.
+    is_named: bool,
     end: Mark,
     active: Option<Arc<Segment>>,
     raise_slot: RaiseSlot,
@@ -89,6 +93,8 @@ impl Writer {
         Writer {
             durability: config.durability,
             journaled: config.durability == Durability::Durable,
+            joins: 0,
+            is_named: false,
             config,
             end,
             active: active.cloned(),
@@ -294,6 +300,7 @@ impl Log {
             }
         }
         let lsn = writer.journaled.then(|| {
+            self.note_dir(writer);
             let op = Op::Write { segment: segment.base, position };
             self.shared.journal().queue(&self.me(), &mut writer.raise_slot, op, &slices, Some(writer.end))
         });
@@ -393,11 +400,16 @@ impl Log {
         metadata.set_len(0)?;
         metadata.write_all_at(&[IoSlice::new(text.as_bytes())], 0)?;
         writer.new_metadata = Some(metadata);
-        if writer.journaled {
-            let name = IoSlice::new(self.dir_name().as_bytes());
-            self.shared.journal().queue(&self.me(), &mut writer.raise_slot, Op::Create, &[name], None);
-        }
         Ok(())
+    }
+
+    /// Before anything else of the log, the journal learns where it lives: until a checkpoint knows, nothing else may.
+    fn note_dir(&self, writer: &mut Writer) {
+        if std::mem::replace(&mut writer.is_named, true) {
+            return;
+        }
+        let name = IoSlice::new(self.dir_name().as_bytes());
+        self.shared.journal().queue(&self.me(), &mut writer.raise_slot, Op::Create, &[name], None);
     }
 
     /// Writes bytes behind the segment's last. What a failed write left is cut off again, for good: it could come back
@@ -409,6 +421,16 @@ impl Log {
             self.shared.go_offline("cutting back a failed write", &error);
         }
         Err(self.failed("writing", &error))
+    }
+
+    /// The log is journaled from here on, and may have written before.
+    pub(crate) fn join_journal(&self, writer: &mut Writer) {
+        writer.joins += 1;
+        if writer.active.is_some() && !self.is_deleted() {
+            self.note_dir(writer);
+            let op = Op::Join { segment: writer.end.segment, position: writer.end.position };
+            self.shared.journal().queue(&self.me(), &mut writer.raise_slot, op, &[], None);
+        }
     }
 
     /// The log is deleted: a replay is to leave it alone.

@@ -241,7 +241,9 @@ fn run(seed: u64) {
     let (_dir, logs) = open(&world.env).unwrap_or_else(|error| panic!("{context}: {error}"));
     for (number, log) in logs.iter().enumerate() {
         assert_eq!(log.end_offset(), ends[number], "{context}");
-        assert_eq!(read_all(log, &world.models[number], 400), before[number], "{context}");
+        // What was found damaged while it was read is judged once more, and may be mended.
+        let after = read_all(log, &world.models[number], 400);
+        assert!(after.is_superset(&before[number]), "{context}: {:?}, {after:?}", before[number]);
     }
 }
 

@@ -117,6 +117,9 @@ pub(crate) enum Op {
     Write { segment: Offset, position: u64 },
     /// The log starts at this offset.
     Start { offset: Offset },
+    /// From here on the log is journaled. What stands before is not on the disk for sure, and without it nothing behind
+    /// counts.
+    Join { segment: Offset, position: u64 },
 }
 
 impl Op {
@@ -126,13 +129,14 @@ impl Op {
             Op::Drop => 2,
             Op::Write { .. } => 3,
             Op::Start { .. } => 4,
+            Op::Join { .. } => 5,
         }
     }
 
     fn numbers(self) -> (i64, u64) {
         match self {
             Op::Create | Op::Drop => (0, 0),
-            Op::Write { segment, position } => (segment.0, position),
+            Op::Write { segment, position } | Op::Join { segment, position } => (segment.0, position),
             Op::Start { offset } => (offset.0, 0),
         }
     }
@@ -144,6 +148,7 @@ impl Op {
             2 => Op::Drop,
             3 => Op::Write { segment, position },
             4 => Op::Start { offset: segment },
+            5 => Op::Join { segment, position },
             _ => return None,
         })
     }
@@ -269,6 +274,7 @@ mod tests {
             Just(Op::Drop),
             (any::<i64>(), any::<u64>()).prop_map(|(s, position)| Op::Write { segment: Offset(s), position }),
             any::<i64>().prop_map(|o| Op::Start { offset: Offset(o) }),
+            (any::<i64>(), any::<u64>()).prop_map(|(s, position)| Op::Join { segment: Offset(s), position }),
         ]
     }
 

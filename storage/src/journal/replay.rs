@@ -1,7 +1,7 @@
 //! Performing a journal's operations on the files of the logs: the same bytes to the same places.
 //!
 //! Invariants: an operation done twice is an operation done once; a log that was deleted is not made again; bytes that
-//! would leave a hole before them are left out, since the log behind them is another's or gone. When this has ended,
+//! would leave a hole before them are left out, since what belongs there is gone. When this has ended,
 //! what it wrote is on the disk. It must not know batches: recovery judges what stands in the segments.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -12,8 +12,10 @@ use std::sync::Arc;
 use super::record::{Op, RecordHeader};
 use crate::env::{File, Files, OpenMode};
 use crate::ids::{LogId, Offset};
+use crate::lock_file::Pages;
 use crate::meta::{self, PARTITION_FILE_NAME};
 use crate::segment::{LOG_SUFFIX, file_name};
+use crate::small_file;
 
 /// Files flushed one by one; above, the whole file system is flushed at once.
 pub(crate) const SYNC_EACH_MAX: usize = 64;
@@ -26,21 +28,23 @@ pub(crate) struct Replay<'r> {
     /// Where each log lives, as far as it is known.
     homes: HashMap<LogId, PathBuf>,
     dropped: HashSet<LogId>,
+    /// Logs that lack what stands before their first record.
+    broken: HashSet<LogId>,
+    owned: HashSet<LogId>,
     open: HashMap<PathBuf, Arc<dyn File>>,
     touched: BTreeSet<PathBuf>,
     dirs: BTreeSet<PathBuf>,
     pub(crate) starts: HashMap<LogId, Offset>,
     pub(crate) writes: u64,
     pub(crate) left_out: u64,
-    /// Whether to write: after a kill the page cache has it all, and only the flush is missing.
-    write: bool,
+    pages: Pages,
 }
 
 impl<'r> Replay<'r> {
     pub(crate) fn new(
         files: &'r Arc<dyn Files>,
         dir: &'r Path,
-        write: bool,
+        pages: Pages,
         homes: HashMap<LogId, PathBuf>,
     ) -> Self {
         Replay {
@@ -48,14 +52,21 @@ impl<'r> Replay<'r> {
             dir,
             homes,
             dropped: HashSet::new(),
+            broken: HashSet::new(),
+            owned: HashSet::new(),
             open: HashMap::new(),
             touched: BTreeSet::new(),
             dirs: BTreeSet::new(),
             starts: HashMap::new(),
             writes: 0,
             left_out: 0,
-            write,
+            pages,
         }
+    }
+
+    /// After a kill the page cache has it all, and only the flush is missing.
+    fn writes_anew(&self) -> bool {
+        self.pages != Pages::Kept
     }
 
     /// First reading: logs that end up deleted are not touched by the second.
@@ -73,6 +84,7 @@ impl<'r> Replay<'r> {
             Op::Drop => Ok(()),
             Op::Create => self.create(record.log, payload),
             Op::Write { segment, position } => self.write(record.log, segment, position, payload),
+            Op::Join { segment, position } => self.join(record.log, segment, position),
             Op::Start { offset } => {
                 self.starts.insert(record.log, offset);
                 Ok(())
@@ -88,41 +100,43 @@ impl<'r> Replay<'r> {
             return Ok(());
         };
         let path = self.dir.join(name);
-        if self.write && !self.files.exists(&path) {
+        if self.writes_anew() && !self.files.exists(&path) {
             self.files.create_dir(&path)?;
         }
-        let file = path.join(PARTITION_FILE_NAME);
-        if self.write {
-            let metadata = self.files.open(&file, OpenMode::Create)?;
-            let mut found = vec![0; metadata.len()? as usize];
-            metadata.read_at(&mut found, 0)?;
-            match meta::decode_partition(&found) {
-                Some(owner) if owner == log.topic => {}
-                Some(_) if !meta::has_one_wrong_bit(&found, log.topic) => {
-                    self.left_out += 1;
-                    return Ok(());
-                }
-                _ => {
-                    metadata.set_len(0)?;
-                    metadata
-                        .write_all_at(&[IoSlice::new(meta::encode_partition(log.topic).as_bytes())], 0)?;
-                }
-            }
+        let found = small_file::read(&**self.files, &path.join(PARTITION_FILE_NAME))?.unwrap_or_default();
+        let is_anothers = meta::decode_partition(&found).is_some_and(|owner| owner != log.topic);
+        if is_anothers && !meta::has_one_wrong_bit(&found, log.topic) {
+            self.left_out += 1;
+            return Ok(());
+        }
+        self.homes.insert(log, path);
+        self.own(log)
+    }
+
+    /// A log's directory says whose it is, and that will last, before the journal is used again.
+    fn own(&mut self, log: LogId) -> io::Result<()> {
+        let Some(home) = self.homes.get(&log).filter(|_| self.owned.insert(log)) else { return Ok(()) };
+        let file = home.join(PARTITION_FILE_NAME);
+        let found = small_file::read(&**self.files, &file)?.unwrap_or_default();
+        let is_right = meta::decode_partition(&found) == Some(log.topic);
+        if self.pages == Pages::Doubtful || (self.pages == Pages::Lost && !is_right) {
+            // Should it be found empty after another crash, the journal or the checkpoint knows the directory.
+            let text = meta::encode_partition(log.topic);
+            small_file::replace_unflushed(&**self.files, &file, text.as_bytes())?;
         }
         self.touched.insert(file);
-        self.dirs.insert(path.clone());
-        self.dirs.insert(self.dir.to_owned());
-        self.homes.insert(log, path);
+        self.dirs.extend([home.clone(), self.dir.to_owned()]);
         Ok(())
     }
 
     fn write(&mut self, log: LogId, segment: Offset, position: u64, payload: &[u8]) -> io::Result<()> {
-        let Some(home) = self.homes.get(&log) else {
+        let Some(home) = self.homes.get(&log).filter(|_| !self.broken.contains(&log)) else {
             self.left_out += 1;
             return Ok(());
         };
-        let (dir, path) = (home.clone(), home.join(file_name(segment, LOG_SUFFIX)));
-        if self.write {
+        let path = home.join(file_name(segment, LOG_SUFFIX));
+        self.own(log)?;
+        if self.writes_anew() {
             let file = self.file(&path, position)?;
             let Some(file) = file.filter(|file| file.len().is_ok_and(|len| len >= position)) else {
                 self.left_out += 1;
@@ -132,7 +146,20 @@ impl<'r> Replay<'r> {
             self.writes += 1;
         }
         self.touched.insert(path);
-        self.dirs.insert(dir);
+        Ok(())
+    }
+
+    fn join(&mut self, log: LogId, segment: Offset, position: u64) -> io::Result<()> {
+        let Some(home) = self.homes.get(&log) else { return Ok(()) };
+        let path = home.join(file_name(segment, LOG_SUFFIX));
+        let len = match self.files.open(&path, OpenMode::Read) {
+            Ok(file) => file.len()?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+        if len < position {
+            self.broken.insert(log);
+        }
         Ok(())
     }
 
