@@ -7,6 +7,8 @@
 mod machine;
 #[path = "../kill/process.rs"]
 mod process;
+#[path = "../kill/requests.rs"]
+mod requests;
 mod talk;
 
 use std::time::{Duration, Instant};
