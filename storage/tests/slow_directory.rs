@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use storage::env::RealClock;
+use storage::env::{RealClock, SimClock};
 use storage::{
     BatchBuilder, Clock, DataDir, DataDirOptions, Durability, Env, JournalOptions, LeaderEpoch, Log,
     LogConfig, LogId, Offset, Origin, Ticket, TopicId, check_internal,
@@ -34,10 +34,10 @@ struct Directory {
 
 impl Directory {
     /// A directory in which the files of its log are watched.
-    fn open(path: &str, log_path: &str, durability: Durability) -> Directory {
+    fn open(path: &str, log_path: &str, clock: Arc<dyn Clock>, durability: Durability) -> Directory {
         let (env, files, _) = Env::simulated(1);
         let files = Watched::new(files, log_path);
-        let env = Env { files: files.clone(), clock: Arc::new(RealClock::new()), ..env };
+        let env = Env { files: files.clone(), clock, ..env };
         let options = DataDirOptions { journal: JournalOptions::SMALL, ..Default::default() };
         let dir = DataDir::open(env, PathBuf::from(path), options).unwrap();
         let id = LogId { topic: TopicId([1; 16]), partition: 0 };
@@ -66,11 +66,14 @@ fn in_order(tickets: Vec<Ticket>, first: i64) {
 }
 
 fn slow_beside_quick(durability: Durability) {
-    let slow = Directory::open("/slow", SLOW, durability);
-    let quick = Directory::open("/quick", QUICK, durability);
+    let slow = Directory::open("/slow", SLOW, Arc::new(RealClock::new()), durability);
+    // By a clock that stands still its own appends are quick, however busy the machine is.
+    let quick = Directory::open("/quick", QUICK, Arc::new(SimClock::new()), durability);
     // The first append makes the log.
-    in_order(vec![slow.append(), quick.append()].drain(..1).collect(), 0);
-    (slow.writes(), quick.writes());
+    for directory in [&slow, &quick] {
+        in_order(vec![directory.append()], 0);
+        directory.writes();
+    }
     slow.files.delay_writes(Duration::from_millis(50));
     let (mut late, mut soon) = (Vec::new(), Vec::new());
     for _ in 0..APPENDS {
@@ -80,6 +83,7 @@ fn slow_beside_quick(durability: Durability) {
     assert!(late.iter().any(|ticket| !ticket.is_placed()), "appends wait, and not those who asked for them");
     assert_eq!(quick.writes(), (APPENDS, 0), "the other directory's appends are written at once");
     in_order(late, 1);
+    in_order(soon, 1);
     let (held_up, elsewhere) = slow.writes();
     assert!((1..=HANDFUL).contains(&held_up), "{held_up} callers were held up");
     assert!(elsewhere > 0);
@@ -87,8 +91,6 @@ fn slow_beside_quick(durability: Durability) {
     assert!(slow.dir.stats().waiting_appends > 0 && quick.dir.stats().waiting_appends == 0);
     slow.files.delay_writes(Duration::ZERO);
     quick_again(&slow);
-    assert_eq!(soon.len(), APPENDS);
-    in_order(soon, 1);
     slow.dir.close();
     quick.dir.close();
 }
