@@ -167,9 +167,8 @@ impl Log {
         for round in 0.. {
             let mut some: Vec<Job> = {
                 let mut jobs = self.jobs.lock().unwrap();
-                let goes_on =
-                    !jobs.waiting.is_empty() && !(inline && round == ROUNDS_MAX) && !self.has_to_wait(inline);
-                if !goes_on {
+                let had_its_turns = inline && round == ROUNDS_MAX;
+                if jobs.waiting.is_empty() || had_its_turns || self.has_to_wait(inline) {
                     jobs.busy = false;
                     if !jobs.waiting.is_empty() {
                         self.shared.append_later(&self.me());
