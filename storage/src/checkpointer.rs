@@ -45,13 +45,20 @@ impl Shared {
         match self.journal().grow() {
             Ok(grown) => grown,
             Err(error) if is_passing(&error) => {
-                tracing::warn!(path = %self.path.display(), %error, "no room for a larger journal: appends may have to wait");
+                self.say_no_room("no room for a larger journal: appends may have to wait");
                 false
             }
             Err(error) => {
                 self.go_offline("making a file of the journal", &error);
                 false
             }
+        }
+    }
+
+    /// Says it once, until there was room.
+    fn say_no_room(&self, what: &'static str) {
+        if !self.without_room.swap(true, Ordering::Relaxed) {
+            tracing::warn!(path = %self.path.display(), "{what}; delete topics or add space, or raise `ulimit -n` if that is what is short");
         }
     }
 
@@ -72,10 +79,11 @@ impl Shared {
         match done {
             Ok(()) => {
                 self.counts.checkpoints.fetch_add(1, Ordering::Relaxed);
+                self.without_room.store(false, Ordering::Relaxed);
                 self.journal().end_checkpoint(position);
             }
             Err(error) if is_passing(&error) => {
-                tracing::warn!(path = %self.path.display(), %error, "no room for a checkpoint");
+                self.say_no_room("no room for a checkpoint: appends may have to wait");
                 self.journal().give_back(dirty);
             }
             Err(error) => self.go_offline("writing a checkpoint", &error),

@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) counts: Counts,
     /// A flush failed in an earlier process: see [`Pages::Doubtful`].
     pub(crate) doubtful: AtomicBool,
+    /// It was said that the journal lacks room.
+    pub(crate) without_room: AtomicBool,
     slow: AtomicBool,
     slow_appends: AtomicU32,
 }
@@ -142,6 +144,7 @@ impl Shared {
             spare,
             counts: Counts::default(),
             doubtful: AtomicBool::new(pages == Pages::Doubtful),
+            without_room: AtomicBool::new(false),
             slow: AtomicBool::new(false),
             slow_appends: AtomicU32::new(0),
         })

@@ -64,10 +64,10 @@ fn commit(shared: &Shared) {
 
 fn checkpoint(shared: &Shared, interval: Duration) {
     let clock = &shared.env.clock;
-    let (mut last, usual) = (clock.monotonic(), interval);
-    let mut interval = usual;
+    let (mut last, mut failed) = (clock.monotonic(), false);
     loop {
         let due_in = interval.saturating_sub(clock.monotonic().saturating_sub(last));
+        let due_in = if failed { due_in.min(space::RETRY_INTERVAL) } else { due_in };
         {
             let mut queues = shared.queues.wait(due_in.min(IDLE), |queues| queues.chores);
             if queues.stop {
@@ -76,10 +76,9 @@ fn checkpoint(shared: &Shared, interval: Duration) {
             queues.chores = false;
         }
         let since = clock.monotonic().saturating_sub(last);
-        if shared.do_chores(since) || since >= interval {
-            let done = shared.checkpoint_cycle();
+        if shared.do_chores(since) || since >= interval || failed {
+            failed = !shared.checkpoint_cycle();
             last = clock.monotonic();
-            interval = if done { usual } else { usual.min(space::RETRY_INTERVAL) };
         }
     }
 }

@@ -119,10 +119,13 @@ impl<'r> Replay<'r> {
         let file = home.join(PARTITION_FILE_NAME);
         let found = small_file::read(&**self.files, &file)?.unwrap_or_default();
         let is_right = meta::decode_partition(&found) == Some(log.topic);
-        if self.pages == Pages::Doubtful || (self.pages == Pages::Lost && !is_right) {
-            // Should it be found empty after another crash, the journal or the checkpoint knows the directory.
-            let text = meta::encode_partition(log.topic);
-            small_file::replace_unflushed(&**self.files, &file, text.as_bytes())?;
+        let text = meta::encode_partition(log.topic);
+        match self.pages {
+            Pages::Kept => {}
+            // The journal itself may be in doubt: nothing may be worse after another crash.
+            Pages::Doubtful => small_file::replace(&**self.files, &file, text.as_bytes())?,
+            Pages::Lost if is_right => {}
+            Pages::Lost => small_file::replace_unflushed(&**self.files, &file, text.as_bytes())?,
         }
         self.touched.insert(file);
         self.dirs.extend([home.clone(), self.dir.to_owned()]);

@@ -134,11 +134,14 @@ impl Ring {
     /// Everything before `position` is superfluous.
     pub(crate) fn recycle(&mut self, position: Position) {
         for (at, file) in self.files.iter_mut().enumerate() {
-            if at == self.active {
-                let covered = if file.number == position.place.file { position.place.position } else { 0 };
-                file.covered = file.covered.max(covered.min(file.used));
-            } else if file.last_lsn < position.lsn && file.in_flight == 0 {
-                (file.last_lsn, file.used) = (0, 0);
+            if file.last_lsn < position.lsn && file.in_flight == 0 {
+                (file.last_lsn, file.used, file.covered) = (0, 0, 0);
+                if at == self.active {
+                    // With a single file on a full disk there is no other place to go.
+                    self.position = 0;
+                }
+            } else if file.number == position.place.file {
+                file.covered = file.covered.max(position.place.position.min(file.used));
             }
         }
     }
