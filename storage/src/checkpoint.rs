@@ -10,6 +10,7 @@
 use bytes::{Buf, BufMut};
 
 use crate::ids::{LogId, Offset, TopicId};
+use crate::journal::record::LSN_MAX;
 use crate::journal::ring::{Place, Position};
 use crate::segment::Mark;
 
@@ -90,7 +91,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Checkpoint, Damage> {
 fn decode_body(version: u16, rest: &mut &[u8]) -> Option<Checkpoint> {
     let mut checkpoint = Checkpoint::default();
     if version >= 2 {
-        let lsn = rest.try_get_u64().ok()?;
+        let lsn = rest.try_get_u64().ok().filter(|lsn| *lsn <= LSN_MAX)?;
         let place = Place { file: rest.try_get_u64().ok()?, position: rest.try_get_u64().ok()? };
         checkpoint.journal = Position { lsn, place };
         checkpoint.clean = rest.try_get_u8().ok()? & CLEAN != 0;
@@ -146,9 +147,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trips(entries in entries(), numbers: [u64; 3], clean: bool) {
-            let place = Place { file: numbers[1], position: numbers[2] };
-            let checkpoint = Checkpoint { journal: Position { lsn: numbers[0], place }, clean, entries };
+        fn round_trips(entries in entries(), lsn in 0..=LSN_MAX, place: [u64; 2], clean: bool) {
+            let place = Place { file: place[0], position: place[1] };
+            let checkpoint = Checkpoint { journal: Position { lsn, place }, clean, entries };
             prop_assert_eq!(decode(&encode(&checkpoint)), Ok(checkpoint));
         }
 
@@ -165,6 +166,12 @@ mod tests {
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(decode(&bytes).is_err());
         }
+    }
+
+    #[test]
+    fn an_lsn_that_no_journal_reaches_is_damage() {
+        let journal = Position { lsn: u64::MAX, ..Position::default() };
+        assert_eq!(decode(&encode(&Checkpoint { journal, ..Checkpoint::default() })), Err(Damage::Broken));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::error::is_no_space;
-use crate::flush::By;
+use crate::error::{is_out_of_files, is_passing};
+use crate::flush::{By, Capture};
 use crate::journal::Position;
 use crate::journal::replay::SYNC_EACH_MAX;
 use crate::lock_file;
@@ -38,9 +38,13 @@ impl Shared {
 
     /// False if the journal is as large as it gets.
     fn grow_journal(&self) -> bool {
+        // The reserve is for deleting topics, and not for the journal.
+        if !self.has_room_for(self.journal().file_bytes()) {
+            return false;
+        }
         match self.journal().grow() {
             Ok(grown) => grown,
-            Err(error) if is_no_space(&error) => {
+            Err(error) if is_passing(&error) => {
                 self.say_no_room("no room for a larger journal: appends may have to wait");
                 false
             }
@@ -51,22 +55,26 @@ impl Shared {
         }
     }
 
-    /// A checkpoint in passing. One that fails for want of room is made up for by the next; the cost is a longer recovery.
     /// Says it once, until there was room.
     fn say_no_room(&self, what: &'static str) {
         if !self.without_room.swap(true, Ordering::Relaxed) {
-            tracing::warn!(path = %self.path.display(), "{what}; delete topics or add space");
+            tracing::warn!(path = %self.path.display(), "{what}; delete topics or add space, or raise `ulimit -n` if that is what is short");
         }
     }
 
-    /// False if there was none.
+    /// A checkpoint in passing. One that fails for want of room is made up for by the next; the cost is a longer recovery.
+    /// False if there was none: it is to be tried again soon, because appends may wait for it.
     pub(crate) fn checkpoint_cycle(&self) -> bool {
         let _cycle = self.cycle();
         if self.is_offline() {
             return false;
         }
         let (position, dirty) = self.journal().begin_checkpoint();
-        let done = self.flush_all(&dirty).and_then(|()| self.write_checkpoint(position, false));
+        let work = || self.flush_all(&dirty).and_then(|()| self.write_checkpoint(position, false));
+        let done = match work() {
+            Err(error) if is_out_of_files(&error) => self.spare.lend(work),
+            done => done,
+        };
         let is_done = done.is_ok();
         match done {
             Ok(()) => {
@@ -74,7 +82,7 @@ impl Shared {
                 self.without_room.store(false, Ordering::Relaxed);
                 self.journal().end_checkpoint(position);
             }
-            Err(error) if is_no_space(&error) => {
+            Err(error) if is_passing(&error) => {
                 self.say_no_room("no room for a checkpoint: appends may have to wait");
                 self.journal().give_back(dirty);
             }
@@ -96,19 +104,32 @@ impl Shared {
 
     fn flush_at_once(&self, dirty: &[Arc<Log>]) -> io::Result<()> {
         let _flushing = self.flushing.write().unwrap();
-        let mut captured = Vec::with_capacity(dirty.len());
-        for log in dirty {
-            let Some(capture) = log.capture() else { continue };
-            let mut complete = log.sync(&capture, By::Caller)?;
-            match log.write_epochs(capture.end, By::Caller) {
-                Err(error) if is_no_space(&error) || log.is_deleted() => complete = false,
-                other => other?,
+        let captured: Vec<_> = dirty.iter().filter_map(|log| Some((log, log.capture()?))).collect();
+        match self.sync_all(&captured) {
+            Ok(complete) => {
+                let whole = captured.iter().zip(complete);
+                whole.for_each(|((log, capture), complete)| log.raise(capture, complete));
+                Ok(())
             }
-            captured.push((log, capture, complete));
+            Err(error) => {
+                captured.into_iter().for_each(|(log, capture)| log.give_back(capture));
+                Err(error)
+            }
         }
+    }
+
+    /// Makes last what was captured of many logs; whether the indexes of each are complete.
+    fn sync_all(&self, captured: &[(&Arc<Log>, Capture)]) -> io::Result<Vec<bool>> {
+        let prepare = |(log, capture): &(&Arc<Log>, Capture)| {
+            let complete = log.sync(capture, By::Caller)?;
+            match log.write_epochs(capture.end, By::Caller) {
+                Err(error) if is_passing(&error) || log.is_deleted() => Ok(false),
+                other => other.map(|()| complete),
+            }
+        };
+        let complete = captured.iter().map(prepare).collect::<io::Result<_>>()?;
         self.env.files.sync_fs(&self.path)?;
-        captured.iter().for_each(|(log, capture, complete)| log.raise(capture, *complete));
-        Ok(())
+        Ok(complete)
     }
 
     /// Writes `checkpoint`. The caller holds `cycle`.

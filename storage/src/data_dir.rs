@@ -256,6 +256,7 @@ impl DataDir {
         log.deleted.store(true, std::sync::atomic::Ordering::SeqCst);
         // Without it, a replay could make the directory anew, for nobody.
         log.note_drop(&mut writer);
+        log.let_go(&mut writer);
         drop(writer);
         self.shared.logs().remove(&log.id());
         self.shared.known().remove(&log.id());
@@ -391,7 +392,7 @@ impl DataDir {
             match log.finish() {
                 Ok(Some(entry)) => drop(self.shared.known().insert(entry.id, entry)),
                 Ok(None) => {}
-                Err(error) if crate::error::is_no_space(&error) => {
+                Err(error) if crate::error::is_passing(&error) => {
                     clean = false;
                     tracing::warn!(log = log.dir_name(), %error, "no room to close a log in order");
                 }

@@ -75,12 +75,14 @@ impl ReadError {
     }
 }
 
-/// No room, or a quota says so: the disk is well, there is only too little of it.
-pub(crate) fn is_no_space(error: &io::Error) -> bool {
+/// What passes by itself, while the disk is well: no room, a quota that says so, or too many open files of this process
+/// or of the machine.
+pub(crate) fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        || is_out_of_files(error)
 }
 
-/// Too many open files, of this process or of the machine: it passes when some are closed.
+/// Too many open files.
 pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let number = error.raw_os_error();

@@ -11,7 +11,7 @@ use crate::checkpoint;
 use crate::config::Durability;
 use crate::env::File;
 use crate::epoch_cache;
-use crate::error::is_no_space;
+use crate::error::is_passing;
 use crate::log::Log;
 use crate::segment::{Mark, Segment};
 use crate::small_file;
@@ -37,14 +37,34 @@ pub(crate) enum By {
     Caller,
 }
 
+/// A flush that failed is not tried again, whatever the reason: its pages may be called clean by now.
+fn never_again(error: io::Error) -> io::Error {
+    io::Error::other(error)
+}
+
 impl Log {
     /// Flushes everything that is written now.
     pub(crate) fn flush(&self) -> io::Result<()> {
         let _flushing = self.flushing.lock().unwrap();
         let Some(capture) = self.capture() else { return Ok(()) };
-        let complete = self.sync(&capture, By::Itself)?;
-        self.raise(&capture, complete);
-        Ok(())
+        match self.sync(&capture, By::Itself) {
+            Ok(complete) => {
+                self.raise(&capture, complete);
+                Ok(())
+            }
+            Err(error) => {
+                self.give_back(capture);
+                Err(error)
+            }
+        }
+    }
+
+    /// What was captured is not on the disk after all: the next flush has to make it last.
+    pub(crate) fn give_back(&self, capture: Capture) {
+        let mut writer = self.writer.lock().unwrap();
+        writer.new_names |= capture.names;
+        writer.new_dir |= capture.dir;
+        writer.new_metadata = writer.new_metadata.take().or(capture.metadata);
     }
 
     /// `None` for a log that is deleted.
@@ -73,16 +93,16 @@ impl Log {
         let files = &self.shared.env.files;
         let itself = by == By::Itself;
         if let (Some(metadata), true) = (&capture.metadata, itself) {
-            metadata.sync_data()?;
+            metadata.sync_data().map_err(never_again)?;
         }
         let mut complete = true;
         for segment in &capture.segments {
             if itself {
-                segment.file()?.sync_data()?;
+                segment.file()?.sync_data().map_err(never_again)?;
             }
             if segment.base < capture.end.segment {
                 match segment.finish_indexes(true, itself) {
-                    Err(error) if is_no_space(&error) => complete = false,
+                    Err(error) if is_passing(&error) => complete = false,
                     other => other?,
                 }
             }

@@ -18,6 +18,8 @@ pub mod env;
 mod epoch_cache;
 mod error;
 mod flush;
+#[doc(hidden)]
+pub mod fuzz;
 mod ids;
 mod indexes;
 mod journal;
@@ -40,6 +42,7 @@ mod slot;
 mod small_file;
 mod source;
 mod space;
+mod spare;
 mod ticket;
 mod time_index;
 pub mod validate;

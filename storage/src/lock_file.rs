@@ -47,3 +47,43 @@ fn write(files: &dyn Files, dir: &Path, content: &[u8]) -> io::Result<()> {
     file.set_len(0)?;
     if content.is_empty() { Ok(()) } else { file.write_all_at(&[IoSlice::new(content)], 0) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::SimFiles;
+    use proptest::prelude::*;
+
+    fn pages_of(content: &[u8]) -> Pages {
+        let (files, dir) = (SimFiles::new(1), Path::new("/"));
+        write(&files, dir, content).unwrap();
+        pages(&files, dir)
+    }
+
+    #[test]
+    fn a_boot_is_known_again_until_it_is_distrusted() {
+        let (files, dir) = (SimFiles::new(1), Path::new("/"));
+        assert_eq!(pages(&files, dir), Pages::Doubtful, "nobody wrote yet");
+        note_boot(&files, dir).unwrap();
+        assert_eq!(pages(&files, dir), Pages::Kept);
+        distrust(&files, dir);
+        assert_eq!(pages(&files, dir), Pages::Doubtful);
+        note_boot(&files, dir).unwrap();
+        files.open(&dir.join(FILE_NAME), OpenMode::Write).unwrap().sync_data().unwrap();
+        files.sync_dir(dir).unwrap();
+        files.crash();
+        assert_eq!(pages(&files, dir), Pages::Lost, "the machine went down");
+    }
+
+    proptest! {
+        #[test]
+        fn any_damage_is_noticed(at: prop::sample::Index, bit in 0u8..8, cut: prop::sample::Index) {
+            let whole = SimFiles::new(1).boot_id().unwrap().into_bytes();
+            prop_assert_eq!(pages_of(&whole), Pages::Kept);
+            let mut flipped = whole.clone();
+            flipped[at.index(whole.len())] ^= 1 << bit;
+            prop_assert_ne!(pages_of(&flipped), Pages::Kept);
+            prop_assert_ne!(pages_of(&whole[..cut.index(whole.len())]), Pages::Kept);
+        }
+    }
+}

@@ -58,7 +58,8 @@ impl MetaProperties {
             return Err(MetaProblem::Newer(format));
         }
         if let Some(stored) = properties.get(CHECKSUM_KEY) {
-            let above = text.find(CHECKSUM_KEY).map_or(text, |at| &text[..at]);
+            // A value may hold the name too.
+            let above = text.find(&format!("\n{CHECKSUM_KEY}=")).map_or(text, |at| &text[..=at]);
             if *stored != format!("{:08x}", crc32c::crc32c(above.as_bytes())) {
                 // Another directory.id would make strangers of the directory's own files.
                 return Err(invalid(&format!(
@@ -163,6 +164,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_meta_round_trips(cluster_id in "[!-~]([ -~]{0,30}[!-~])?", node_id: i32, id: [u8; 16], cut: prop::sample::Index) {
+            let meta = MetaProperties { cluster_id, node_id, directory_id: TopicId(id) };
+            let text = meta.encode();
+            prop_assert_eq!(MetaProperties::decode(text.as_bytes()), Ok(meta.clone()));
+            let cut = &text.as_bytes()[..cut.index(text.len())];
+            prop_assert!(MetaProperties::decode(cut).map_or(true, |found| found == meta), "a part is not another whole");
+        }
+
+        #[test]
+        fn any_partition_round_trips(id: [u8; 16], cut: prop::sample::Index) {
+            prop_assume!(id != [0; 16]);
+            let text = encode_partition(TopicId(id));
+            prop_assert_eq!(decode_partition(text.as_bytes()), Some(TopicId(id)));
+            prop_assert_eq!(decode_partition(&text.as_bytes()[..cut.index(text.len())]), None);
+        }
+
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100), name in ".{0,30}") {
             let _ = (MetaProperties::decode(&bytes), decode_partition(&bytes), partition_of(&name));

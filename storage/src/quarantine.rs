@@ -30,7 +30,7 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEAD_BYTES);
         out.put_slice(MAGIC);
         out.put_u64(self.position);
@@ -78,6 +78,10 @@ impl Pieces {
             found.end = end;
         }
         Ok(found)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Piece> {
+        self.pieces.iter()
     }
 
     /// Where the log goes on at `due`, if something was taken out there.

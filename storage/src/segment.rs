@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use crate::batch::BatchHeader;
 use crate::env::{File, Files, OpenMode};
-use crate::error::{ReadError, is_no_space};
+use crate::error::{ReadError, is_passing};
 use crate::ids::{Offset, TimestampMs};
 use crate::indexes::{ActiveIndexes, MaxTimestamp, SealedIndexes, View};
 use crate::quarantine::{Pieces, QUARANTINE_SUFFIX};
@@ -145,7 +145,7 @@ impl Segment {
         self.size.store(position, Ordering::Release);
         if due {
             match active.write(&*self.files, &self.path(INDEX_SUFFIX), &self.path(TIME_INDEX_SUFFIX)) {
-                Err(error) if !is_no_space(&error) => return Err(error),
+                Err(error) if !is_passing(&error) => return Err(error),
                 _ => {}
             }
         }
@@ -262,7 +262,7 @@ impl Segment {
         let is_cut = self.with_active(|active| !active.is_as_on_disk());
         let written = if is_cut { self.finish_indexes(false, true) } else { Ok(()) };
         match written {
-            Err(error) if !is_no_space(&error) => Err(error),
+            Err(error) if !is_passing(&error) => Err(error),
             _ => Ok(()),
         }
     }

@@ -20,6 +20,7 @@ use crate::lock_file::{self, Pages};
 use crate::log::Log;
 use crate::opening::Opened;
 use crate::space::Space;
+use crate::spare::Spare;
 use crate::ticket::{AppendError, Progress};
 
 pub(crate) struct Shared {
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) on_flush: Option<OnFlush>,
     on_offline: Option<OnOffline>,
     space: Space,
+    pub(crate) spare: Spare,
     pub(crate) counts: Counts,
     /// A flush failed in an earlier process: see [`Pages::Doubtful`].
     pub(crate) doubtful: AtomicBool,
@@ -121,6 +123,7 @@ impl Shared {
         Opened { journal, next_lsn, known, pages }: Opened,
         options: &DataDirOptions,
     ) -> Arc<Shared> {
+        let spare = Spare::new(Arc::clone(&env.files), path.join(lock_file::FILE_NAME));
         Arc::new(Shared {
             env,
             path,
@@ -138,6 +141,7 @@ impl Shared {
             on_flush: options.on_flush.clone(),
             on_offline: options.on_offline.clone(),
             space: Space::new(options.free_bytes_min),
+            spare,
             counts: Counts::default(),
             doubtful: AtomicBool::new(pages == Pages::Doubtful),
             without_room: AtomicBool::new(false),
@@ -226,6 +230,15 @@ impl Shared {
     /// Whether there is so little room that clients have to wait.
     pub(crate) fn is_low_on_space(&self) -> bool {
         self.space.is_low()
+    }
+
+    /// Whether the reserve is untouched by so many bytes more.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        self.space.has_room_for(bytes, || self.env.files.free_bytes(&self.path))
+    }
+
+    pub(crate) fn keeps_a_reserve(&self) -> bool {
+        self.space.keeps_a_reserve()
     }
 
     /// Looks at the room that is left, and says so when it crosses the reserve.

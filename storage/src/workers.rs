@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::error::OpenError;
+use crate::error::{OpenError, is_out_of_files, is_passing};
 use crate::journal::Commit;
 use crate::shared::{SLOW_APPEND, Shared};
 use crate::space;
@@ -54,6 +54,8 @@ fn commit(shared: &Shared) {
         if !shared.commit_ended(commit, written) {
             return;
         }
+        // Durable appends take room without a flush.
+        shared.look_at_space();
         if let Some(on_flush) = &shared.on_flush {
             on_flush(elapsed);
         }
@@ -84,14 +86,17 @@ fn checkpoint(shared: &Shared, interval: Duration) {
 fn flush(shared: &Shared) {
     loop {
         let now = shared.env.clock.monotonic();
-        let longest = if shared.is_low_on_space() { space::RETRY_INTERVAL } else { IDLE };
+        // Relaxed appends take room and tell nobody.
+        let longest = if shared.keeps_a_reserve() { space::RETRY_INTERVAL } else { IDLE };
         let longest = shared.next_flush_in(now).unwrap_or(longest).min(longest);
         let known = shared.queues.lock().later.len();
         if shared.queues.wait(longest, |queues| !queues.dirty.is_empty() || queues.later.len() > known).stop {
             return;
         }
         shared.flush_due();
-        shared.flush_queued();
+        if !shared.flush_queued() {
+            drop(shared.queues.wait(space::RETRY_INTERVAL, |_| false));
+        }
         shared.look_at_space();
     }
 }
@@ -168,8 +173,8 @@ impl Shared {
         }
     }
 
-    /// Flushes every queued log, then publishes.
-    pub(crate) fn flush_queued(&self) {
+    /// Flushes every queued log, then publishes. False if it is to be tried again, when there is room.
+    pub(crate) fn flush_queued(&self) -> bool {
         let (dirty, issued) = {
             let mut queues = self.queues.lock();
             let dirty = std::mem::take(&mut queues.dirty);
@@ -177,16 +182,32 @@ impl Shared {
             (dirty, self.flushed.issued())
         };
         if dirty.is_empty() || self.is_offline() {
-            return;
+            return true;
         }
         for log in &dirty {
             let _flushing = self.flushing.read().unwrap();
-            if let Err(error) = log.flush() {
-                self.go_offline(&format!("flushing {}", log.dir_name()), &error);
-                return;
+            let flushed = match log.flush() {
+                Err(error) if is_out_of_files(&error) => self.spare.lend(|| log.flush()),
+                flushed => flushed,
+            };
+            match flushed {
+                Ok(()) => {}
+                Err(error) if is_passing(&error) => {
+                    tracing::warn!(log = log.dir_name(), %error, "no room to flush a log");
+                    // Numbers are published in order: all wait for this one.
+                    for log in &dirty {
+                        self.mark_dirty(log);
+                    }
+                    return false;
+                }
+                Err(error) => {
+                    self.go_offline(&format!("flushing {}", log.dir_name()), &error);
+                    return true;
+                }
             }
         }
         self.flushed.publish(issued);
+        true
     }
 
     /// Unlinks what was deleted.

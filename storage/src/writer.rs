@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use crate::batch::{BatchHeader, HEADER_BYTES};
 use crate::config::{Durability, LogConfig, UNFLUSHED_BYTES_MAX};
 use crate::env::{File, OpenMode};
-use crate::error::{is_no_space, is_out_of_files};
+use crate::error::is_passing;
 use crate::ids::Offset;
 use crate::journal::RaiseSlot;
 use crate::journal::record::Op;
@@ -167,9 +167,8 @@ impl Log {
         for round in 0.. {
             let mut some: Vec<Job> = {
                 let mut jobs = self.jobs.lock().unwrap();
-                let goes_on =
-                    !jobs.waiting.is_empty() && !(inline && round == ROUNDS_MAX) && !self.has_to_wait(inline);
-                if !goes_on {
+                let had_its_turns = inline && round == ROUNDS_MAX;
+                if jobs.waiting.is_empty() || had_its_turns || self.has_to_wait(inline) {
                     jobs.busy = false;
                     if !jobs.waiting.is_empty() {
                         self.shared.append_later(&self.me());
@@ -367,7 +366,9 @@ impl Log {
             if !too_large && !too_far && !active.is_index_full(writer.config.segment_index_bytes) {
                 return Ok((Arc::clone(active), false));
             }
-        } else {
+        }
+        self.shared.spare.keep()?;
+        if writer.active.is_none() {
             self.make_dir(writer)?;
         }
         let rolled = writer.active.is_some();
@@ -436,9 +437,15 @@ impl Log {
         self.shared.journal().queue(&self.me(), &mut writer.raise_slot, Op::Drop, &[], None);
     }
 
+    /// The log is deleted: its files are closed, so that their room is free, whoever holds the log itself.
+    pub(crate) fn let_go(&self, writer: &mut Writer) {
+        (writer.active, writer.new_metadata) = (None, None);
+        self.segments.write().unwrap().clear();
+    }
+
     /// Tells what passes, a full disk or too many open files, from a broken disk, which takes the directory offline.
     fn failed(&self, what: &str, error: &io::Error) -> AppendError {
-        if (is_no_space(error) || is_out_of_files(error)) && !self.shared.is_offline() {
+        if is_passing(error) && !self.shared.is_offline() {
             return AppendError::NoSpace;
         }
         self.shared.go_offline(&format!("{what} of {}", self.dir_name()), error);

@@ -7,9 +7,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "the committed files are on the real machine")]
 
+#[path = "../src/codec/testing.rs"]
+mod compression;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +22,8 @@ use storage::{
     check,
 };
 
-const CODECS: [Codec; 5] = [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
+use compression::{CODECS, compress};
+
 const BATCHES: usize = 15;
 const FIRST_TIME: i64 = 1_700_000_000_000;
 const CLUSTER: &str = "golden-cluster-of-test";
@@ -60,25 +63,6 @@ fn plain_batch(log: &str, number: usize) -> Bytes {
         .push_at(time + 5, None, Some(value.as_bytes()), &[("header", Some(b"x")), ("none", None)])
         .push_at(time + 9, Some(b"key"), None, &[])
         .build()
-}
-
-fn compress(codec: Codec, plain: &[u8]) -> Vec<u8> {
-    match codec {
-        Codec::None => plain.to_vec(),
-        Codec::Gzip => {
-            let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-            out.write_all(plain).unwrap();
-            out.finish().unwrap()
-        }
-        Codec::Snappy => snap::raw::Encoder::new().compress_vec(plain).unwrap(),
-        Codec::Lz4 => {
-            let info = lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max64KB);
-            let mut out = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
-            out.write_all(plain).unwrap();
-            out.finish().unwrap()
-        }
-        Codec::Zstd => zstd::encode_all(plain, 3).unwrap(),
-    }
 }
 
 /// A producer's batch with the same records, compressed.

@@ -3,4 +3,6 @@
 mod apis;
 mod connections;
 mod harness;
+#[path = "../kill/requests.rs"]
+mod requests;
 mod restart;

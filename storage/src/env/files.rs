@@ -143,7 +143,8 @@ impl Files for RealFiles {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        std::fs::File::open(dir)?.sync_all()
+        // Only the opening may fail for a reason that passes.
+        std::fs::File::open(dir)?.sync_all().map_err(io::Error::other)
     }
 
     fn exists(&self, path: &Path) -> bool {
@@ -196,7 +197,8 @@ impl Files for RealFiles {
 
     fn sync_fs(&self, dir: &Path) -> io::Result<()> {
         let held = self.held(dir)?;
-        Ok(rustix::fs::syncfs(&*held)?)
+        // As above.
+        rustix::fs::syncfs(&*held).map_err(io::Error::other)
     }
 
     fn boot_id(&self) -> Option<String> {

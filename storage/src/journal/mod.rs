@@ -371,6 +371,11 @@ impl Journal {
         dirty.iter().for_each(|log| state.note_dirty(log));
     }
 
+    /// What one more file takes.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.options.file_bytes
+    }
+
     /// Makes one more file, unless the journal is as large as it may get. False if there is none to make.
     pub(crate) fn grow(&self) -> io::Result<bool> {
         let (number, capacity) = {

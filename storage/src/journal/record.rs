@@ -18,6 +18,8 @@ pub(crate) const COMMIT_HEADER_BYTES: usize = 40;
 pub(crate) const RECORD_HEADER_BYTES: usize = 60;
 const MAGIC: u32 = 0x4f4a_4e4c;
 const VERSION: u16 = 1;
+/// No journal reaches it in any time: what claims a greater LSN is wrong, whatever its checksum says.
+pub(crate) const LSN_MAX: u64 = 1 << 62;
 
 /// The first 32 bits of every header's CRC; from the data directory's own random id.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -87,7 +89,7 @@ impl CommitHeader {
             count: rest.get_u32(),
             record_bytes: rest.get_u32(),
         };
-        Some(Whole { found, is_mended })
+        (found.first_lsn <= LSN_MAX).then_some(Whole { found, is_mended })
     }
 
     pub(crate) fn last_lsn(&self) -> u64 {
@@ -303,7 +305,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trips(first_lsn in 0..u64::MAX / 2, records in records()) {
+        fn round_trips(first_lsn in 0..=LSN_MAX, records in records()) {
             let (header, bytes) = encode(first_lsn, &records);
             let whole = Some(Whole { found: header, is_mended: false });
             prop_assert_eq!(CommitHeader::decode(KEY, &header.encode(KEY)), whole);

@@ -6,7 +6,7 @@
 //! not used again. It must not know what is written.
 
 use std::io::{self, IoSlice};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::record::BLOCK_BYTES;
@@ -166,7 +166,7 @@ pub(crate) fn make(
     Ok(RingFile::new(number, file, bytes))
 }
 
-fn fill(files: &dyn Files, path: &PathBuf, bytes: u64, direct: bool) -> io::Result<Arc<dyn File>> {
+fn fill(files: &dyn Files, path: &Path, bytes: u64, direct: bool) -> io::Result<Arc<dyn File>> {
     let file = files.open_durable(path, direct)?;
     let mut zeros = AlignedBuf::new(FILL_BYTES.min(bytes as usize));
     zeros.extend_from_slice(&vec![0; FILL_BYTES.min(bytes as usize)]);

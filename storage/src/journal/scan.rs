@@ -76,6 +76,8 @@ pub(crate) fn scan(key: Key, files: &[RingFile], since: Since) -> io::Result<Sca
         }
     }
     scan.commits.sort_unstable_by_key(|commit| commit.header.first_lsn);
+    // What stands twice, as a block does that went to a wrong place too, is taken once.
+    scan.commits.dedup_by(|later, earlier| later.header.first_lsn <= earlier.header.last_lsn());
     if matches!(since, Since::AtLeast(_)) {
         scan.keep_last_run();
     }
