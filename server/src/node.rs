@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use protocol_compat::{guard, versions};
 use storage::{
-    AppendError, DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, LogId, OnFlush, OnOffline,
-    OpenError, TopicId,
+    AppendError, DataDir, DataDirOptions, Durability, Env, JournalOptions, LeaderEpoch, LogConfig, LogId,
+    OnFlush, OnOffline, OpenError, TopicId,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -159,6 +159,11 @@ fn open_dirs(
             cluster_id: cluster_id.clone(),
             node_id: config.node_id,
             free_bytes_min: config.log_dir_min_free_bytes,
+            journal: JournalOptions {
+                bytes_max: config.journal_bytes_max,
+                direct: config.journal_direct,
+                ..JournalOptions::default()
+            },
             on_offline: dirs.is_empty().then(|| on_offline(metadata_offline)),
             on_flush: Some(on_flush(metrics)),
             ..Default::default()

@@ -236,6 +236,15 @@ fn log_config(config: &TopicConfig) -> LogConfig {
         index_interval_bytes: config.index_interval_bytes,
         segment_index_bytes: config.segment_index_bytes,
         durability: config.durability,
-        ..LogConfig::default()
+        flush_messages: u64::try_from(config.flush_messages).unwrap_or(u64::MAX),
+        // Kafka's word for never.
+        flush_after: u64::try_from(config.flush_ms)
+            .ok()
+            .filter(|_| config.flush_ms != i64::MAX)
+            .map(Duration::from_millis),
     }
 }
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

@@ -2,5 +2,7 @@
 
 mod apis;
 mod connections;
+mod disk;
+mod durability;
 mod harness;
 mod restart;
