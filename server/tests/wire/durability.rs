@@ -103,3 +103,25 @@ fn journal_bytes_on_disk(dir: &TestDir) -> u64 {
     let files = std::fs::read_dir(dir.path().join("journal")).unwrap();
     files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
 }
+
+#[test]
+fn the_metrics_show_how_a_data_directory_stands() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &[]);
+    let mut client = broker.client();
+    create(&mut client, "t", &[]);
+    let label = format!("{{dir=\"{}\"}}", dir.path().display());
+    let shown = |metric: &str| {
+        let text = broker.services().metrics.render();
+        let series = format!("{metric}{label} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&series));
+        line.unwrap_or_else(|| panic!("no {series}in {text}")).parse::<f64>().unwrap()
+    };
+    let (commits, bytes) = (shown("ottla_journal_commits_total"), shown("ottla_journal_bytes_total"));
+    client.call(9, &produce("t", -1, &"x".repeat(100_000)));
+    assert!(shown("ottla_journal_commits_total") > commits);
+    assert!(shown("ottla_journal_bytes_total") >= bytes + 100_000.0);
+    assert!(shown("ottla_journal_live_bytes") >= 100_000.0);
+    assert!(shown("ottla_journal_capacity_bytes") >= shown("ottla_journal_live_bytes"));
+    assert_eq!((shown("ottla_quarantined_bytes"), shown("ottla_log_dir_offline")), (0.0, 0.0));
+}
