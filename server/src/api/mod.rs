@@ -136,6 +136,7 @@ apis! {
     k19_create_topics::CreateTopics,
     k20_delete_topics::DeleteTopics,
     k22_init_producer_id::InitProducerId,
+    k23_offset_for_leader_epoch::OffsetForLeaderEpoch,
     k60_describe_cluster::DescribeCluster,
 }
 

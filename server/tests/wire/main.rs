@@ -4,5 +4,6 @@ mod apis;
 mod connections;
 mod disk;
 mod durability;
+mod epochs;
 mod harness;
 mod restart;
