@@ -6,4 +6,7 @@ mod disk;
 mod durability;
 mod epochs;
 mod harness;
+#[path = "../kill/process.rs"]
+mod process;
 mod restart;
+mod truncation;
