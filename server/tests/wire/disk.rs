@@ -1,4 +1,5 @@
-//! The machine's files with a window and a gate: what is opened and flushed can be seen, and the journal can be held up.
+//! The machine's files with a window and a gate: what is opened and flushed can be seen, and the journal can be held up
+//! or broken.
 //!
 //! A held journal is a disk that takes its time: writes to it begin and do not end until they are let go. Everything
 //! else goes to the real files. It must not know what the broker does with them.
@@ -28,6 +29,7 @@ struct State {
 #[derive(Default)]
 struct Seen {
     journal_is_held: bool,
+    journal_is_broken: bool,
     /// How often each file was flushed by itself.
     syncs: BTreeMap<PathBuf, usize>,
     /// Whether the journal's files were opened past the page cache.
@@ -45,6 +47,11 @@ impl Disk {
     pub(crate) fn hold_journal(&self) -> HeldJournal {
         self.state.seen.lock().unwrap().journal_is_held = true;
         HeldJournal(Arc::clone(&self.state))
+    }
+
+    /// From here on every write to the journal fails.
+    pub(crate) fn break_journal(&self) {
+        self.state.seen.lock().unwrap().journal_is_broken = true;
     }
 
     /// How often files whose path ends so were flushed.
@@ -69,9 +76,11 @@ impl Drop for HeldJournal {
 }
 
 impl State {
-    fn wait_while_held(&self) {
+    /// Waits while the journal is held, and fails if it is broken.
+    fn begin_journal_write(&self) -> io::Result<()> {
         let seen = self.seen.lock().unwrap();
-        drop(self.let_go.wait_while(seen, |seen| seen.journal_is_held).unwrap());
+        let seen = self.let_go.wait_while(seen, |seen| seen.journal_is_held).unwrap();
+        if seen.journal_is_broken { Err(io::Error::other("the disk is broken")) } else { Ok(()) }
     }
 }
 
@@ -163,7 +172,7 @@ impl File for WatchedFile {
 
     fn write_all_at(&self, bufs: &[IoSlice<'_>], pos: u64) -> io::Result<()> {
         if self.is_journal {
-            self.state.wait_while_held();
+            self.state.begin_journal_write()?;
         }
         self.real.write_all_at(bufs, pos)
     }

@@ -128,8 +128,8 @@ fn journal_bytes_on_disk(dir: &TestDir) -> u64 {
 
 #[test]
 fn the_metrics_show_how_a_data_directory_stands() {
-    let dir = TestDir::new();
-    let broker = Broker::start(&dir, &[]);
+    let (dir, disk) = (TestDir::new(), Disk::default());
+    let broker = Broker::start_in(disk.env(), &dir, &[]);
     let mut client = broker.client();
     create(&mut client, "t", &[]);
     let label = format!("{{dir=\"{}\"}}", dir.path().display());
@@ -141,6 +141,11 @@ fn the_metrics_show_how_a_data_directory_stands() {
     assert!(shown("ottla_journal_live_bytes") >= 100_000.0);
     assert!(shown("ottla_journal_capacity_bytes") >= shown("ottla_journal_live_bytes"));
     assert_eq!((shown("ottla_quarantined_bytes"), shown("ottla_log_dir_offline")), (0.0, 0.0));
+    disk.break_journal();
+    let refused = ErrorCode::KafkaStorageError.code();
+    assert_eq!(outcome(&client.call(9, &produce("t", -1, "lost"))), (refused, -1));
+    assert_eq!(shown("ottla_log_dir_offline"), 1.0);
+    assert_eq!(end_of(&mut client, "t"), 1, "reads go on");
 }
 
 /// Bytes of one record of a flood.

@@ -62,12 +62,23 @@ fn epoch_end(
     asked: OffsetForLeaderPartition,
     topic: &str,
 ) -> (i16, i32, i64) {
+    epoch_end_as(-1, client, version, asked, topic)
+}
+
+/// The same question of a consumer (-1), a tool (-2), or somebody who calls itself a replica.
+fn epoch_end_as(
+    replica: i32,
+    client: &mut Client,
+    version: i16,
+    asked: OffsetForLeaderPartition,
+    topic: &str,
+) -> (i16, i32, i64) {
     let topic = OffsetForLeaderTopic::default()
         .with_topic(TopicName(StrBytes::from_string(topic.to_owned())))
         .with_partitions(vec![asked.clone()]);
     let mut request = OffsetForLeaderEpochRequest::default().with_topics(vec![topic]);
     if version >= 3 {
-        request.replica_id = BrokerId(-1);
+        request.replica_id = BrokerId(replica);
     }
     let reply = client.call(version, &request);
     let found = &reply.topics[0].partitions[0];
@@ -92,6 +103,10 @@ fn where_an_epoch_ends_in_every_version() {
         assert_eq!(ask(of(0).with_current_leader_epoch(1)), failed(ErrorCode::FencedLeaderEpoch));
         assert_eq!(ask(of(0).with_current_leader_epoch(3)), failed(ErrorCode::UnknownLeaderEpoch));
         assert_eq!(ask(of(0).with_partition(1)), failed(ErrorCode::UnknownTopicOrPartition));
+        for replica in [-2, 1, 7] {
+            let answer = epoch_end_as(replica, &mut client, version, of(0), "t");
+            assert_eq!(answer, (0, 0, 2), "who asks as {replica} is answered alike");
+        }
         let unknown = epoch_end(&mut client, version, of(0), "nowhere");
         assert_eq!(unknown, failed(ErrorCode::UnknownTopicOrPartition));
     }
