@@ -5,7 +5,7 @@
 //! must not know logs or files, and no executor: it waits by `std::task` alone.
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -207,6 +207,17 @@ impl Ticket {
         }
     }
 
+    /// Waits until [`Ticket::is_placed`]. The ticket itself may still wait for its flush then.
+    pub async fn when_placed(&mut self) {
+        poll_fn(|cx| {
+            let State::Queued(Queued { slot, waiter }) = &mut self.state else { return Poll::Ready(()) };
+            let Some(ticket) = slot.poll(waiter, cx.waker()) else { return Poll::Pending };
+            self.state = ticket.state;
+            Poll::Ready(())
+        })
+        .await;
+    }
+
     /// A ticket that has failed already.
     pub fn failed(error: AppendError) -> Ticket {
         Ticket { state: State::Ready(Err(error)) }
@@ -324,6 +335,24 @@ mod tests {
         drop(ticket);
         drop(other);
         assert!(progress.waiters.lock().unwrap().wakers.is_empty());
+    }
+
+    #[test]
+    fn tells_when_an_append_is_placed_before_it_is_flushed() {
+        let (progress, slot) = (Progress::new(), Slot::new());
+        let mut ticket = Ticket::queued(Arc::clone(&slot));
+        let mut clone = ticket.clone();
+        let mut cx = Context::from_waker(Waker::noop());
+        {
+            let mut placed = std::pin::pin!(ticket.when_placed());
+            assert!(placed.as_mut().poll(&mut cx).is_pending());
+            slot.fill(|_| Ticket::pending(Arc::clone(&progress), progress.issue(), HERE));
+            assert!(placed.as_mut().poll(&mut cx).is_ready());
+        }
+        assert!(ticket.is_placed() && ticket.peek().is_none());
+        assert!(std::pin::pin!(clone.when_placed()).poll(&mut cx).is_ready());
+        progress.publish(1);
+        assert_eq!((ticket.wait(), clone.wait()), (Ok(HERE), Ok(HERE)));
     }
 
     #[test]

@@ -84,6 +84,9 @@ pub(crate) struct Jobs {
     busy: bool,
 }
 
+/// A batch smaller than this that waits for the disk is copied, so that it does not keep the larger buffer that it came
+/// in from being used again.
+const DETACH_BELOW_BYTES: usize = 128 << 10;
 /// Appends written at once for others, at most, before the directory's own thread takes over.
 const ROUNDS_MAX: usize = 8;
 const JOBS_PER_ROUND_MAX: usize = 256;
@@ -134,8 +137,12 @@ impl Log {
         let mut job = Job { checked: batches, origin, appended: None, ticket: None, slot: None };
         {
             let mut jobs = self.jobs.lock().unwrap();
-            let has_to_wait = jobs.busy || !jobs.waiting.is_empty();
-            if has_to_wait || self.has_to_wait(true) {
+            let in_turn = jobs.busy || !jobs.waiting.is_empty();
+            let has_to_wait = self.has_to_wait(true);
+            if in_turn || has_to_wait {
+                if has_to_wait {
+                    job.checked.detach(DETACH_BELOW_BYTES);
+                }
                 let slot = Slot::new();
                 job.slot = Some(Arc::clone(&slot));
                 jobs.waiting.push_back(job);

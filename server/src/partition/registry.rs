@@ -151,6 +151,18 @@ impl Partitions {
         slot.get(self.env.clock.monotonic(), || self.open(topic, id, slot.home))
     }
 
+    /// The leader epoch of each of a topic's partitions, by their numbers; none is opened for it. A log that is not open
+    /// was not there at the start, so that its epoch can only be the broker's, or it cannot be opened.
+    pub fn leader_epochs(&self, topic: &Topic) -> Vec<LeaderEpoch> {
+        let state = self.read();
+        let epoch_of = |partition| {
+            let slot = state.slots.get(&LogId { topic: topic.id, partition });
+            let open = slot.and_then(|slot| slot.opened.get());
+            open.map_or(self.epoch, |partition| partition.log.leader_epoch())
+        };
+        topic.partition_ids().map(epoch_of).collect()
+    }
+
     /// A place for a partition that nobody asked for yet in this life.
     fn new_slot(&self, id: LogId) -> Result<Arc<Slot>, Unavailable> {
         let mut state = self.write();
@@ -236,6 +248,15 @@ fn log_config(config: &TopicConfig) -> LogConfig {
         index_interval_bytes: config.index_interval_bytes,
         segment_index_bytes: config.segment_index_bytes,
         durability: config.durability,
-        ..LogConfig::default()
+        flush_messages: u64::try_from(config.flush_messages).unwrap_or(u64::MAX),
+        // Kafka's word for never.
+        flush_after: u64::try_from(config.flush_ms)
+            .ok()
+            .filter(|_| config.flush_ms != i64::MAX)
+            .map(Duration::from_millis),
     }
 }
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

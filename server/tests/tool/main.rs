@@ -4,6 +4,8 @@
 mod golden;
 #[path = "../kill/process.rs"]
 mod process;
+#[path = "../kill/requests.rs"]
+mod requests;
 #[path = "../faults/talk.rs"]
 #[allow(dead_code, reason = "each test binary uses its own part")]
 mod talk;

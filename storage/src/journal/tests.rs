@@ -113,6 +113,22 @@ fn an_append_that_finds_the_journal_full_waits_and_keeps_its_order() {
     }
 }
 
+/// A receive buffer serves many connections: a few bytes that wait must not keep it.
+#[test]
+fn a_small_append_that_waits_keeps_nothing_but_itself() {
+    let (env, _files, _) = Env::simulated(6);
+    let (dir, logs) = open(&env);
+    let received = BatchBuilder::new(1).push(None, Some(b"small"), &[]).build();
+    while dir.stats().waiting_appends == 0 {
+        append(&logs[0], 30 << 10);
+    }
+    let ticket = logs[0].append(check_internal(received.clone()).unwrap(), Origin::Client, None);
+    assert!(!ticket.is_placed());
+    assert!(received.is_unique(), "the buffer is free again");
+    dir.flush();
+    assert!(matches!(ticket.peek(), Some(Ok(_))));
+}
+
 #[test]
 fn an_operation_is_replayed_only_where_it_belongs() {
     let (env, files, _) = Env::simulated(5);
