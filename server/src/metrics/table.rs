@@ -91,7 +91,7 @@ metrics! {
     APPENDED_RECORDS = Counter "ottla_appended_records_total";
     /// Bytes of batches appended to logs.
     APPENDED_BYTES = Counter "ottla_appended_bytes_total" in "bytes";
-    /// Time of each flush to disk; the count of flushes is the histogram's own.
+    /// Time of each write to the journal, its flush to the disk included; the count of writes is the histogram's own.
     FLUSH_TIME = Histogram "ottla_flush_seconds" in "seconds" buckets FLUSH_SECONDS;
 
     /// Writes to the journal that are on the disk, by data directory. Each carries whatever was waiting.
