@@ -1,8 +1,9 @@
 //! One partition's log: the door through which batches go in and out.
 //!
-//! This file holds what a log is and the small questions; `writer` appends, `flush` makes durable, `reader` and
-//! `lookup` read. Invariants: start ≤ high watermark ≤ end, none ever goes back; on a durable log nothing above what is
-//! flushed is readable; a deleted log gives and takes nothing. It must not know topics' names beyond its directory's.
+//! This file holds what a log is and the small questions; `writer` appends and hands over to the journal, `flush` makes
+//! the log's own files last, `reader` and `lookup` read. Invariants: start ≤ high watermark ≤ end, none ever goes back; on
+//! a durable log nothing is readable before a power cut leaves it; a deleted log gives and takes nothing. It must not know
+//! topics' names beyond its directory's.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
@@ -20,7 +21,7 @@ use crate::watch::Watch;
 use crate::writer::{Jobs, Writer};
 
 pub struct Log {
-    /// Itself, for the queue of the flusher.
+    /// Itself, for the journal and for the queues of the directory's threads.
     pub(crate) me: Weak<Log>,
     id: LogId,
     dir_name: String,

@@ -161,6 +161,12 @@ pub(crate) struct Mend {
     pub(crate) head: [u8; HEADER_BYTES],
 }
 
+/// Whether the offset index names a batch that begins at `position`.
+pub(crate) fn is_vouched_for(base: Offset, index: &[u8], position: u64, header: &BatchHeader) -> bool {
+    let mut entries = (0..offset_index::len(index)).filter_map(|at| offset_index::entry(index, at));
+    entries.any(|entry| u64::from(entry.position) == position && is_named(base, entry, header))
+}
+
 pub(crate) fn is_named(base: Offset, entry: Entry, header: &BatchHeader) -> bool {
     header.base_offset >= base && header.last_offset().0 - base.0 == i64::from(entry.relative)
 }

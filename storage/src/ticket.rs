@@ -1,7 +1,7 @@
-//! The late answer of an append, and the one place where a data directory publishes how far it is flushed.
+//! The late answer of an append, and the one way in which a data directory publishes how far it is.
 //!
-//! Every durable append gets a number of its directory's [`Progress`]; publishing a number resolves all tickets up to
-//! it at once. Invariants: numbers resolve in order; once the directory failed, nothing more resolves well. This module
+//! A durable append waits for a number of a [`Progress`]: its LSN in the journal, or its place in the flusher's queue.
+//! Publishing a number resolves all tickets up to it at once. Invariants: numbers resolve in order; once the directory failed, nothing more resolves well. This module
 //! must not know logs or files, and no executor: it waits by `std::task` alone.
 
 use std::collections::BTreeMap;
@@ -54,7 +54,7 @@ pub enum AppendError {
 
 type Outcome = Result<Appended, AppendError>;
 
-/// How far one data directory is flushed.
+/// How far a journal, or a flusher, has come.
 pub(crate) struct Progress {
     issued: AtomicU64,
     published: AtomicU64,

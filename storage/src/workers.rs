@@ -2,7 +2,8 @@
 //!
 //! Two committers write the journal; the checkpointer makes segments last and the journal's files free; the flusher
 //! looks after relaxed logs and the room that is left; the appender writes what may not be written on the thread of a
-//! request; the sweeper unlinks what was deleted. None waits for another's work. What they do stands elsewhere.
+//! request; the sweeper unlinks what was deleted. A thread of its own for each, so that what is slow at one holds up no
+//! commit. What they do stands elsewhere.
 
 use std::io;
 use std::sync::Arc;

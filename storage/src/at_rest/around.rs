@@ -18,7 +18,7 @@ pub(super) struct Around {
     /// The data directory, if one was found.
     pub(super) dir: Option<PathBuf>,
     pub(super) meta: Option<MetaProperties>,
-    /// The last that can be read, and whether it is the one before the last.
+    /// The last that can be read.
     pub(super) checkpoint: Option<Checkpoint>,
     /// A broker has the directory.
     pub(super) is_live: bool,

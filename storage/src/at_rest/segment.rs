@@ -11,10 +11,9 @@ use crate::batch::{BatchError, BatchHeader, HEADER_BYTES, verify_crc};
 use crate::env::{File, OpenMode};
 use crate::epoch_cache::EpochCache;
 use crate::ids::Offset;
-use crate::offset_index;
 use crate::quarantine::{Pieces, QUARANTINE_SUFFIX};
 use crate::records;
-use crate::scan::{Scanner, WrongBit, is_named};
+use crate::scan::{Scanner, WrongBit, is_vouched_for};
 use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, TIME_INDEX_SUFFIX, file_name};
 use crate::small_file;
 
@@ -199,13 +198,11 @@ impl Check<'_> {
 
     fn may_follow(&self, position: u64, due: Offset, header: &BatchHeader) -> bool {
         let base = self.facts.base;
-        let named = || {
-            (0..offset_index::len(&self.index))
-                .filter_map(|at| offset_index::entry(&self.index, at))
-                .any(|entry| u64::from(entry.position) == position && is_named(base, entry, header))
-        };
         let fits = header.last_offset().0 - base.0 <= i64::from(i32::MAX);
-        let vouched = || self.pieces.next_of(due) == Some(header.base_offset) || named();
+        let vouched = || {
+            self.pieces.next_of(due) == Some(header.base_offset)
+                || is_vouched_for(base, &self.index, position, header)
+        };
         fits && (header.base_offset == due || (header.base_offset > due && vouched()))
     }
 

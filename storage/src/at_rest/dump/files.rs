@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::checkpoint::{self, Damage};
 use crate::env::{Env, OpenMode};
 use crate::epoch_cache::EpochCache;
-use crate::journal::record::{Key, Op, RECORD_HEADER_BYTES, RecordHeader};
-use crate::meta::{self, MetaProperties};
+use crate::journal::record::{COMMIT_HEADER_BYTES, Key, Op, RECORD_HEADER_BYTES, RecordHeader};
+use crate::meta::{self, MetaProblem, MetaProperties};
 use crate::quarantine::{HEAD_BYTES, Piece};
 use crate::{offset_index, time_index};
 
@@ -119,8 +119,9 @@ pub(super) fn meta(path: &Path, content: &Content, out: &mut Out<'_>) -> Done {
                 .with("nodeId", meta.node_id)
                 .with("directoryId", meta.directory_id.to_string()),
         ),
-        // Kafka's, and newer ones, were refused before.
-        Err(problem) => out.damage(0, format!("{problem:?}")),
+        Err(MetaProblem::Invalid(what)) => out.damage(0, what),
+        // They were refused before, but the file may have changed since.
+        Err(MetaProblem::Kafka | MetaProblem::Newer(_)) => out.damage(0, "it is not of a format known here"),
     }
 }
 
@@ -166,7 +167,7 @@ pub(super) fn journal(env: &Env, path: &Path, key: Key, options: &DumpOptions, o
             .with("durableLsn", header.durable_lsn)
             .with("count", header.count);
         out.put(item)?;
-        let from = commit.position + crate::journal::record::COMMIT_HEADER_BYTES as u64;
+        let from = commit.position + COMMIT_HEADER_BYTES as u64;
         for (position, record) in commit.records {
             match record {
                 journals::Placed::Whole(record) => {
