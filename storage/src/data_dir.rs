@@ -285,7 +285,8 @@ impl DataDir {
         Ok(())
     }
 
-    /// Sets a directory aside that no topic owns. It is never deleted: its owner may be found yet.
+    /// Sets a directory aside that no topic owns. It is never deleted, unless nothing was ever written in it: its owner
+    /// may be found yet.
     pub fn stray(&self, dir_name: &str) -> io::Result<()> {
         if meta::partition_of(dir_name).is_none() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no log's directory"));
@@ -295,7 +296,13 @@ impl DataDir {
         if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, "the log is open"));
         }
-        self.set_aside(dir_name, STRAY_SUFFIX)?;
+        let path = self.shared.path.join(dir_name);
+        if self.is_unused(&path).map_err(io::Error::other)? {
+            self.shared.env.files.remove_dir_all(&path)?;
+        } else {
+            let aside = self.set_aside(dir_name, STRAY_SUFFIX)?;
+            tracing::warn!(path = %path.display(), to = %aside.display(), "no topic owns this log: it is set aside; delete it if nobody misses it");
+        }
         self.shared.known().retain(|_, entry| entry.dir_name != dir_name);
         Ok(())
     }

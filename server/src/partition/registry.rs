@@ -118,10 +118,7 @@ impl Partitions {
             for (name, id) in dir.logs_on_disk() {
                 match id.filter(|id| *id == internal || is_known(image, *id)) {
                     Some(id) => drop(homes.insert(id, place)),
-                    None => {
-                        tracing::warn!(directory = %dir.path().join(&name).display(), "no topic owns it: renamed -stray");
-                        dir.stray(&name)?;
-                    }
+                    None => dir.stray(&name)?,
                 }
             }
         }
