@@ -70,6 +70,7 @@ impl Shared {
         if self.is_offline() || self.opening.lock().unwrap().is_some() {
             return false;
         }
+        self.counts.uncovered_bytes.store(0, Ordering::Relaxed);
         let (position, dirty) = self.journal().begin_checkpoint();
         let work = || self.flush_all(&dirty).and_then(|()| self.write_checkpoint(position, false));
         let done = match work() {

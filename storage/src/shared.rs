@@ -112,6 +112,8 @@ pub(crate) struct Counts {
     pub(crate) flushes: AtomicU64,
     pub(crate) checkpoints: AtomicU64,
     pub(crate) waiting_appends: AtomicU64,
+    /// Bytes of relaxed logs that were flushed since the last checkpoint.
+    pub(crate) uncovered_bytes: AtomicU64,
     pub(crate) quarantined_bytes: AtomicU64,
 }
 
