@@ -13,11 +13,11 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::error::{is_out_of_files, is_passing};
 use crate::flush::{By, Capture};
 use crate::journal::Position;
-use crate::journal::replay::SYNC_EACH_MAX;
 use crate::lock_file;
 use crate::log::Log;
 use crate::shared::Shared;
 use crate::small_file;
+use crate::syncs::SYNC_EACH_MAX;
 
 impl Shared {
     /// Does what the journal asked for, `since` the last checkpoint. True if a checkpoint is wanted.
@@ -66,9 +66,11 @@ impl Shared {
     /// False if there was none: it is to be tried again soon, because appends may wait for it.
     pub(crate) fn checkpoint_cycle(&self) -> bool {
         let _cycle = self.cycle();
-        if self.is_offline() {
+        // What recovery found may be in no checkpoint before it is flushed.
+        if self.is_offline() || self.opening.lock().unwrap().is_some() {
             return false;
         }
+        self.counts.uncovered_bytes.store(0, Ordering::Relaxed);
         let (position, dirty) = self.journal().begin_checkpoint();
         let work = || self.flush_all(&dirty).and_then(|()| self.write_checkpoint(position, false));
         let done = match work() {

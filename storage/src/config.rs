@@ -41,3 +41,6 @@ impl Default for LogConfig {
 
 /// A relaxed log is flushed in the background whenever this much of it is not, so that a recovery's scan is bounded.
 pub(crate) const UNFLUSHED_BYTES_MAX: u64 = 64 << 20;
+
+/// Relaxed logs' flushed bytes that no checkpoint knows of, after which one is written: a recovery would judge them.
+pub(crate) const UNCOVERED_BYTES_MAX: u64 = 512 << 20;

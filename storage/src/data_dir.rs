@@ -24,6 +24,7 @@ use crate::opening;
 use crate::recover::{Depth, Recovered, recover};
 use crate::shared::Shared;
 use crate::small_file;
+use crate::syncs::Syncs;
 use crate::ticket::AppendError;
 use crate::workers;
 
@@ -176,12 +177,29 @@ impl DataDir {
         if self.shared.logs().contains_key(&id) {
             return Err(OpenError::AlreadyOpen { id });
         }
-        let recovered = self.recover(depth, id, dir_name)?;
+        let mut recovered = self.recover(depth, id, dir_name)?;
+        self.flush_recovered(std::mem::take(&mut recovered.syncs))?;
         let counts = &self.shared.counts;
         counts.quarantined_bytes.fetch_add(recovered.quarantined_bytes, std::sync::atomic::Ordering::Relaxed);
         let log = Log::new(Arc::clone(&self.shared), id, dir_name, config, epoch, recovered);
         self.shared.logs().insert(id, Arc::clone(&log));
         Ok(log)
+    }
+
+    fn flush_recovered(&self, syncs: Syncs) -> Result<(), OpenError> {
+        if let Some(opening) = &mut *self.shared.opening.lock().unwrap() {
+            opening.add(syncs);
+            return Ok(());
+        }
+        let (files, path) = (&*self.shared.env.files, &self.shared.path);
+        syncs.perform(files, path).map_err(OpenError::io("flushing what was recovered in", path))
+    }
+
+    /// Logs that are opened while this lives are flushed together at its end: ten thousand at the cost of a few. Until
+    /// then nothing of them may be served.
+    pub fn open_together(&self) -> Opening<'_> {
+        self.shared.opening.lock().unwrap().get_or_insert_default();
+        Opening { shared: &self.shared }
     }
 
     fn recover(&self, depth: Depth, id: LogId, dir_name: &str) -> Result<Recovered, OpenError> {
@@ -267,7 +285,8 @@ impl DataDir {
         Ok(())
     }
 
-    /// Sets a directory aside that no topic owns. It is never deleted: its owner may be found yet.
+    /// Sets a directory aside that no topic owns. It is never deleted, unless nothing was ever written in it: its owner
+    /// may be found yet.
     pub fn stray(&self, dir_name: &str) -> io::Result<()> {
         if meta::partition_of(dir_name).is_none() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no log's directory"));
@@ -277,7 +296,13 @@ impl DataDir {
         if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, "the log is open"));
         }
-        self.set_aside(dir_name, STRAY_SUFFIX)?;
+        let path = self.shared.path.join(dir_name);
+        if self.is_unused(&path).map_err(io::Error::other)? {
+            self.shared.env.files.remove_dir_all(&path)?;
+        } else {
+            let aside = self.set_aside(dir_name, STRAY_SUFFIX)?;
+            tracing::warn!(path = %path.display(), to = %aside.display(), "no topic owns this log: it is set aside; delete it if nobody misses it");
+        }
         self.shared.known().retain(|_, entry| entry.dir_name != dir_name);
         Ok(())
     }
@@ -412,6 +437,21 @@ impl DataDir {
         for thread in std::mem::take(&mut *self.threads.lock().unwrap()) {
             // A thread that panicked has said so; what it left undone fails below.
             let _ = thread.join();
+        }
+    }
+}
+
+/// Many logs of a directory are being opened.
+pub struct Opening<'d> {
+    shared: &'d Shared,
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        let _cycle = self.shared.cycle();
+        let Some(syncs) = self.shared.opening.lock().unwrap().take() else { return };
+        if let Err(error) = syncs.perform(&*self.shared.env.files, &self.shared.path) {
+            self.shared.go_offline("flushing what was recovered", &error);
         }
     }
 }

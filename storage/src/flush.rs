@@ -15,11 +15,12 @@ use crate::error::is_passing;
 use crate::log::Log;
 use crate::segment::{Mark, Segment};
 use crate::small_file;
-use crate::writer::Unflushed;
 
 /// What one flush has to make last.
 pub(crate) struct Capture {
     pub(crate) end: Mark,
+    /// What a relaxed log took since the flush before.
+    bytes: u64,
     segments: Vec<Arc<Segment>>,
     metadata: Option<Arc<dyn File>>,
     names: bool,
@@ -50,6 +51,7 @@ impl Log {
         match self.sync(&capture, By::Itself) {
             Ok(complete) => {
                 self.raise(&capture, complete);
+                self.shared.counts.uncovered_bytes.fetch_add(capture.bytes, Ordering::Relaxed);
                 Ok(())
             }
             Err(error) => {
@@ -73,13 +75,14 @@ impl Log {
         if self.is_deleted() {
             return None;
         }
-        writer.unflushed = Unflushed::default();
+        let unflushed = std::mem::take(&mut writer.unflushed);
         let segments = self.segments.read().unwrap();
         // All of it may be on the disk already: a flush asked for twice, or an idle log at the end.
         let done = self.marks.lock().unwrap().recovery == Some(writer.end_mark());
         let first = segments.partition_point(|segment| done || segment.base < writer.first_unflushed);
         Some(Capture {
             end: writer.end_mark(),
+            bytes: unflushed.bytes,
             segments: segments[first..].to_vec(),
             metadata: writer.new_metadata.take(),
             names: std::mem::take(&mut writer.new_names),

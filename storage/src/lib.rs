@@ -43,6 +43,7 @@ mod small_file;
 mod source;
 mod space;
 mod spare;
+mod syncs;
 mod ticket;
 mod time_index;
 pub mod validate;
@@ -55,7 +56,9 @@ mod writer;
 pub use batch::{BatchError, BatchHeader, TimestampType};
 pub use codec::Codec;
 pub use config::{Durability, LogConfig};
-pub use data_dir::{DataDir, DataDirOptions, DataDirStats, Flushing, MetaProperties, OnFlush, OnOffline};
+pub use data_dir::{
+    DataDir, DataDirOptions, DataDirStats, Flushing, MetaProperties, OnFlush, OnOffline, Opening,
+};
 pub use env::{Clock, Env, File, Files, Random};
 pub use error::{OpenError, ReadError};
 pub use ids::{

@@ -74,7 +74,7 @@ impl Log {
         epoch: LeaderEpoch,
         recovered: Recovered,
     ) -> Arc<Log> {
-        let Recovered { segments, start, end, epochs, epochs_written, quarantined_bytes } = recovered;
+        let Recovered { segments, start, end, epochs, epochs_written, quarantined_bytes, .. } = recovered;
         let recovery = (!segments.is_empty()).then_some(end);
         let writer = Writer::new(config, end, segments.last());
         let log = Arc::new_cyclic(|me| Log {

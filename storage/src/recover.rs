@@ -3,7 +3,7 @@
 //! Invariants: a batch that is judged counts only if its header and checksum are right and its offset continues the log,
 //! or a gap is vouched for. A torn tail is cut. Damage within a log is set aside, and what stands behind it is kept.
 //! Nothing that was on the disk once is lost without a line that says so, and offsets that were given once are not given
-//! again. When this returns, everything that will be served is on the disk.
+//! again. What is still to be flushed before anything is served is listed.
 
 mod damage;
 
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::checkpoint;
-use crate::env::{DirEntry, Files, OpenMode};
+use crate::env::{DirEntry, Files};
 use crate::epoch_cache::{self, EpochCache};
 use crate::error::{OpenError, ReadError};
 use crate::ids::Offset;
@@ -22,6 +22,7 @@ use crate::segment::{
     INDEX_SUFFIX, Indexes, LOG_SUFFIX, Mark, Segment, TIME_INDEX_SUFFIX, base_of, file_name,
 };
 use crate::small_file::{self, TEMPORARY_SUFFIX};
+use crate::syncs::Syncs;
 use crate::{meta, offset_index, time_index};
 
 /// What was found of a log.
@@ -34,6 +35,8 @@ pub(crate) struct Recovered {
     pub(crate) epochs_written: Option<EpochCache>,
     /// What was damaged and is served no more.
     pub(crate) quarantined_bytes: u64,
+    /// To be flushed before anybody relies on it.
+    pub(crate) syncs: Syncs,
 }
 
 impl Recovered {
@@ -46,6 +49,7 @@ impl Recovered {
             epochs,
             epochs_written: None,
             quarantined_bytes: 0,
+            syncs: Syncs::default(),
         }
     }
 }
@@ -77,6 +81,7 @@ struct Recovery<'r> {
     epochs_lost: bool,
     scanned: bool,
     quarantined_bytes: u64,
+    syncs: Syncs,
 }
 
 /// How far a segment's content counts.
@@ -134,6 +139,7 @@ pub(crate) fn recover(
         epochs: epochs.unwrap_or_default(),
         scanned: false,
         quarantined_bytes: 0,
+        syncs: Syncs::default(),
     };
     let end = recovery.segments(&logs)?;
     let end = recovery.make_good(end)?;
@@ -198,7 +204,8 @@ impl Recovery<'_> {
         }
         if !indexed {
             tracing::warn!(path = %path.display(), "the indexes of a segment were missing and are made anew");
-            segment.finish_indexes(true, true).map_err(OpenError::io("making the indexes of", &path))?;
+            segment.finish_indexes(true, false).map_err(OpenError::io("making the indexes of", &path))?;
+            self.sync_indexes(base);
         }
         segment.verify_below(len);
         Ok(Some(segment))
@@ -306,7 +313,8 @@ impl Recovery<'_> {
             file.set_len(whole).map_err(OpenError::io("cutting", &path))?;
             segment.set_size(whole);
         }
-        file.sync_data().map_err(OpenError::io("flushing", &path))?;
+        self.syncs.file(path.clone());
+        self.sync_indexes(segment.base);
         segment.verify_below(from);
         let mut walk = segment.walk_at(from, whole).map_err(walking)?;
         while let Some((position, header)) = walk.next_header().map_err(walking)? {
@@ -314,6 +322,12 @@ impl Recovery<'_> {
         }
         segment.write_cut_indexes().map_err(OpenError::io("writing the indexes of", &path))?;
         Ok(Scanned { segment, end, torn: facts.torn && !damaged && holes.is_empty() })
+    }
+
+    fn sync_indexes(&mut self, base: Offset) {
+        for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
+            self.syncs.file(self.dir.join(file_name(base, suffix)));
+        }
     }
 
     fn load_indexes(&self, base: Offset, end: Offset, position_end: u64) -> Result<ActiveIndexes, OpenError> {
@@ -371,16 +385,16 @@ impl Recovery<'_> {
         Ok(next)
     }
 
-    /// Seals all segments but the last; makes the names last.
+    /// Seals all segments but the last.
     fn finish(mut self, end: Offset) -> io::Result<Recovered> {
         let active = Arc::clone(self.segments.last().expect("a log has a first segment"));
         for segment in &self.segments[..self.segments.len() - 1] {
-            segment.finish_indexes(true, true)?;
+            segment.finish_indexes(true, false)?;
         }
         if self.scanned {
             // The process before may have ended before its first flush.
-            self.files.open(&self.dir.join(meta::PARTITION_FILE_NAME), OpenMode::Write)?.sync_data()?;
-            self.files.sync_dir(&self.dir)?;
+            self.syncs.file(self.dir.join(meta::PARTITION_FILE_NAME));
+            self.syncs.dir(&self.dir);
         }
         self.epochs.cut_end(end);
         let start = self.known.map_or(Offset(0), |known| known.start).max(self.segments[0].base).min(end);
@@ -391,6 +405,7 @@ impl Recovery<'_> {
             epochs: self.epochs,
             epochs_written: self.epochs_written,
             quarantined_bytes: self.quarantined_bytes,
+            syncs: self.syncs,
         })
     }
 }

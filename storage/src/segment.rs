@@ -260,7 +260,7 @@ impl Segment {
     /// Recovery: entries in the files that were found wrong are gone for good, so that they never vouch for a batch.
     pub(crate) fn write_cut_indexes(&self) -> io::Result<()> {
         let is_cut = self.with_active(|active| !active.is_as_on_disk());
-        let written = if is_cut { self.finish_indexes(false, true) } else { Ok(()) };
+        let written = if is_cut { self.finish_indexes(false, false) } else { Ok(()) };
         match written {
             Err(error) if !is_passing(&error) => Err(error),
             _ => Ok(()),

@@ -21,6 +21,7 @@ use crate::log::Log;
 use crate::opening::Opened;
 use crate::space::Space;
 use crate::spare::Spare;
+use crate::syncs::Syncs;
 use crate::ticket::{AppendError, Progress};
 
 pub(crate) struct Shared {
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     offline: OnceLock<Arc<str>>,
     closed: AtomicBool,
     logs: Mutex<BTreeMap<LogId, Arc<Log>>>,
+    /// Logs are being opened together: what is still to be flushed of them.
+    pub(crate) opening: Mutex<Option<Syncs>>,
     /// What the last checkpoint says of logs that are not open.
     known: Mutex<BTreeMap<LogId, checkpoint::Entry>>,
     pub(crate) on_flush: Option<OnFlush>,
@@ -109,6 +112,8 @@ pub(crate) struct Counts {
     pub(crate) flushes: AtomicU64,
     pub(crate) checkpoints: AtomicU64,
     pub(crate) waiting_appends: AtomicU64,
+    /// Bytes of relaxed logs that were flushed since the last checkpoint.
+    pub(crate) uncovered_bytes: AtomicU64,
     pub(crate) quarantined_bytes: AtomicU64,
 }
 
@@ -137,6 +142,7 @@ impl Shared {
             offline: OnceLock::new(),
             closed: AtomicBool::new(false),
             logs: Mutex::default(),
+            opening: Mutex::default(),
             known: Mutex::new(known),
             on_flush: options.on_flush.clone(),
             on_offline: options.on_offline.clone(),

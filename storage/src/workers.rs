@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::config::UNCOVERED_BYTES_MAX;
 use crate::error::{OpenError, is_out_of_files, is_passing};
 use crate::journal::Commit;
 use crate::shared::{SLOW_APPEND, Shared};
@@ -208,6 +209,10 @@ impl Shared {
             }
         }
         self.flushed.publish(issued);
+        if self.counts.uncovered_bytes.load(Ordering::Relaxed) >= UNCOVERED_BYTES_MAX {
+            self.journal().want_checkpoint();
+            self.ask_for_chores();
+        }
         true
     }
 

@@ -55,7 +55,7 @@ pub(crate) struct Writer {
 /// What a relaxed log has taken since its last flush.
 #[derive(Copy, Clone, Debug, Default)]
 pub(crate) struct Unflushed {
-    bytes: u64,
+    pub(crate) bytes: u64,
     records: u64,
 }
 

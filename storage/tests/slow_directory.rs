@@ -38,7 +38,9 @@ impl Directory {
         let (env, files, _) = Env::simulated(1);
         let files = Watched::new(files, log_path);
         let env = Env { files: files.clone(), clock, ..env };
-        let options = DataDirOptions { journal: JournalOptions::SMALL, ..Default::default() };
+        // Large enough for no checkpoint to come in between: it would write the log's epochs.
+        let journal = JournalOptions { bytes_max: 4 << 20, file_bytes: 2 << 20, ..Default::default() };
+        let options = DataDirOptions { journal, ..Default::default() };
         let dir = DataDir::open(env, PathBuf::from(path), options).unwrap();
         let id = LogId { topic: TopicId([1; 16]), partition: 0 };
         let config = LogConfig { durability, ..LogConfig::default() };

@@ -118,10 +118,7 @@ impl Partitions {
             for (name, id) in dir.logs_on_disk() {
                 match id.filter(|id| *id == internal || is_known(image, *id)) {
                     Some(id) => drop(homes.insert(id, place)),
-                    None => {
-                        tracing::warn!(directory = %dir.path().join(&name).display(), "no topic owns it: renamed -stray");
-                        dir.stray(&name)?;
-                    }
+                    None => dir.stray(&name)?,
                 }
             }
         }
@@ -132,6 +129,7 @@ impl Partitions {
     /// Opens every partition that is on disk, so that recovery is over before the first client comes.
     pub fn open_existing(&self, image: &Image) {
         let on_disk: Vec<LogId> = self.read().homes.keys().copied().collect();
+        let _together: Vec<_> = self.dirs.iter().map(|dir| dir.open_together()).collect();
         for id in on_disk {
             let Some(topic) = image.topic_by_id(id.topic) else { continue };
             if let Err(error) = self.get(topic, id.partition) {

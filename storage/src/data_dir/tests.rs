@@ -172,16 +172,19 @@ fn strays_are_renamed_and_deletions_finished() {
     append(&open_log);
     assert!(dir.stray("t-0").is_err(), "not while it is open");
     assert!(dir.stray("../x").is_err());
-    put(&files, "old-0/partition.metadata", "");
+    put(&files, "old-0/partition.metadata", "rubbish");
+    put(&files, "new-0/partition.metadata", "");
     assert!(dir.logs_on_disk().contains(&("old-0".to_owned(), None)));
     dir.stray("old-0").unwrap();
+    dir.stray("new-0").unwrap();
     dir.delete_log(&open_log).unwrap();
     files.crash();
     let names = || files.list(Path::new(DIR)).unwrap();
     assert!(names().iter().any(|entry| entry.name.ends_with("-delete")), "the rename is durable");
     let dir = open(&env, options()).unwrap();
     assert!(!names().iter().any(|entry| entry.name.ends_with("-delete")));
-    assert!(names().iter().any(|entry| entry.name.ends_with("-stray")));
+    let strays: Vec<_> = names().into_iter().filter(|entry| entry.name.ends_with("-stray")).collect();
+    assert!(strays.len() == 1 && strays[0].name.starts_with("old-0"), "what was never written to is no loss");
     assert!(dir.logs_on_disk().is_empty());
 }
 

@@ -346,6 +346,11 @@ impl Journal {
         std::mem::take(&mut self.state().checkpoint)
     }
 
+    /// Asks for a checkpoint that the journal itself does not need.
+    pub(crate) fn want_checkpoint(&self) {
+        self.state().checkpoint.checkpoint = true;
+    }
+
     /// Where a checkpoint begins: every record below is in its segment, and the logs given are all that have any.
     pub(crate) fn begin_checkpoint(&self) -> (Position, Vec<Arc<Log>>) {
         let mut state = self.state();
@@ -396,10 +401,13 @@ impl Journal {
 
     /// How many files to make when a checkpoint was wanted again so soon: the journal doubles.
     pub(crate) fn growth(&self, since_last: std::time::Duration) -> u64 {
-        if since_last >= GROW_WITHIN {
+        let (live, capacity) = {
+            let state = self.state();
+            (state.ring.live_bytes(), state.ring.capacity_bytes())
+        };
+        if since_last >= GROW_WITHIN || live * 2 < capacity {
             return 0;
         }
-        let capacity = self.state().ring.capacity_bytes();
         let more = capacity.min(self.options.bytes_max.saturating_sub(capacity));
         more / self.options.file_bytes
     }

@@ -4,7 +4,7 @@
 //! would leave a hole before them are left out, since what belongs there is gone. When this has ended,
 //! what it wrote is on the disk. It must not know batches: recovery judges what stands in the segments.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,9 +16,8 @@ use crate::lock_file::Pages;
 use crate::meta::{self, PARTITION_FILE_NAME};
 use crate::segment::{LOG_SUFFIX, file_name};
 use crate::small_file;
+use crate::syncs::Syncs;
 
-/// Files flushed one by one; above, the whole file system is flushed at once.
-pub(crate) const SYNC_EACH_MAX: usize = 64;
 /// Descriptors held while writing.
 const OPEN_FILES_MAX: usize = 256;
 
@@ -32,8 +31,7 @@ pub(crate) struct Replay<'r> {
     broken: HashSet<LogId>,
     owned: HashSet<LogId>,
     open: HashMap<PathBuf, Arc<dyn File>>,
-    touched: BTreeSet<PathBuf>,
-    dirs: BTreeSet<PathBuf>,
+    syncs: Syncs,
     pub(crate) starts: HashMap<LogId, Offset>,
     pub(crate) writes: u64,
     pub(crate) left_out: u64,
@@ -55,8 +53,7 @@ impl<'r> Replay<'r> {
             broken: HashSet::new(),
             owned: HashSet::new(),
             open: HashMap::new(),
-            touched: BTreeSet::new(),
-            dirs: BTreeSet::new(),
+            syncs: Syncs::default(),
             starts: HashMap::new(),
             writes: 0,
             left_out: 0,
@@ -127,8 +124,9 @@ impl<'r> Replay<'r> {
             Pages::Lost if is_right => {}
             Pages::Lost => small_file::replace_unflushed(&**self.files, &file, text.as_bytes())?,
         }
-        self.touched.insert(file);
-        self.dirs.extend([home.clone(), self.dir.to_owned()]);
+        self.syncs.file(file);
+        self.syncs.dir(home);
+        self.syncs.dir(self.dir);
         Ok(())
     }
 
@@ -148,7 +146,7 @@ impl<'r> Replay<'r> {
             file.write_all_at(&[IoSlice::new(payload)], position)?;
             self.writes += 1;
         }
-        self.touched.insert(path);
+        self.syncs.file(path);
         Ok(())
     }
 
@@ -188,22 +186,6 @@ impl<'r> Replay<'r> {
     /// Makes last what was written, be it by this replay or by the process before.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.open.clear();
-        if self.touched.len() > SYNC_EACH_MAX {
-            return self.files.sync_fs(self.dir);
-        }
-        for path in &self.touched {
-            match self.files.open(path, OpenMode::Write) {
-                Ok(file) => file.sync_data()?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        for dir in &self.dirs {
-            match self.files.sync_dir(dir) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
+        self.syncs.perform(&**self.files, self.dir)
     }
 }

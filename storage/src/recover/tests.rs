@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::env::{Env, SimFiles};
+use crate::env::{Env, OpenMode, SimFiles};
 use crate::{
     BatchBuilder, DataDir, DataDirOptions, Durability, Flushing, JournalOptions, LeaderEpoch, LogConfig,
     LogId, Origin, TopicId, check_internal,

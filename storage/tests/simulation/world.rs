@@ -154,6 +154,7 @@ impl World {
         };
         let dir = DataDir::open(self.env.clone(), PathBuf::from(DIR), options)?;
         self.dir = Some(Arc::clone(&dir));
+        let _together = (self.below(2) == 0).then(|| dir.open_together());
         for number in 0..LOGS {
             if self.logs[number].doomed {
                 self.redo_deletion(&dir, number)?;
