@@ -81,18 +81,21 @@ impl Segment {
         Segment { base, dir, files, file, size, indexes, times_unchecked, verification }
     }
 
-    /// Makes the files of a new, empty segment. Leftovers of the same name (a full disk stopped the making) are emptied.
+    /// Makes the file of a new, empty segment; those of its indexes come with their first entries, or when it is sealed.
+    /// Leftovers of the same name are emptied.
     pub(crate) fn create(files: Arc<dyn Files>, dir: Arc<Path>, base: Offset) -> io::Result<Segment> {
         let segment = Segment::new(files, dir, base, 0, Indexes::Active(ActiveIndexes::new()));
-        for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX, LOG_SUFFIX] {
-            let file = segment.files.open(&segment.path(suffix), OpenMode::Create)?;
-            if file.len()? > 0 {
-                file.set_len(0)?;
-            }
-            if suffix == LOG_SUFFIX {
-                let _ = segment.file.set(file);
+        for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
+            let path = segment.path(suffix);
+            if segment.files.exists(&path) {
+                segment.files.remove_file(&path)?;
             }
         }
+        let file = segment.files.open(&segment.path(LOG_SUFFIX), OpenMode::Create)?;
+        if file.len()? > 0 {
+            file.set_len(0)?;
+        }
+        let _ = segment.file.set(file);
         Ok(segment)
     }
 
