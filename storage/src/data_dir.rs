@@ -10,16 +10,16 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::checkpoint;
+use crate::claim;
 use crate::config::LogConfig;
 use crate::env::{Env, LockGuard, Random};
-use crate::error::OpenError;
-use crate::ids::{LeaderEpoch, LogId, TopicId};
-use crate::journal::{self, JournalOptions, JournalStats};
+use crate::error::{OpenError, is_out_of_files};
+use crate::ids::{LeaderEpoch, LogId};
+use crate::journal::{JournalOptions, JournalStats};
 use crate::lock_file;
 use crate::log::Log;
 pub use crate::meta::MetaProperties;
-use crate::meta::{self, META_FILE_NAME, MetaProblem, PARTITION_FILE_NAME};
+use crate::meta::{self, PARTITION_FILE_NAME};
 use crate::opening;
 use crate::recover::{Depth, Recovered, recover};
 use crate::shared::Shared;
@@ -92,12 +92,12 @@ impl DataDir {
     pub fn open(env: Env, path: PathBuf, options: DataDirOptions) -> Result<Arc<DataDir>, OpenError> {
         let files = &env.files;
         // Kafka's directory is refused before even a lock is put into it.
-        make_dir(&env, &path)?;
+        claim::make_dir(&env, &path)?;
         let lock = files.lock(&path.join(lock_file::FILE_NAME)).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => OpenError::Locked { path: path.clone() },
             _ => OpenError::io("locking", &path)(error),
         })?;
-        let meta = take_meta(&env, &path, &options)?;
+        let meta = claim::take_meta(&env, &path, &options)?;
         let checkpoint = opening::read_checkpoint(&env, &path)?;
         remove_leftovers(&env, &path)?;
         files.sync_dir(&path).map_err(OpenError::io("flushing", &path))?;
@@ -381,11 +381,6 @@ impl DataDir {
         }
     }
 
-    /// How many times the journal was written to.
-    pub fn flushes(&self) -> u64 {
-        self.shared.counts.flushes.load(std::sync::atomic::Ordering::Relaxed)
-    }
-
     pub fn is_offline(&self) -> bool {
         self.shared.is_offline()
     }
@@ -450,7 +445,12 @@ impl Drop for Opening<'_> {
     fn drop(&mut self) {
         let _cycle = self.shared.cycle();
         let Some(syncs) = self.shared.opening.lock().unwrap().take() else { return };
-        if let Err(error) = syncs.perform(&*self.shared.env.files, &self.shared.path) {
+        let flush = || syncs.perform(&*self.shared.env.files, &self.shared.path);
+        let flushed = match flush() {
+            Err(error) if is_out_of_files(&error) => self.shared.spare.lend(flush),
+            flushed => flushed,
+        };
+        if let Err(error) = flushed {
             self.shared.go_offline("flushing what was recovered", &error);
         }
     }
@@ -468,7 +468,7 @@ pub struct DataDirStats {
 }
 
 impl Drop for DataDir {
-    /// Without [`DataDir::close`] nothing more is flushed, as after a kill; only the thread ends.
+    /// Without [`DataDir::close`] nothing more is flushed, as after a kill; only the threads end.
     fn drop(&mut self) {
         self.shared.set_closed();
         self.shared.journal().fail();
@@ -482,72 +482,6 @@ fn unique(random: &dyn Random) -> u128 {
     let mut bytes = [0; 16];
     random.fill(&mut bytes);
     u128::from_be_bytes(bytes)
-}
-
-/// Makes the directory, and those above it, so that a power cut does not take them away again. A start that was killed
-/// may have made some of them: only `meta.properties`, which comes later, tells that they are on the disk.
-fn make_dir(env: &Env, path: &Path) -> Result<(), OpenError> {
-    env.files.create_dir_all(path).map_err(OpenError::io("making", path))?;
-    if read_meta(env, path)?.is_some() {
-        return Ok(());
-    }
-    for above in path.ancestors().skip(1) {
-        let dir = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-        match env.files.sync_dir(dir) {
-            Err(error) if is_not_ours(&error) => {}
-            other => other.map_err(OpenError::io("flushing", dir))?,
-        }
-    }
-    Ok(())
-}
-
-/// A directory that may not be written to was there before.
-fn is_not_ours(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem};
-    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | InvalidInput)
-}
-
-fn read_meta(env: &Env, path: &Path) -> Result<Option<MetaProperties>, OpenError> {
-    let file = path.join(META_FILE_NAME);
-    let Some(text) = small_file::read(&*env.files, &file).map_err(OpenError::io("reading", &file))? else {
-        return Ok(None);
-    };
-    MetaProperties::decode(&text).map(Some).map_err(|problem| match problem {
-        MetaProblem::Kafka => OpenError::KafkaDirectory { path: path.to_owned() },
-        MetaProblem::Newer(found) => {
-            OpenError::NewerFormat { path: path.to_owned(), found, known: meta::FORMAT }
-        }
-        MetaProblem::Invalid(what) => OpenError::MetaInvalid { path: file, what },
-    })
-}
-
-/// Whose directory this is; a new one becomes ours.
-fn take_meta(env: &Env, path: &Path, options: &DataDirOptions) -> Result<MetaProperties, OpenError> {
-    let path_owned = || path.to_owned();
-    if let Some(meta) = read_meta(env, path)? {
-        if let Some(expected) = options.cluster_id.clone().filter(|expected| *expected != meta.cluster_id) {
-            return Err(OpenError::OtherCluster { path: path_owned(), found: meta.cluster_id, expected });
-        }
-        if meta.node_id != options.node_id {
-            let (found, expected) = (meta.node_id, options.node_id);
-            return Err(OpenError::OtherNode { path: path_owned(), found, expected });
-        }
-        return Ok(meta);
-    }
-    let entries = env.files.list(path).map_err(OpenError::io("listing", path))?;
-    let used = |name: &str| {
-        [checkpoint::FILE_NAME, journal::DIR_NAME].contains(&name) || meta::partition_of(name).is_some()
-    };
-    if entries.iter().any(|entry| used(&entry.name)) {
-        return Err(OpenError::MetaMissing { path: path_owned() });
-    }
-    let cluster_id = options.cluster_id.clone().unwrap_or_else(|| TopicId::random(&*env.random).to_string());
-    let directory_id = TopicId::random(&*env.random);
-    let meta = MetaProperties { cluster_id, node_id: options.node_id, directory_id };
-    let file = path.join(META_FILE_NAME);
-    small_file::replace(&*env.files, &file, meta.encode().as_bytes())
-        .map_err(OpenError::io("writing", &file))?;
-    Ok(meta)
 }
 
 /// Finishes deletions that a crash interrupted, and removes half-written files.

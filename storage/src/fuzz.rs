@@ -72,7 +72,7 @@ fn identity() -> MetaProperties {
 
 /// As a data directory of that identity has it.
 fn key() -> Key {
-    Key(crc32c::crc32c(&identity().directory_id.0))
+    Key::of(identity().directory_id)
 }
 
 fn seal_nothing(_: &mut [u8]) {}

@@ -11,6 +11,7 @@ pub mod at_rest;
 pub mod batch;
 mod checkpoint;
 mod checkpointer;
+mod claim;
 pub mod codec;
 pub mod config;
 pub mod data_dir;

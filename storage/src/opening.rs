@@ -80,7 +80,7 @@ pub(crate) fn open(
         env.files.create_dir(&dir).map_err(io("making"))?;
         env.files.sync_dir(path).map_err(io("making"))?;
     }
-    let key = Key(crc32c::crc32c(&meta.directory_id.0));
+    let key = Key::of(meta.directory_id);
     let files = ring::open(&*env.files, &dir, options.journal.direct).map_err(io("opening"))?;
     // The process before may have been killed right after it made one.
     env.files.sync_dir(&dir).map_err(io("flushing"))?;

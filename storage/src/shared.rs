@@ -1,8 +1,9 @@
 //! What the logs of one data directory share: its journal, the queues for the threads that work behind the appends, and
 //! whether the directory still takes writes.
 //!
-//! Lock order, outermost first: `directories`, `cycle`, `flushing`, a log's `jobs`, its `flushing`, its writer, the
-//! journal's, `queues` and `logs`. Invariant: once offline or closed, a directory never takes writes again.
+//! Lock order, outermost first: `directories`, `cycle`, `opening`, `flushing`, a log's `jobs`, its `flushing`, its
+//! writer, the journal's `release` and its state, a log's `segments`, `epochs` and `marks`, `queues`, `logs` and
+//! `known`. Invariant: once offline or closed, a directory never takes writes again.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -109,7 +110,6 @@ impl Queues {
 /// Counted for metrics.
 #[derive(Default)]
 pub(crate) struct Counts {
-    pub(crate) flushes: AtomicU64,
     pub(crate) checkpoints: AtomicU64,
     pub(crate) waiting_appends: AtomicU64,
     /// Bytes of relaxed logs that were flushed since the last checkpoint.

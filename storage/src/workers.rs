@@ -146,7 +146,6 @@ impl Shared {
     pub(crate) fn commit_ended(&self, commit: Commit, written: io::Result<()>) -> bool {
         match written {
             Ok(()) => {
-                self.counts.flushes.fetch_add(1, Ordering::Relaxed);
                 self.journal().landed(
                     commit,
                     |log, end| log.raise_high(end),

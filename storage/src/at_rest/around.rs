@@ -53,7 +53,7 @@ impl Around {
 
     /// What the checksums of the directory's journal begin with.
     pub(super) fn key(&self) -> Option<Key> {
-        self.meta.as_ref().map(|meta| Key(crc32c::crc32c(&meta.directory_id.0)))
+        self.meta.as_ref().map(|meta| Key::of(meta.directory_id))
     }
 
     /// The checkpoint was written when the directory was closed, and nobody has opened it since.

@@ -6,6 +6,7 @@ use super::*;
 use crate::config::Durability;
 use crate::env::{Files, OpenMode, SimFiles};
 use crate::ids::Offset;
+use crate::ids::TopicId;
 use crate::plan::Origin;
 use crate::records::BatchBuilder;
 use crate::validate::check_internal;

@@ -4,7 +4,8 @@
 //! 0 u16, first LSN u64, durable LSN u64, count u32, bytes of records u32, 0 u32, CRC u32. A record: LSN u64, topic id
 //! 16, partition i32, op u8, zeros 3, segment i64, position u64, length u32, CRC of the payload u32, CRC of this header
 //! u32, payload. Big endian. All CRCs of headers begin with the directory's key, so that no client's bytes can pose as
-//! a commit. Invariant: the LSN is inside the CRC, so that what a recycled file still holds never counts.
+//! a commit. A newer version of this comes with a newer version of the checkpoint, which is refused, so that no commit is
+//! ever skipped for its version. Invariant: the LSN is inside the CRC, so that what a recycled file still holds never counts.
 
 use std::ops::Range;
 
@@ -24,6 +25,12 @@ pub(crate) const LSN_MAX: u64 = 1 << 62;
 /// The first 32 bits of every header's CRC; from the data directory's own random id.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key(pub(crate) u32);
+
+impl Key {
+    pub(crate) fn of(directory: TopicId) -> Key {
+        Key(crc32c::crc32c(&directory.0))
+    }
+}
 
 /// What was read with the right checksum.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

@@ -15,9 +15,9 @@ use crate::error::OpenError;
 use crate::ids::Offset;
 use crate::indexes::ActiveIndexes;
 use crate::quarantine::{self, Piece, Pieces, QUARANTINE_SUFFIX};
-use crate::scan::{Mend, Scanner, WrongBit};
+use crate::scan::{Mend, Scanner, WrongBit, is_vouched_for};
 use crate::segment::{INDEX_SUFFIX, Indexes, LOG_SUFFIX, Segment, TIME_INDEX_SUFFIX, file_name};
-use crate::{offset_index, small_file};
+use crate::small_file;
 
 /// What a segment is written to before it takes its place.
 pub(super) const CLEANED_SUFFIX: &str = "log.cleaned";
@@ -52,13 +52,9 @@ impl Known {
     }
 
     pub(super) fn may_follow(&self, base: Offset, position: u64, due: Offset, header: &BatchHeader) -> bool {
-        let named = || {
-            (0..offset_index::len(&self.index))
-                .filter_map(|at| offset_index::entry(&self.index, at))
-                .any(|e| u64::from(e.position) == position && crate::scan::is_named(base, e, header))
-        };
-        header.base_offset == due
-            || (header.base_offset > due && (self.pieces.next_of(due) == Some(header.base_offset) || named()))
+        let is_next = || self.pieces.next_of(due) == Some(header.base_offset);
+        let is_named = || is_vouched_for(base, &self.index, position, header);
+        header.base_offset == due || (header.base_offset > due && (is_next() || is_named()))
     }
 }
 
