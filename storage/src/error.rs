@@ -11,9 +11,6 @@ pub enum ReadError {
     /// The reader's mistake. OFFSET_OUT_OF_RANGE (1).
     #[error("the offset is outside the log, which holds {start} to {end}")]
     OutOfRange { start: Offset, end: Offset },
-    /// KAFKA_STORAGE_ERROR (56).
-    #[error("the log is offline")]
-    Offline,
     /// UNKNOWN_TOPIC_OR_PARTITION (3).
     #[error("the log was deleted")]
     Deleted,

@@ -423,7 +423,7 @@ fn walking(error: ReadError) -> OpenError {
     match error {
         ReadError::Io { path, source } => OpenError::Io { what: "reading", path, source },
         ReadError::Corrupt { path, position, what } => OpenError::CorruptLog { path, position, what },
-        ReadError::OutOfRange { .. } | ReadError::Offline | ReadError::Deleted => {
+        ReadError::OutOfRange { .. } | ReadError::Deleted => {
             unreachable!("a walk asks no log")
         }
     }
