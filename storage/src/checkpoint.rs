@@ -2,14 +2,17 @@
 //! reads only what came after.
 //!
 //! Layout: magic 8, version u16, since version 2 the journal's position (LSN u64, file u64, position u64) and flags u8
-//! (1: closed in order), count u32, entries, CRC-32C u32 over all before it (the last four bytes in every version). An entry: topic id 16, partition
-//! i32, start offset i64, recovery offset i64, segment base i64, position u64, flags u8 (1: closed cleanly), name u16 +
-//! bytes. Big endian. Invariants: whatever an entry says is on the disk is there, sealed indexes and epochs included; a
-//! file that is damaged counts as absent, which costs time and no data.
+//! (1: closed in order), count u32, entries, CRC-32C u32 over all before it (the last four bytes in every version). An
+//! entry: topic id 16, partition i32, start offset i64, recovery offset i64, segment base i64, position u64, since
+//! version 2 the greatest time in that segment below the position i64 and the offset that has it u32 (relative to the
+//! base), flags u8 (1: closed cleanly, 2: that time is known), name u16 + bytes. Big endian. Invariants: whatever an
+//! entry says is on the disk is there, sealed indexes and epochs included; a file that is damaged counts as absent,
+//! which costs time and no data.
 
 use bytes::{Buf, BufMut};
 
 use crate::ids::{LogId, Offset, TopicId};
+use crate::indexes::MaxTimestamp;
 use crate::journal::record::LSN_MAX;
 use crate::journal::ring::{Place, Position};
 use crate::segment::Mark;
@@ -20,6 +23,7 @@ pub(crate) const OLD_FILE_NAME: &str = "checkpoint.old";
 const MAGIC: &[u8; 8] = b"OTTLACKP";
 pub(crate) const VERSION: u16 = 2;
 const CLEAN: u8 = 1;
+const KNOWS_TIME: u8 = 2;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -29,6 +33,8 @@ pub(crate) struct Entry {
     pub(crate) start: Offset,
     /// Up to here the log is on the disk.
     pub(crate) recovery: Mark,
+    /// The greatest time below that in its segment. The time index tells no more than the last entry that it got.
+    pub(crate) max_time: Option<MaxTimestamp>,
     /// The log was closed in order: nothing stands behind `recovery`, and the indexes are complete.
     pub(crate) clean: bool,
 }
@@ -65,7 +71,11 @@ pub(crate) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
         out.put_i64(entry.recovery.offset.0);
         out.put_i64(entry.recovery.segment.0);
         out.put_u64(entry.recovery.position);
-        out.put_u8(if entry.clean { CLEAN } else { 0 });
+        let max_time = entry.max_time.unwrap_or(MaxTimestamp::NONE);
+        out.put_i64(max_time.timestamp);
+        out.put_u32(max_time.relative);
+        let clean = if entry.clean { CLEAN } else { 0 };
+        out.put_u8(clean | if entry.max_time.is_some() { KNOWS_TIME } else { 0 });
         out.put_u16(entry.dir_name.len() as u16);
         out.put_slice(entry.dir_name.as_bytes());
     }
@@ -97,12 +107,12 @@ fn decode_body(version: u16, rest: &mut &[u8]) -> Option<Checkpoint> {
         checkpoint.clean = rest.try_get_u8().ok()? & CLEAN != 0;
     }
     for _ in 0..rest.try_get_u32().ok()? {
-        checkpoint.entries.push(decode_entry(rest)?);
+        checkpoint.entries.push(decode_entry(version, rest)?);
     }
     Some(checkpoint)
 }
 
-fn decode_entry(rest: &mut &[u8]) -> Option<Entry> {
+fn decode_entry(version: u16, rest: &mut &[u8]) -> Option<Entry> {
     let mut topic = [0; 16];
     rest.try_copy_to_slice(&mut topic).ok()?;
     let id = LogId { topic: TopicId(topic), partition: rest.try_get_i32().ok()? };
@@ -112,12 +122,17 @@ fn decode_entry(rest: &mut &[u8]) -> Option<Entry> {
         segment: Offset(rest.try_get_i64().ok()?),
         position: rest.try_get_u64().ok()?,
     };
-    let clean = rest.try_get_u8().ok()? & CLEAN != 0;
+    let mut max_time = MaxTimestamp::NONE;
+    if version >= 2 {
+        (max_time.timestamp, max_time.relative) = (rest.try_get_i64().ok()?, rest.try_get_u32().ok()?);
+    }
+    let flags = rest.try_get_u8().ok()?;
+    let (clean, max_time) = (flags & CLEAN != 0, (flags & KNOWS_TIME != 0).then_some(max_time));
     let len = usize::from(rest.try_get_u16().ok()?);
     let (name, behind) = rest.split_at_checked(len)?;
     *rest = behind;
     let dir_name = std::str::from_utf8(name).ok()?.to_owned();
-    Some(Entry { id, dir_name, start, recovery, clean })
+    Some(Entry { id, dir_name, start, recovery, max_time, clean })
 }
 
 #[cfg(test)]
@@ -130,18 +145,20 @@ mod tests {
             any::<[u8; 16]>(),
             any::<i32>(),
             any::<[i64; 3]>(),
-            any::<u64>(),
+            (any::<u64>(), any::<Option<(i64, u32)>>()),
             any::<bool>(),
             "[a-z.-]{0,20}",
         );
-        let entry =
-            entry.prop_map(|(topic, partition, [start, offset, segment], position, clean, dir_name)| Entry {
+        let entry = entry.prop_map(
+            |(topic, partition, [start, offset, segment], (position, time), clean, dir_name)| Entry {
                 id: LogId { topic: TopicId(topic), partition },
                 dir_name,
                 start: Offset(start),
                 recovery: Mark { offset: Offset(offset), segment: Offset(segment), position },
+                max_time: time.map(|(timestamp, relative)| MaxTimestamp { timestamp, relative }),
                 clean,
-            });
+            },
+        );
         proptest::collection::vec(entry, 0..8)
     }
 

@@ -12,13 +12,22 @@ use crate::config::Durability;
 use crate::env::File;
 use crate::epoch_cache;
 use crate::error::is_passing;
+use crate::indexes::MaxTimestamp;
 use crate::log::Log;
 use crate::segment::{Mark, Segment};
 use crate::small_file;
 
+/// How much of a log is on the disk.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Flushed {
+    pub(crate) mark: Mark,
+    pub(crate) max_time: Option<MaxTimestamp>,
+}
+
 /// What one flush has to make last.
 pub(crate) struct Capture {
     pub(crate) end: Mark,
+    max_time: Option<MaxTimestamp>,
     /// What a relaxed log took since the flush before.
     bytes: u64,
     segments: Vec<Arc<Segment>>,
@@ -78,10 +87,12 @@ impl Log {
         let unflushed = std::mem::take(&mut writer.unflushed);
         let segments = self.segments.read().unwrap();
         // All of it may be on the disk already: a flush asked for twice, or an idle log at the end.
-        let done = self.marks.lock().unwrap().recovery == Some(writer.end_mark());
+        let recovery = self.marks.lock().unwrap().recovery;
+        let done = recovery.is_some_and(|recovery| recovery.mark == writer.end_mark());
         let first = segments.partition_point(|segment| done || segment.base < writer.first_unflushed);
         Some(Capture {
             end: writer.end_mark(),
+            max_time: segments.last().and_then(|active| active.max_timestamp().ok()),
             bytes: unflushed.bytes,
             segments: segments[first..].to_vec(),
             metadata: writer.new_metadata.take(),
@@ -126,7 +137,7 @@ impl Log {
             let mut marks = self.marks.lock().unwrap();
             if complete && !capture.segments.is_empty() {
                 writer.first_unflushed = capture.end.segment;
-                marks.recovery = Some(capture.end);
+                marks.recovery = Some(Flushed { mark: capture.end, max_time: capture.max_time });
             }
             let wanted = writer.config.durability;
             if writer.durability != wanted && capture.joined == Some(writer.joins) {
@@ -162,12 +173,13 @@ impl Log {
         if self.is_deleted() {
             return Ok(None);
         }
-        self.write_epochs(recovery, by)?;
+        self.write_epochs(recovery.mark, by)?;
         Ok(Some(checkpoint::Entry {
             id: self.id(),
             dir_name: self.dir_name().to_owned(),
             start: self.start_offset(),
-            recovery,
+            recovery: recovery.mark,
+            max_time: recovery.max_time,
             clean: false,
         }))
     }

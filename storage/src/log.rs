@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, RwLock, Weak};
 use crate::config::{Durability, LogConfig};
 use crate::epoch_cache::EpochCache;
 use crate::error::ReadError;
+use crate::flush::Flushed;
 use crate::ids::{LeaderEpoch, LogId, Offset};
 use crate::plan::Bound;
 use crate::recover::Recovered;
@@ -56,7 +57,7 @@ pub(crate) struct Marks {
     /// Behind the last batch that readers see.
     pub(crate) high: Mark,
     /// Behind the last batch of which everything, indexes included, is on the disk: recovery begins here.
-    pub(crate) recovery: Option<Mark>,
+    pub(crate) recovery: Option<Flushed>,
 }
 
 pub(crate) struct Epochs {
@@ -75,7 +76,8 @@ impl Log {
         recovered: Recovered,
     ) -> Arc<Log> {
         let Recovered { segments, start, end, epochs, epochs_written, quarantined_bytes, .. } = recovered;
-        let recovery = (!segments.is_empty()).then_some(end);
+        let recovery =
+            segments.last().map(|active| Flushed { mark: end, max_time: active.max_timestamp().ok() });
         let writer = Writer::new(config, end, segments.last());
         let log = Arc::new_cyclic(|me| Log {
             me: me.clone(),

@@ -16,7 +16,7 @@ use crate::env::{DirEntry, Files};
 use crate::epoch_cache::{self, EpochCache};
 use crate::error::{OpenError, ReadError};
 use crate::ids::Offset;
-use crate::indexes::ActiveIndexes;
+use crate::indexes::{ActiveIndexes, MaxTimestamp};
 use crate::quarantine::Piece;
 use crate::segment::{
     INDEX_SUFFIX, Indexes, LOG_SUFFIX, Mark, Segment, TIME_INDEX_SUFFIX, base_of, file_name,
@@ -268,8 +268,9 @@ impl Recovery<'_> {
         self.scanned = true;
         let flushed_bytes = if flushed { len } else { known.map_or(0, |known| known.recovery.position) };
         let facts = self.knowledge(base, flushed_bytes, !flushed)?;
-        if self.doubtful || matches!(broken_if_corrupt(self.walk_known(&segment, from, due))?, Walked::Broken)
-        {
+        let max_time = reached.and_then(|known| known.max_time);
+        let walk = |recovery: &mut Self| recovery.walk_known(&segment, from, due, max_time);
+        if self.doubtful || matches!(broken_if_corrupt(walk(self))?, Walked::Broken) {
             (from, due) = (0, base);
             segment.forget_indexes();
         }
@@ -342,13 +343,26 @@ impl Recovery<'_> {
 
     /// Completes the indexes, and the epochs if need be, of the part before `from`, where the offset `due` stands: its
     /// batches are on the disk, but the last entries of its indexes may not be.
-    fn walk_known(&mut self, segment: &Segment, from: u64, due: Offset) -> Result<Walked, ReadError> {
+    fn walk_known(
+        &mut self,
+        segment: &Segment,
+        from: u64,
+        due: Offset,
+        max_time: Option<MaxTimestamp>,
+    ) -> Result<Walked, ReadError> {
         let indexed = segment.indexed_up_to(from)?;
         if indexed.is_none() {
             segment.forget_indexes();
         }
         // Lost epochs are asked of every batch.
-        let at = indexed.filter(|_| !self.epochs_lost).map_or(0, |(_, at)| at);
+        let at = match (indexed.filter(|_| !self.epochs_lost), max_time) {
+            (None, _) => 0,
+            (Some((_, for_times)), None) => for_times,
+            (Some((last, _)), Some(max_time)) => {
+                segment.know_max_time(max_time);
+                last
+            }
+        };
         let mut walk = segment.walk_at(at, from)?;
         let mut before = segment.base;
         while let Some((position, header)) = walk.next_header()? {

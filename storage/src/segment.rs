@@ -312,6 +312,11 @@ impl Segment {
         });
     }
 
+    /// Recovery: the greatest time of all batches that the indexes cover.
+    pub(crate) fn know_max_time(&self, max: MaxTimestamp) {
+        self.with_active(|active| active.see_time(max.relative, max.timestamp));
+    }
+
     /// Recovery: notes the time of a batch that the offset index covers.
     pub(crate) fn see_time(&self, header: &BatchHeader) {
         if let Some(relative) = self.relative(header.last_offset()) {
