@@ -125,7 +125,8 @@ fn replay(
 ) -> Result<(), OpenError> {
     let io = |what| OpenError::io(what, path);
     let begun = env.clock.monotonic();
-    let mut replay = Replay::new(&env.files, path, pages, homes(env, path, known));
+    let vouched = known.values().map(|entry| (entry.id, entry.recovery)).collect();
+    let mut replay = Replay::new(&env.files, path, pages, homes(env, path, known), vouched);
     let scan = found.replay(key, files, |record, _| {
         replay.note_drops(record);
         std::io::Result::Ok(())

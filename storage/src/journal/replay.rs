@@ -1,7 +1,8 @@
 //! Performing a journal's operations on the files of the logs: the same bytes to the same places.
 //!
 //! Invariants: an operation done twice is an operation done once; a log that was deleted is not made again; bytes that
-//! would leave a hole before them are left out, since what belongs there is gone. When this has ended,
+//! would leave a hole before them are left out, since what belongs there is gone; what a checkpoint vouches for and is
+//! right is not touched. When this has ended,
 //! what it wrote is on the disk. It must not know batches: recovery judges what stands in the segments.
 
 use std::collections::{HashMap, HashSet};
@@ -14,7 +15,7 @@ use crate::env::{File, Files, OpenMode};
 use crate::ids::{LogId, Offset};
 use crate::lock_file::Pages;
 use crate::meta::{self, PARTITION_FILE_NAME};
-use crate::segment::{LOG_SUFFIX, file_name};
+use crate::segment::{LOG_SUFFIX, Mark, file_name};
 use crate::small_file;
 use crate::syncs::Syncs;
 
@@ -26,6 +27,8 @@ pub(crate) struct Replay<'r> {
     dir: &'r Path,
     /// Where each log lives, as far as it is known.
     homes: HashMap<LogId, PathBuf>,
+    /// Up to where a checkpoint says that each log is on the disk.
+    vouched: HashMap<LogId, Mark>,
     dropped: HashSet<LogId>,
     /// Logs that lack what stands before their first record.
     broken: HashSet<LogId>,
@@ -44,11 +47,13 @@ impl<'r> Replay<'r> {
         dir: &'r Path,
         pages: Pages,
         homes: HashMap<LogId, PathBuf>,
+        vouched: HashMap<LogId, Mark>,
     ) -> Self {
         Replay {
             files,
             dir,
             homes,
+            vouched,
             dropped: HashSet::new(),
             broken: HashSet::new(),
             owned: HashSet::new(),
@@ -143,11 +148,34 @@ impl<'r> Replay<'r> {
                 self.left_out += 1;
                 return Ok(());
             };
-            file.write_all_at(&[IoSlice::new(payload)], position)?;
-            self.writes += 1;
+            if !self.is_there(log, segment, position, payload, &*file)? {
+                file.write_all_at(&[IoSlice::new(payload)], position)?;
+                self.writes += 1;
+            }
         }
         self.syncs.file(path);
         Ok(())
+    }
+
+    /// Whether a checkpoint vouches for the bytes and they are right. What is safe is not written over: the journal may
+    /// be in doubt itself, and the power go in the middle.
+    fn is_there(
+        &self,
+        log: LogId,
+        segment: Offset,
+        position: u64,
+        payload: &[u8],
+        file: &dyn File,
+    ) -> io::Result<bool> {
+        let end = position + payload.len() as u64;
+        let is_below =
+            |mark: &Mark| segment < mark.segment || (segment == mark.segment && end <= mark.position);
+        if !self.vouched.get(&log).is_some_and(is_below) {
+            return Ok(false);
+        }
+        let mut found = vec![0; payload.len()];
+        let n = file.read_at(&mut found, position)?;
+        Ok(found[..n] == *payload)
     }
 
     fn join(&mut self, log: LogId, segment: Offset, position: u64) -> io::Result<()> {
