@@ -54,8 +54,17 @@ pub enum OpenError {
     AlreadyOpen { id: LogId },
     #[error("{0:?} is no name for a log's directory")]
     BadName(String),
-    #[error("{what} {path}: {source}", path = path.display())]
+    #[error("{what} {path}: {source}{advice}", path = path.display(), advice = advice(source))]
     Io { what: &'static str, path: PathBuf, source: io::Error },
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            ": a start needs some megabytes; make room and start again"
+        }
+        _ => "",
+    }
 }
 
 impl OpenError {

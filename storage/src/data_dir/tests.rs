@@ -190,6 +190,26 @@ fn strays_are_renamed_and_deletions_finished() {
 }
 
 #[test]
+fn a_start_on_a_full_disk_says_so_and_harms_nothing() {
+    let (env, files, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    let written = dir.open_log(id(1, 0), "t-0", LogConfig::default(), LeaderEpoch(1)).unwrap();
+    assert_eq!(written.durability(), Durability::Durable);
+    let batch = BatchBuilder::new(1).push(None, Some(b"value"), &[]).build();
+    written.append(check_internal(batch).unwrap(), Origin::Client, None);
+    dir.flush();
+    drop((dir, written));
+    files.crash();
+    files.set_free_bytes(0);
+    let error = open(&env, options()).err().expect("there is no room for a checkpoint");
+    assert!(error.to_string().contains("make room"), "{error}");
+    files.kill();
+    files.set_free_bytes(1 << 20);
+    let dir = open(&env, options()).unwrap();
+    assert_eq!(log(&dir, id(1, 0), "t-0").unwrap().end_offset(), Offset(1));
+}
+
+#[test]
 fn the_longest_name_can_still_be_renamed() {
     let (env, files, _) = Env::simulated(1);
     let dir = open(&env, options()).unwrap();
