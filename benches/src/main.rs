@@ -32,7 +32,7 @@ use crate::compare::Bench;
 use crate::peer::kafka::{self, Kafka};
 use crate::peer::ottla::Ottla;
 use crate::peer::{TempDir, reaper};
-use crate::rows::{Effort, ROWS, Row};
+use crate::rows::{Effort, ROWS, chosen};
 
 /// The word that leaves Ottla out.
 const NO_OTTLA: &str = "none";
@@ -111,7 +111,7 @@ fn homes() -> Result<(&'static Path, &'static Path)> {
 }
 
 fn compare(args: &CompareArgs) -> Result<()> {
-    let rows = chosen_rows(&args.rows)?;
+    let rows = chosen(ROWS, |row| row.number, &args.rows)?;
     let (home, workspace) = homes()?;
     // Absolute, for cargo and the brokers do not all start where the harness does.
     let target = dir_from("CARGO_TARGET_DIR", workspace.join("target"))?;
@@ -140,13 +140,6 @@ fn compare(args: &CompareArgs) -> Result<()> {
     }
     ensure!(failed.is_empty(), "rows that failed: {}", failed.join(", "));
     Ok(())
-}
-
-fn chosen_rows(numbers: &[u32]) -> Result<Vec<&'static Row>> {
-    for number in numbers {
-        ensure!(ROWS.iter().any(|row| row.number == *number), "there is no row {number} here yet");
-    }
-    Ok(ROWS.iter().filter(|row| numbers.is_empty() || numbers.contains(&row.number)).collect())
 }
 
 /// A directory named by an environment variable, made absolute.
@@ -226,6 +219,7 @@ mod tests {
 
     #[test]
     fn rows_are_chosen_by_number() {
+        let chosen_rows = |numbers: &[u32]| chosen(ROWS, |row| row.number, numbers);
         let ids = |numbers: &[u32]| -> Vec<&str> {
             chosen_rows(numbers).unwrap().iter().map(|row| row.id).collect()
         };

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
+
 use crate::limits::LimitKind;
 use crate::stats::Metric;
 
@@ -201,6 +203,18 @@ impl Effort {
         palindromes: 1,
         jvm_warm_up: Duration::from_secs(10),
     };
+}
+
+/// The rows with the numbers asked for; all, if none is.
+pub(crate) fn chosen<R>(
+    rows: &'static [R],
+    number_of: impl Fn(&R) -> u32,
+    numbers: &[u32],
+) -> Result<Vec<&'static R>> {
+    for number in numbers {
+        ensure!(rows.iter().any(|row| number_of(row) == *number), "there is no row {number} here");
+    }
+    Ok(rows.iter().filter(|row| numbers.is_empty() || numbers.contains(&number_of(row))).collect())
 }
 
 /// The order of runs among `count` brokers: forwards, then backwards (ABBA), as often as asked.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use server::cli::{Cli, Command, exit, show_config};
+use server::cli::{Cli, Command, exit, run_log, show_config};
 use server::config::{Config, environment};
 use server::node::Node;
 use storage::Env;
@@ -17,8 +17,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(Command::Config(args)) = &cli.command {
-        return show_config(&cli, args);
+    match &cli.command {
+        Some(Command::Config(args)) => return show_config(&cli, args),
+        Some(Command::Log(args)) => {
+            // What is found is printed; the storage's own words are for those who ask.
+            if std::env::var_os("RUST_LOG").is_some() {
+                log_to_stderr();
+            }
+            raise_descriptor_limit();
+            return run_log(args);
+        }
+        None => {}
     }
     let config = match Config::load(&cli, environment()) {
         Ok(config) => config,

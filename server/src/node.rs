@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use protocol_compat::{guard, versions};
 use storage::{
-    AppendError, DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, LogId, OnFlush, OnOffline,
-    OpenError, TopicId,
+    AppendError, DataDir, DataDirOptions, Durability, Env, JournalOptions, LeaderEpoch, LogConfig, LogId,
+    OnFlush, OnOffline, OpenError, TopicId,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -24,7 +24,7 @@ use crate::cluster::controller::{CommandError, LoadError};
 use crate::cluster::records::BrokerStarted;
 use crate::config::{Advertised, Config, Host, TopicConfig, TopicConfigError};
 use crate::coordinator::ProducerIds;
-use crate::metrics::{self, Health, HttpLimits, Metrics, State};
+use crate::metrics::{self, AskDataDir, DataDirFigures, Health, HttpLimits, Metrics, State};
 use crate::net::{self, Admission, BoundListener};
 use crate::partition::Partitions;
 use crate::security::Authorizer;
@@ -145,6 +145,25 @@ fn on_flush(metrics: &Arc<Metrics>) -> OnFlush {
     Arc::new(move |elapsed| metrics.logs.flushed(elapsed))
 }
 
+/// What the metrics ask of a directory, for as long as it is there.
+fn figures_of(dir: &Arc<DataDir>) -> AskDataDir {
+    let dir = Arc::downgrade(dir);
+    Box::new(move || {
+        let dir = dir.upgrade()?;
+        let stats = dir.stats();
+        Some(DataDirFigures {
+            journal_commits: stats.journal.commits,
+            journal_bytes: stats.journal.committed_bytes,
+            journal_live_bytes: stats.journal.live_bytes,
+            journal_capacity_bytes: stats.journal.capacity_bytes,
+            checkpoints: stats.checkpoints,
+            waiting_appends: stats.waiting_appends,
+            quarantined_bytes: stats.quarantined_bytes,
+            is_offline: dir.is_offline(),
+        })
+    })
+}
+
 fn open_dirs(
     config: &Config,
     env: &Env,
@@ -159,11 +178,17 @@ fn open_dirs(
             cluster_id: cluster_id.clone(),
             node_id: config.node_id,
             free_bytes_min: config.log_dir_min_free_bytes,
+            journal: JournalOptions {
+                bytes_max: config.journal_bytes_max,
+                direct: config.journal_direct,
+                ..JournalOptions::default()
+            },
             on_offline: dirs.is_empty().then(|| on_offline(metadata_offline)),
             on_flush: Some(on_flush(metrics)),
             ..Default::default()
         };
         let dir = DataDir::open(env.clone(), path.clone(), options)?;
+        metrics.watch_data_dir(&path.display().to_string(), figures_of(&dir));
         cluster_id.get_or_insert_with(|| dir.meta().cluster_id.clone());
         dirs.push(dir);
     }

@@ -1,21 +1,29 @@
 //! The file `checkpoint` of a data directory: for each log how far it is known to be on the disk, so that recovery
 //! reads only what came after.
 //!
-//! Layout: magic 8, version u16, count u32, entries, CRC-32C u32 over all before it (the last four
-//! bytes in every version). An entry: topic id 16, partition
-//! i32, start offset i64, recovery offset i64, segment base i64, position u64, flags u8 (1: closed cleanly), name u16 +
-//! bytes. Big endian. Invariants: whatever an entry says is on the disk is there, sealed indexes and epochs included; a
-//! file that is damaged counts as absent, which costs time and no data.
+//! Layout: magic 8, version u16, since version 2 the journal's position (LSN u64, file u64, position u64) and flags u8
+//! (1: closed in order), count u32, entries, CRC-32C u32 over all before it (the last four bytes in every version). An
+//! entry: topic id 16, partition i32, start offset i64, recovery offset i64, segment base i64, position u64, since
+//! version 2 the greatest time in that segment below the position i64 and the offset that has it u32 (relative to the
+//! base), flags u8 (1: closed cleanly, 2: that time is known), name u16 + bytes. Big endian. Invariants: whatever an
+//! entry says is on the disk is there, sealed indexes and epochs included; a file that is damaged counts as absent,
+//! which costs time and no data.
 
 use bytes::{Buf, BufMut};
 
 use crate::ids::{LogId, Offset, TopicId};
+use crate::indexes::MaxTimestamp;
+use crate::journal::record::LSN_MAX;
+use crate::journal::ring::{Place, Position};
 use crate::segment::Mark;
 
 pub(crate) const FILE_NAME: &str = "checkpoint";
+/// The one before, should the last be damaged.
+pub(crate) const OLD_FILE_NAME: &str = "checkpoint.old";
 const MAGIC: &[u8; 8] = b"OTTLACKP";
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 const CLEAN: u8 = 1;
+const KNOWS_TIME: u8 = 2;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -25,8 +33,19 @@ pub(crate) struct Entry {
     pub(crate) start: Offset,
     /// Up to here the log is on the disk.
     pub(crate) recovery: Mark,
+    /// The greatest time below that in its segment. The time index tells no more than the last entry that it got.
+    pub(crate) max_time: Option<MaxTimestamp>,
     /// The log was closed in order: nothing stands behind `recovery`, and the indexes are complete.
     pub(crate) clean: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Checkpoint {
+    /// From here on the journal counts. Version 1 knew of none.
+    pub(crate) journal: Position,
+    /// The directory was closed in order: the journal holds nothing behind the position.
+    pub(crate) clean: bool,
+    pub(crate) entries: Vec<Entry>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +54,15 @@ pub(crate) enum Damage {
     Broken,
 }
 
-pub(crate) fn encode<'e>(entries: impl ExactSizeIterator<Item = &'e Entry>) -> Vec<u8> {
+pub(crate) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     let mut out = Vec::new();
     out.put_slice(MAGIC);
     out.put_u16(VERSION);
+    let Checkpoint { journal, clean, entries } = checkpoint;
+    out.put_u64(journal.lsn);
+    out.put_u64(journal.place.file);
+    out.put_u64(journal.place.position);
+    out.put_u8(if *clean { CLEAN } else { 0 });
     out.put_u32(entries.len() as u32);
     for entry in entries {
         out.put_slice(&entry.id.topic.0);
@@ -47,7 +71,11 @@ pub(crate) fn encode<'e>(entries: impl ExactSizeIterator<Item = &'e Entry>) -> V
         out.put_i64(entry.recovery.offset.0);
         out.put_i64(entry.recovery.segment.0);
         out.put_u64(entry.recovery.position);
-        out.put_u8(if entry.clean { CLEAN } else { 0 });
+        let max_time = entry.max_time.unwrap_or(MaxTimestamp::NONE);
+        out.put_i64(max_time.timestamp);
+        out.put_u32(max_time.relative);
+        let clean = if entry.clean { CLEAN } else { 0 };
+        out.put_u8(clean | if entry.max_time.is_some() { KNOWS_TIME } else { 0 });
         out.put_u16(entry.dir_name.len() as u16);
         out.put_slice(entry.dir_name.as_bytes());
     }
@@ -56,7 +84,7 @@ pub(crate) fn encode<'e>(entries: impl ExactSizeIterator<Item = &'e Entry>) -> V
     out
 }
 
-pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Entry>, Damage> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Checkpoint, Damage> {
     let (body, crc) = bytes.split_last_chunk::<4>().ok_or(Damage::Broken)?;
     let mut rest = body.strip_prefix(MAGIC).ok_or(Damage::Broken)?;
     // The checksum comes before the version: a flipped bit is damage, and not a newer format.
@@ -67,15 +95,24 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Entry>, Damage> {
     if version > VERSION {
         return Err(Damage::Newer(version));
     }
-    let count = rest.try_get_u32().map_err(|_| Damage::Broken)?;
-    let mut entries = Vec::new();
-    for _ in 0..count {
-        entries.push(decode_entry(&mut rest).ok_or(Damage::Broken)?);
-    }
-    if rest.is_empty() { Ok(entries) } else { Err(Damage::Broken) }
+    decode_body(version, &mut rest).filter(|_| rest.is_empty()).ok_or(Damage::Broken)
 }
 
-fn decode_entry(rest: &mut &[u8]) -> Option<Entry> {
+fn decode_body(version: u16, rest: &mut &[u8]) -> Option<Checkpoint> {
+    let mut checkpoint = Checkpoint::default();
+    if version >= 2 {
+        let lsn = rest.try_get_u64().ok().filter(|lsn| *lsn <= LSN_MAX)?;
+        let place = Place { file: rest.try_get_u64().ok()?, position: rest.try_get_u64().ok()? };
+        checkpoint.journal = Position { lsn, place };
+        checkpoint.clean = rest.try_get_u8().ok()? & CLEAN != 0;
+    }
+    for _ in 0..rest.try_get_u32().ok()? {
+        checkpoint.entries.push(decode_entry(version, rest)?);
+    }
+    Some(checkpoint)
+}
+
+fn decode_entry(version: u16, rest: &mut &[u8]) -> Option<Entry> {
     let mut topic = [0; 16];
     rest.try_copy_to_slice(&mut topic).ok()?;
     let id = LogId { topic: TopicId(topic), partition: rest.try_get_i32().ok()? };
@@ -85,12 +122,17 @@ fn decode_entry(rest: &mut &[u8]) -> Option<Entry> {
         segment: Offset(rest.try_get_i64().ok()?),
         position: rest.try_get_u64().ok()?,
     };
-    let clean = rest.try_get_u8().ok()? & CLEAN != 0;
+    let mut max_time = MaxTimestamp::NONE;
+    if version >= 2 {
+        (max_time.timestamp, max_time.relative) = (rest.try_get_i64().ok()?, rest.try_get_u32().ok()?);
+    }
+    let flags = rest.try_get_u8().ok()?;
+    let (clean, max_time) = (flags & CLEAN != 0, (flags & KNOWS_TIME != 0).then_some(max_time));
     let len = usize::from(rest.try_get_u16().ok()?);
     let (name, behind) = rest.split_at_checked(len)?;
     *rest = behind;
     let dir_name = std::str::from_utf8(name).ok()?.to_owned();
-    Some(Entry { id, dir_name, start, recovery, clean })
+    Some(Entry { id, dir_name, start, recovery, max_time, clean })
 }
 
 #[cfg(test)]
@@ -103,30 +145,34 @@ mod tests {
             any::<[u8; 16]>(),
             any::<i32>(),
             any::<[i64; 3]>(),
-            any::<u64>(),
+            (any::<u64>(), any::<Option<(i64, u32)>>()),
             any::<bool>(),
             "[a-z.-]{0,20}",
         );
-        let entry =
-            entry.prop_map(|(topic, partition, [start, offset, segment], position, clean, dir_name)| Entry {
+        let entry = entry.prop_map(
+            |(topic, partition, [start, offset, segment], (position, time), clean, dir_name)| Entry {
                 id: LogId { topic: TopicId(topic), partition },
                 dir_name,
                 start: Offset(start),
                 recovery: Mark { offset: Offset(offset), segment: Offset(segment), position },
+                max_time: time.map(|(timestamp, relative)| MaxTimestamp { timestamp, relative }),
                 clean,
-            });
+            },
+        );
         proptest::collection::vec(entry, 0..8)
     }
 
     proptest! {
         #[test]
-        fn round_trips(entries in entries()) {
-            prop_assert_eq!(decode(&encode(entries.iter())), Ok(entries));
+        fn round_trips(entries in entries(), lsn in 0..=LSN_MAX, place: [u64; 2], clean: bool) {
+            let place = Place { file: place[0], position: place[1] };
+            let checkpoint = Checkpoint { journal: Position { lsn, place }, clean, entries };
+            prop_assert_eq!(decode(&encode(&checkpoint)), Ok(checkpoint));
         }
 
         #[test]
         fn any_damage_is_noticed(entries in entries(), at: prop::sample::Index, bit in 0u8..8, cut: prop::sample::Index) {
-            let whole = encode(entries.iter());
+            let whole = encode(&Checkpoint { entries, ..Checkpoint::default() });
             let mut flipped = whole.clone();
             flipped[at.index(whole.len())] ^= 1 << bit;
             prop_assert!(decode(&flipped).is_err());
@@ -140,13 +186,19 @@ mod tests {
     }
 
     #[test]
+    fn an_lsn_that_no_journal_reaches_is_damage() {
+        let journal = Position { lsn: u64::MAX, ..Position::default() };
+        assert_eq!(decode(&encode(&Checkpoint { journal, ..Checkpoint::default() })), Err(Damage::Broken));
+    }
+
+    #[test]
     fn a_newer_format_is_told_apart_from_a_broken_one() {
-        let mut bytes = encode([].iter());
-        bytes[9] = 2;
+        let mut bytes = encode(&Checkpoint::default());
+        bytes[9] = 3;
         assert_eq!(decode(&bytes), Err(Damage::Broken));
         let body = bytes.len() - 4;
         let crc = crc32c::crc32c(&bytes[..body]);
         bytes[body..].copy_from_slice(&crc.to_be_bytes());
-        assert_eq!(decode(&bytes), Err(Damage::Newer(2)));
+        assert_eq!(decode(&bytes), Err(Damage::Newer(3)));
     }
 }

@@ -155,44 +155,8 @@ impl Read for SnappyReader<'_> {
     }
 }
 
-/// Compression for tests: the forms that real producers send.
 #[cfg(test)]
-pub(crate) mod testing {
-    use super::*;
-    use std::io::Write;
-
-    pub(crate) const CODECS: [Codec; 5] = [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
-
-    pub(crate) fn compress(codec: Codec, plain: &[u8]) -> Vec<u8> {
-        match codec {
-            Codec::None => plain.to_vec(),
-            Codec::Gzip => {
-                let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-                out.write_all(plain).unwrap();
-                out.finish().unwrap()
-            }
-            Codec::Snappy => snap::raw::Encoder::new().compress_vec(plain).unwrap(),
-            Codec::Lz4 => {
-                let info = lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max64KB);
-                let mut out = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
-                out.write_all(plain).unwrap();
-                out.finish().unwrap()
-            }
-            Codec::Zstd => zstd::encode_all(plain, 1).unwrap(),
-        }
-    }
-
-    pub(crate) fn compress_xerial(plain: &[u8]) -> Vec<u8> {
-        let mut out = XERIAL_MAGIC.to_vec();
-        out.extend([0, 0, 0, 1, 0, 0, 0, 1]);
-        for chunk in plain.chunks(1000) {
-            let block = compress(Codec::Snappy, chunk);
-            out.extend((block.len() as u32).to_be_bytes());
-            out.extend(block);
-        }
-        out
-    }
-}
+pub(crate) mod testing;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 //! The settings of one log. Names and defaults are Kafka's where Kafka has them; parsing is the server's.
 
+use std::time::Duration;
+
 /// What an acknowledgement of a log promises.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Durability {
@@ -18,6 +20,10 @@ pub struct LogConfig {
     /// The most that either index of a segment may hold (`segment.index.bytes`).
     pub segment_index_bytes: u32,
     pub durability: Durability,
+    /// A relaxed log is flushed in the background when it took this many records (`flush.messages`).
+    pub flush_messages: u64,
+    /// A relaxed log is flushed in the background this long after its first unflushed record (`flush.ms`).
+    pub flush_after: Option<Duration>,
 }
 
 impl Default for LogConfig {
@@ -27,9 +33,14 @@ impl Default for LogConfig {
             index_interval_bytes: 4096,
             segment_index_bytes: 10 << 20,
             durability: Durability::Durable,
+            flush_messages: u64::MAX,
+            flush_after: None,
         }
     }
 }
 
 /// A relaxed log is flushed in the background whenever this much of it is not, so that a recovery's scan is bounded.
 pub(crate) const UNFLUSHED_BYTES_MAX: u64 = 64 << 20;
+
+/// Relaxed logs' flushed bytes that no checkpoint knows of, after which one is written: a recovery would judge them.
+pub(crate) const UNCOVERED_BYTES_MAX: u64 = 512 << 20;

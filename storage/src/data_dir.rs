@@ -1,36 +1,39 @@
-//! One directory of `log.dirs`: whose it is, which logs are in it, and the thread that flushes them.
+//! One directory of `log.dirs`: whose it is, which logs are in it, and how it begins and ends.
 //!
 //! Invariants: one process at a time (its `lock`), of one cluster and node (its `meta.properties`); a directory that is
 //! not ours is refused before anything in it is touched; a log's directory is renamed before it is deleted, and never
 //! deleted for being unknown. It must not know topics: names of directories are all it sees.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::checkpoint;
+use crate::claim;
 use crate::config::LogConfig;
 use crate::env::{Env, LockGuard, Random};
-use crate::error::OpenError;
-use crate::flusher;
-use crate::ids::{LeaderEpoch, LogId, TopicId};
+use crate::error::{OpenError, is_out_of_files};
+use crate::ids::{LeaderEpoch, LogId};
+use crate::journal::{JournalOptions, JournalStats};
+use crate::lock_file;
 use crate::log::Log;
 pub use crate::meta::MetaProperties;
-use crate::meta::{self, META_FILE_NAME, MetaProblem, PARTITION_FILE_NAME};
-use crate::recover::{Pages, Recovered, recover};
+use crate::meta::{self, PARTITION_FILE_NAME};
+use crate::opening;
+use crate::recover::{Depth, Recovered, recover};
 use crate::shared::Shared;
 use crate::small_file;
+use crate::syncs::Syncs;
 use crate::ticket::AppendError;
+use crate::workers;
 
 /// Who runs the flushes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Flushing {
-    /// A thread of the directory's own, as in a broker.
+    /// Threads of the directory's own, as in a broker.
     Thread,
-    /// Whoever calls [`DataDir::flush`]: in simulations nothing happens by itself.
+    /// Whoever calls [`DataDir::flush`] and [`DataDir::checkpoint`]: in simulations nothing happens by itself.
     Manual,
 }
 
@@ -41,18 +44,19 @@ pub struct DataDirOptions {
     pub node_id: i32,
     pub flushing: Flushing,
     pub checkpoint_interval: Duration,
+    pub journal: JournalOptions,
     /// Free space below which clients' appends are refused; 0 keeps no reserve.
     pub free_bytes_min: u64,
     /// Told, once, that the directory takes no more writes.
     pub on_offline: Option<OnOffline>,
-    /// Told how long each flush of the directory took.
+    /// Told how long each write to the journal took.
     pub on_flush: Option<OnFlush>,
 }
 
 /// Called on whatever thread found out: it must not wait.
 pub type OnOffline = Arc<dyn Fn() + Send + Sync>;
 
-/// Called on the flusher's thread: it must be quick and must not wait.
+/// Called on the committers' threads: it must be quick and must not wait.
 pub type OnFlush = Arc<dyn Fn(Duration) + Send + Sync>;
 
 impl Default for DataDirOptions {
@@ -62,6 +66,7 @@ impl Default for DataDirOptions {
             node_id: 1,
             flushing: Flushing::Thread,
             checkpoint_interval: Duration::from_secs(60),
+            journal: JournalOptions::default(),
             free_bytes_min: 0,
             on_offline: None,
             on_flush: None,
@@ -69,7 +74,6 @@ impl Default for DataDirOptions {
     }
 }
 
-const LOCK_FILE_NAME: &str = "lock";
 /// Kafka's endings for directories that wait for deletion, or that no topic owns.
 const DELETE_SUFFIX: &str = "-delete";
 const STRAY_SUFFIX: &str = "-stray";
@@ -79,7 +83,7 @@ const NAME_BYTES_MAX: usize = 255;
 pub struct DataDir {
     shared: Arc<Shared>,
     meta: MetaProperties,
-    flusher: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     lock: Mutex<Option<Box<dyn LockGuard>>>,
 }
 
@@ -87,24 +91,27 @@ impl DataDir {
     /// Takes a directory, which is made if it is missing.
     pub fn open(env: Env, path: PathBuf, options: DataDirOptions) -> Result<Arc<DataDir>, OpenError> {
         let files = &env.files;
-        make_dir(&env, &path)?;
         // Kafka's directory is refused before even a lock is put into it.
-        read_meta(&env, &path)?;
-        let lock = files.lock(&path.join(LOCK_FILE_NAME)).map_err(|error| match error.kind() {
+        claim::make_dir(&env, &path)?;
+        let lock = files.lock(&path.join(lock_file::FILE_NAME)).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => OpenError::Locked { path: path.clone() },
             _ => OpenError::io("locking", &path)(error),
         })?;
-        let meta = take_meta(&env, &path, &options)?;
-        let known = read_checkpoint(&env, &path)?;
+        let meta = claim::take_meta(&env, &path, &options)?;
+        let checkpoint = opening::read_checkpoint(&env, &path)?;
         remove_leftovers(&env, &path)?;
         files.sync_dir(&path).map_err(OpenError::io("flushing", &path))?;
-        let shared = Shared::new(env, path, known, &options);
+        let opened = opening::open(&env, &path, &meta, &options, checkpoint)?;
+        let shared = Shared::new(env, path, opened, &options);
         shared.look_at_space();
-        let flusher = match options.flushing {
-            Flushing::Thread => Some(flusher::start(Arc::clone(&shared), options.checkpoint_interval)?),
-            Flushing::Manual => None,
+        let threads = match options.flushing {
+            Flushing::Thread => workers::start(&shared, options.checkpoint_interval)?,
+            Flushing::Manual => Vec::new(),
         };
-        Ok(Arc::new(DataDir { shared, meta, flusher: Mutex::new(flusher), lock: Mutex::new(Some(lock)) }))
+        if matches!(options.flushing, Flushing::Thread) {
+            shared.ask_for_chores();
+        }
+        Ok(Arc::new(DataDir { shared, meta, threads: Mutex::new(threads), lock: Mutex::new(Some(lock)) }))
     }
 
     pub fn path(&self) -> &Path {
@@ -128,6 +135,11 @@ impl DataDir {
         logs.map(|entry| (self.owner(&entry.name), entry.name)).map(|(id, name)| (name, id)).collect()
     }
 
+    /// The logs that the last checkpoint knew of, be they there or not.
+    pub(crate) fn known_logs(&self) -> Vec<(String, LogId)> {
+        self.shared.known().values().map(|entry| (entry.dir_name.clone(), entry.id)).collect()
+    }
+
     fn owner(&self, dir_name: &str) -> Option<LogId> {
         let path = self.shared.path.join(dir_name).join(PARTITION_FILE_NAME);
         let text = small_file::read(&*self.shared.env.files, &path).ok().flatten();
@@ -145,6 +157,18 @@ impl DataDir {
         config: LogConfig,
         epoch: LeaderEpoch,
     ) -> Result<Arc<Log>, OpenError> {
+        self.open_log_to(Depth::Unknown, id, dir_name, config, epoch)
+    }
+
+    /// As [`DataDir::open_log`], and says how much is judged.
+    pub(crate) fn open_log_to(
+        &self,
+        depth: Depth,
+        id: LogId,
+        dir_name: &str,
+        config: LogConfig,
+        epoch: LeaderEpoch,
+    ) -> Result<Arc<Log>, OpenError> {
         if meta::partition_of(dir_name) != Some(id.partition) {
             return Err(OpenError::BadName(dir_name.to_owned()));
         }
@@ -153,13 +177,32 @@ impl DataDir {
         if self.shared.logs().contains_key(&id) {
             return Err(OpenError::AlreadyOpen { id });
         }
-        let recovered = self.recover(id, dir_name)?;
+        let mut recovered = self.recover(depth, id, dir_name)?;
+        self.flush_recovered(std::mem::take(&mut recovered.syncs))?;
+        let counts = &self.shared.counts;
+        counts.quarantined_bytes.fetch_add(recovered.quarantined_bytes, std::sync::atomic::Ordering::Relaxed);
         let log = Log::new(Arc::clone(&self.shared), id, dir_name, config, epoch, recovered);
         self.shared.logs().insert(id, Arc::clone(&log));
         Ok(log)
     }
 
-    fn recover(&self, id: LogId, dir_name: &str) -> Result<Recovered, OpenError> {
+    fn flush_recovered(&self, syncs: Syncs) -> Result<(), OpenError> {
+        if let Some(opening) = &mut *self.shared.opening.lock().unwrap() {
+            opening.add(syncs);
+            return Ok(());
+        }
+        let (files, path) = (&*self.shared.env.files, &self.shared.path);
+        syncs.perform(files, path).map_err(OpenError::io("flushing what was recovered in", path))
+    }
+
+    /// Logs that are opened while this lives are flushed together at its end: ten thousand at the cost of a few. Until
+    /// then nothing of them may be served.
+    pub fn open_together(&self) -> Opening<'_> {
+        self.shared.opening.lock().unwrap().get_or_insert_default();
+        Opening { shared: &self.shared }
+    }
+
+    fn recover(&self, depth: Depth, id: LogId, dir_name: &str) -> Result<Recovered, OpenError> {
         let (files, path) = (&self.shared.env.files, self.shared.path.join(dir_name));
         let known = self.shared.known().get(&id).cloned();
         if files.exists(&path) {
@@ -167,8 +210,9 @@ impl DataDir {
                 || self.is_unused(&path)?
                 || self.has_one_wrong_bit(id, &path)?
             {
-                self.write_owner(id, &path)?;
-                return recover(files, &path, known.as_ref(), Pages::Lost);
+                let doubtful = self.shared.doubtful.load(std::sync::atomic::Ordering::SeqCst);
+                self.write_owner(id, &path, doubtful)?;
+                return recover(files, &path, known.as_ref(), doubtful, depth);
             }
             // A log that is open lives in its directory, whoever else may want the name.
             if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
@@ -188,26 +232,23 @@ impl DataDir {
         Ok(entries.iter().all(|entry| entry.len == 0 && !entry.is_dir))
     }
 
-    /// Whether `partition.metadata` says that the directory is `id`'s but for one bit. No other topic's does: ids are
-    /// random.
-    fn has_one_wrong_bit(&self, id: LogId, path: &Path) -> Result<bool, OpenError> {
+    /// Whether the directory is `id`'s but for one bit.
+    pub(crate) fn has_one_wrong_bit(&self, id: LogId, path: &Path) -> Result<bool, OpenError> {
         let file = path.join(PARTITION_FILE_NAME);
         let text =
             small_file::read(&*self.shared.env.files, &file).map_err(OpenError::io("reading", &file))?;
-        let (found, expected) = (text.unwrap_or_default(), meta::encode_partition(id.topic));
-        let differences = found.iter().zip(expected.as_bytes()).map(|(a, b)| (a ^ b).count_ones());
-        let is_one = found.len() == expected.len() && differences.sum::<u32>() == 1;
+        let is_one = text.is_some_and(|text| meta::has_one_wrong_bit(&text, id.topic));
         if is_one {
             tracing::error!(path = %file.display(), "a bit of the file is wrong; it is written anew. Check the disk");
         }
         Ok(is_one)
     }
 
-    /// Puts back a `partition.metadata` that is lost.
-    fn write_owner(&self, id: LogId, path: &Path) -> Result<(), OpenError> {
+    /// Puts back a `partition.metadata` that is lost, or may be.
+    fn write_owner(&self, id: LogId, path: &Path, doubtful: bool) -> Result<(), OpenError> {
         let (files, file) = (&*self.shared.env.files, path.join(PARTITION_FILE_NAME));
         let text = small_file::read(files, &file).map_err(OpenError::io("reading", &file))?;
-        if text.as_deref().and_then(meta::decode_partition) == Some(id.topic) {
+        if !doubtful && text.as_deref().and_then(meta::decode_partition) == Some(id.topic) {
             return Ok(());
         }
         small_file::replace(files, &file, meta::encode_partition(id.topic).as_bytes())
@@ -219,7 +260,7 @@ impl DataDir {
     pub fn delete_log(&self, log: &Log) -> io::Result<()> {
         let _directories = self.shared.directories();
         let _cycle = self.shared.cycle();
-        let writer = log.writer.lock().unwrap();
+        let mut writer = log.writer.lock().unwrap();
         if log.is_deleted() {
             return Ok(());
         }
@@ -231,6 +272,9 @@ impl DataDir {
             None
         };
         log.deleted.store(true, std::sync::atomic::Ordering::SeqCst);
+        // Without it, a replay could make the directory anew, for nobody.
+        log.note_drop(&mut writer);
+        log.let_go(&mut writer);
         drop(writer);
         self.shared.logs().remove(&log.id());
         self.shared.known().remove(&log.id());
@@ -241,7 +285,8 @@ impl DataDir {
         Ok(())
     }
 
-    /// Sets a directory aside that no topic owns. It is never deleted: its owner may be found yet.
+    /// Sets a directory aside that no topic owns. It is never deleted, unless nothing was ever written in it: its owner
+    /// may be found yet.
     pub fn stray(&self, dir_name: &str) -> io::Result<()> {
         if meta::partition_of(dir_name).is_none() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no log's directory"));
@@ -251,7 +296,13 @@ impl DataDir {
         if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, "the log is open"));
         }
-        self.set_aside(dir_name, STRAY_SUFFIX)?;
+        let path = self.shared.path.join(dir_name);
+        if self.is_unused(&path).map_err(io::Error::other)? {
+            self.shared.env.files.remove_dir_all(&path)?;
+        } else {
+            let aside = self.set_aside(dir_name, STRAY_SUFFIX)?;
+            tracing::warn!(path = %path.display(), to = %aside.display(), "no topic owns this log: it is set aside; delete it if nobody misses it");
+        }
         self.shared.known().retain(|_, entry| entry.dir_name != dir_name);
         Ok(())
     }
@@ -269,19 +320,65 @@ impl DataDir {
         Ok(to)
     }
 
-    /// Flushes all logs that wait for it, on the calling thread. With [`Flushing::Thread`] nobody needs to.
+    /// Writes what waits for the journal and flushes the logs that wait for that, on the calling thread. With
+    /// [`Flushing::Thread`] nobody needs to.
     pub fn flush(&self) {
-        self.shared.flush_cycle();
+        let shared = &self.shared;
+        loop {
+            let waiting = std::mem::take(&mut shared.queues.lock().appends);
+            waiting.iter().for_each(|log| log.append_waiting());
+            self.commit_all();
+            let waits = !shared.queues.lock().appends.is_empty() || !shared.journal().is_idle();
+            if !waits || shared.is_offline() {
+                break;
+            }
+            // The journal is full.
+            shared.do_chores(Duration::ZERO);
+            if !shared.checkpoint_cycle() {
+                break;
+            }
+        }
+        shared.flush_due();
+        shared.flush_queued();
+        shared.sweep();
+        shared.look_at_space();
+    }
+
+    /// Two commits at a time, landing in either order, as those of two threads do.
+    fn commit_all(&self) {
+        let shared = &self.shared;
+        while let Some(first) = shared.journal().try_commit() {
+            let mut pair: Vec<_> = std::iter::once(first).chain(shared.journal().try_commit()).collect();
+            if shared.env.random.next_u64() & 1 == 1 {
+                pair.reverse();
+            }
+            for commit in pair {
+                let written = commit.write();
+                if !shared.commit_ended(commit, written) {
+                    return;
+                }
+            }
+        }
     }
 
     /// Writes a checkpoint now.
     pub fn checkpoint(&self) {
+        self.shared.do_chores(Duration::MAX);
         self.shared.checkpoint_cycle();
     }
 
-    /// How many times logs were flushed.
-    pub fn flushes(&self) -> u64 {
-        self.shared.flushes()
+    /// How the directory stands, for metrics.
+    pub fn stats(&self) -> DataDirStats {
+        let count =
+            |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
+        let counts = &self.shared.counts;
+        DataDirStats {
+            journal: self.shared.journal().stats(),
+            checkpoints: count(&counts.checkpoints),
+            waiting_appends: count(&counts.waiting_appends),
+            quarantined_bytes: count(&counts.quarantined_bytes)
+                + self.shared.logs().values().map(|log| log.damaged_bytes()).sum::<u64>(),
+        }
     }
 
     pub fn is_offline(&self) -> bool {
@@ -297,49 +394,86 @@ impl DataDir {
     pub fn close(&self) {
         self.shared.set_closed();
         self.stop();
+        self.flush();
         let _cycle = self.shared.cycle();
-        self.shared.flush_queued();
         let logs = std::mem::take(&mut *self.shared.logs());
         if !self.shared.is_offline() && self.lock.lock().unwrap().is_some() {
             self.finish(logs.values());
         }
-        self.shared.progress.fail(AppendError::Closed);
+        self.shared.fail_waits(&AppendError::Closed);
         logs.values().for_each(|log| log.watch_high_watermark().close());
         self.lock.lock().unwrap().take();
     }
 
     fn finish<'l>(&self, logs: impl Iterator<Item = &'l Arc<Log>>) {
+        let (position, _) = self.shared.journal().begin_checkpoint();
+        let mut clean = true;
         for log in logs {
             match log.finish() {
                 Ok(Some(entry)) => drop(self.shared.known().insert(entry.id, entry)),
                 Ok(None) => {}
-                Err(error) if crate::error::is_no_space(&error) => {
+                Err(error) if crate::error::is_passing(&error) => {
+                    clean = false;
                     tracing::warn!(log = log.dir_name(), %error, "no room to close a log in order");
                 }
                 Err(error) => return self.shared.go_offline("closing", &error),
             }
         }
-        self.shared.progress.publish(self.shared.progress.issued());
-        if let Err(error) = self.shared.write_checkpoint() {
+        if !clean {
+            return;
+        }
+        if let Err(error) = self.shared.write_checkpoint(position, true) {
             tracing::warn!(%error, "no checkpoint was written: the next start reads more");
         }
     }
 
     fn stop(&self) {
         self.shared.stop();
-        if let Some(thread) = self.flusher.lock().unwrap().take() {
-            // A flusher that panicked has said so; what it left undone fails below.
+        for thread in std::mem::take(&mut *self.threads.lock().unwrap()) {
+            // A thread that panicked has said so; what it left undone fails below.
             let _ = thread.join();
         }
     }
 }
 
+/// Many logs of a directory are being opened.
+pub struct Opening<'d> {
+    shared: &'d Shared,
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        let _cycle = self.shared.cycle();
+        let Some(syncs) = self.shared.opening.lock().unwrap().take() else { return };
+        let flush = || syncs.perform(&*self.shared.env.files, &self.shared.path);
+        let flushed = match flush() {
+            Err(error) if is_out_of_files(&error) => self.shared.spare.lend(flush),
+            flushed => flushed,
+        };
+        if let Err(error) = flushed {
+            self.shared.go_offline("flushing what was recovered", &error);
+        }
+    }
+}
+
+/// How a data directory stands.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct DataDirStats {
+    pub journal: JournalStats,
+    pub checkpoints: u64,
+    /// Appends that had to wait: for room in the journal, or because the disk is slow.
+    pub waiting_appends: u64,
+    /// Bytes of logs that were damaged and are not served.
+    pub quarantined_bytes: u64,
+}
+
 impl Drop for DataDir {
-    /// Without [`DataDir::close`] nothing more is flushed, as after a kill; only the thread ends.
+    /// Without [`DataDir::close`] nothing more is flushed, as after a kill; only the threads end.
     fn drop(&mut self) {
         self.shared.set_closed();
+        self.shared.journal().fail();
         self.stop();
-        self.shared.progress.fail(AppendError::Closed);
+        self.shared.fail_waits(&AppendError::Closed);
         self.shared.abandon();
     }
 }
@@ -348,80 +482,6 @@ fn unique(random: &dyn Random) -> u128 {
     let mut bytes = [0; 16];
     random.fill(&mut bytes);
     u128::from_be_bytes(bytes)
-}
-
-/// Makes the directory, and those above it, so that a power cut does not take them away again.
-fn make_dir(env: &Env, path: &Path) -> Result<(), OpenError> {
-    let here = Path::new(".");
-    let named = |dir: &'_ Path| if dir.as_os_str().is_empty() { here.to_owned() } else { dir.to_owned() };
-    let above: Vec<PathBuf> = path.ancestors().skip(1).map(named).collect();
-    let missing = above.iter().take_while(|dir| !env.files.exists(dir)).count();
-    let is_new = !env.files.exists(path);
-    env.files.create_dir_all(path).map_err(OpenError::io("making", path))?;
-    // The names of the new directories stand in those above them, up to the first that was there.
-    for dir in above.iter().take(missing + 1).filter(|_| is_new) {
-        env.files.sync_dir(dir).map_err(OpenError::io("flushing", dir))?;
-    }
-    Ok(())
-}
-
-fn read_meta(env: &Env, path: &Path) -> Result<Option<MetaProperties>, OpenError> {
-    let file = path.join(META_FILE_NAME);
-    let Some(text) = small_file::read(&*env.files, &file).map_err(OpenError::io("reading", &file))? else {
-        return Ok(None);
-    };
-    MetaProperties::decode(&text).map(Some).map_err(|problem| match problem {
-        MetaProblem::Kafka => OpenError::KafkaDirectory { path: path.to_owned() },
-        MetaProblem::Newer(found) => {
-            OpenError::NewerFormat { path: path.to_owned(), found, known: meta::FORMAT }
-        }
-        MetaProblem::Invalid(what) => OpenError::MetaInvalid { path: file, what },
-    })
-}
-
-/// Whose directory this is; a new one becomes ours.
-fn take_meta(env: &Env, path: &Path, options: &DataDirOptions) -> Result<MetaProperties, OpenError> {
-    let path_owned = || path.to_owned();
-    if let Some(meta) = read_meta(env, path)? {
-        if let Some(expected) = options.cluster_id.clone().filter(|expected| *expected != meta.cluster_id) {
-            return Err(OpenError::OtherCluster { path: path_owned(), found: meta.cluster_id, expected });
-        }
-        if meta.node_id != options.node_id {
-            let (found, expected) = (meta.node_id, options.node_id);
-            return Err(OpenError::OtherNode { path: path_owned(), found, expected });
-        }
-        return Ok(meta);
-    }
-    let entries = env.files.list(path).map_err(OpenError::io("listing", path))?;
-    let used = |name: &str| name == checkpoint::FILE_NAME || meta::partition_of(name).is_some();
-    if entries.iter().any(|entry| used(&entry.name)) {
-        return Err(OpenError::MetaMissing { path: path_owned() });
-    }
-    let cluster_id = options.cluster_id.clone().unwrap_or_else(|| TopicId::random(&*env.random).to_string());
-    let directory_id = TopicId::random(&*env.random);
-    let meta = MetaProperties { cluster_id, node_id: options.node_id, directory_id };
-    let file = path.join(META_FILE_NAME);
-    small_file::replace(&*env.files, &file, meta.encode().as_bytes())
-        .map_err(OpenError::io("writing", &file))?;
-    Ok(meta)
-}
-
-fn read_checkpoint(env: &Env, path: &Path) -> Result<HashMap<LogId, checkpoint::Entry>, OpenError> {
-    let file = path.join(checkpoint::FILE_NAME);
-    let Some(bytes) = small_file::read(&*env.files, &file).map_err(OpenError::io("reading", &file))? else {
-        return Ok(HashMap::new());
-    };
-    match checkpoint::decode(&bytes) {
-        Ok(entries) => Ok(entries.into_iter().map(|entry| (entry.id, entry)).collect()),
-        Err(checkpoint::Damage::Newer(found)) => {
-            let (found, known) = (u32::from(found), u32::from(checkpoint::VERSION));
-            Err(OpenError::NewerFormat { path: file, found, known })
-        }
-        Err(checkpoint::Damage::Broken) => {
-            tracing::warn!(path = %file.display(), "the checkpoint is damaged: every log is read from its beginning");
-            Ok(HashMap::new())
-        }
-    }
 }
 
 /// Finishes deletions that a crash interrupted, and removes half-written files.

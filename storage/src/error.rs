@@ -11,9 +11,6 @@ pub enum ReadError {
     /// The reader's mistake. OFFSET_OUT_OF_RANGE (1).
     #[error("the offset is outside the log, which holds {start} to {end}")]
     OutOfRange { start: Offset, end: Offset },
-    /// KAFKA_STORAGE_ERROR (56).
-    #[error("the log is offline")]
-    Offline,
     /// UNKNOWN_TOPIC_OR_PARTITION (3).
     #[error("the log was deleted")]
     Deleted,
@@ -57,8 +54,17 @@ pub enum OpenError {
     AlreadyOpen { id: LogId },
     #[error("{0:?} is no name for a log's directory")]
     BadName(String),
-    #[error("{what} {path}: {source}", path = path.display())]
+    #[error("{what} {path}: {source}{advice}", path = path.display(), advice = advice(source))]
     Io { what: &'static str, path: PathBuf, source: io::Error },
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            ": a start needs some megabytes; make room and start again"
+        }
+        _ => "",
+    }
 }
 
 impl OpenError {
@@ -75,7 +81,16 @@ impl ReadError {
     }
 }
 
-/// No room, or a quota says so: the disk is well, there is only too little of it.
-pub(crate) fn is_no_space(error: &io::Error) -> bool {
+/// What passes by itself, while the disk is well: no room, a quota that says so, or too many open files of this process
+/// or of the machine.
+pub(crate) fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        || is_out_of_files(error)
+}
+
+/// Too many open files.
+pub(crate) fn is_out_of_files(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let number = error.raw_os_error();
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| number == Some(errno.raw_os_error()))
 }

@@ -1,134 +1,192 @@
-//! Making a log durable: called by the data directory's flusher alone, one call at a time.
+//! Making a log's own files last: for checkpoints, and for relaxed logs, which no journal protects.
 //!
-//! Invariants: what is flushed is captured before the first sync, so that a later append never counts; segments are
-//! flushed in order, so that a crash leaves no hole; the high watermark rises only after every name and byte below it
-//! is on the disk.
+//! Invariants: what is flushed is captured before the first sync, so that a later append never counts; one flush of a
+//! log at a time; the recovery point rises only after every name and byte below it is on the disk.
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::checkpoint;
 use crate::config::Durability;
 use crate::env::File;
 use crate::epoch_cache;
-use crate::error::is_no_space;
-use crate::ids::Offset;
+use crate::error::is_passing;
+use crate::indexes::MaxTimestamp;
 use crate::log::Log;
 use crate::segment::{Mark, Segment};
 use crate::small_file;
 
-/// What one flush has to make durable.
-struct Capture {
-    end: Mark,
+/// How much of a log is on the disk.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Flushed {
+    pub(crate) mark: Mark,
+    pub(crate) max_time: Option<MaxTimestamp>,
+}
+
+/// What one flush has to make last.
+pub(crate) struct Capture {
+    pub(crate) end: Mark,
+    max_time: Option<MaxTimestamp>,
+    /// What a relaxed log took since the flush before.
+    bytes: u64,
     segments: Vec<Arc<Segment>>,
     metadata: Option<Arc<dyn File>>,
     names: bool,
     dir: bool,
+    /// Since this of its joins, everything that the log writes goes into the journal.
+    joined: Option<u64>,
+}
+
+/// Who makes what was captured last.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The log itself, file by file.
+    Itself,
+    /// The caller, by a flush of the whole file system that follows.
+    Caller,
+}
+
+/// A flush that failed is not tried again, whatever the reason: its pages may be called clean by now.
+fn never_again(error: io::Error) -> io::Error {
+    io::Error::other(error)
 }
 
 impl Log {
     /// Flushes everything that is written now.
     pub(crate) fn flush(&self) -> io::Result<()> {
-        if self.is_deleted() {
-            return Ok(());
+        let _flushing = self.flushing.lock().unwrap();
+        let Some(capture) = self.capture() else { return Ok(()) };
+        match self.sync(&capture, By::Itself) {
+            Ok(complete) => {
+                self.raise(&capture, complete);
+                self.shared.counts.uncovered_bytes.fetch_add(capture.bytes, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                self.give_back(capture);
+                Err(error)
+            }
         }
-        let capture = self.capture();
-        let complete = if capture.segments.is_empty() { true } else { self.sync(&capture)? };
-        self.raise(&capture, complete);
-        Ok(())
     }
 
-    fn capture(&self) -> Capture {
+    /// What was captured is not on the disk after all: the next flush has to make it last.
+    pub(crate) fn give_back(&self, capture: Capture) {
         let mut writer = self.writer.lock().unwrap();
-        writer.unflushed_bytes = 0;
+        writer.new_names |= capture.names;
+        writer.new_dir |= capture.dir;
+        writer.new_metadata = writer.new_metadata.take().or(capture.metadata);
+    }
+
+    /// `None` for a log that is deleted.
+    pub(crate) fn capture(&self) -> Option<Capture> {
+        let mut writer = self.writer.lock().unwrap();
+        if self.is_deleted() {
+            return None;
+        }
+        let unflushed = std::mem::take(&mut writer.unflushed);
         let segments = self.segments.read().unwrap();
         // All of it may be on the disk already: a flush asked for twice, or an idle log at the end.
-        let done = self.marks.lock().unwrap().recovery == Some(writer.end_mark());
+        let recovery = self.marks.lock().unwrap().recovery;
+        let done = recovery.is_some_and(|recovery| recovery.mark == writer.end_mark());
         let first = segments.partition_point(|segment| done || segment.base < writer.first_unflushed);
-        Capture {
+        Some(Capture {
             end: writer.end_mark(),
+            max_time: segments.last().and_then(|active| active.max_timestamp().ok()),
+            bytes: unflushed.bytes,
             segments: segments[first..].to_vec(),
             metadata: writer.new_metadata.take(),
             names: std::mem::take(&mut writer.new_names),
             dir: std::mem::take(&mut writer.new_dir),
-        }
+            joined: writer.journaled.then_some(writer.joins),
+        })
     }
 
     /// False if the data is safe, but an index had no room: recovery must not begin behind it.
-    fn sync(&self, capture: &Capture) -> io::Result<bool> {
+    pub(crate) fn sync(&self, capture: &Capture, by: By) -> io::Result<bool> {
         let files = &self.shared.env.files;
-        if let Some(metadata) = &capture.metadata {
-            metadata.sync_data()?;
+        let itself = by == By::Itself;
+        if let (Some(metadata), true) = (&capture.metadata, itself) {
+            metadata.sync_data().map_err(never_again)?;
         }
         let mut complete = true;
         for segment in &capture.segments {
-            segment.file()?.sync_data()?;
+            if itself {
+                segment.file()?.sync_data().map_err(never_again)?;
+            }
             if segment.base < capture.end.segment {
-                match segment.finish_indexes(true) {
-                    Err(error) if is_no_space(&error) => complete = false,
+                match segment.finish_indexes(true, itself) {
+                    Err(error) if is_passing(&error) => complete = false,
                     other => other?,
                 }
             }
         }
-        if capture.names {
+        if capture.names && itself {
             files.sync_dir(&self.path)?;
         }
-        if capture.dir {
+        if capture.dir && itself {
             files.sync_dir(&self.shared.path)?;
         }
         Ok(complete)
     }
 
-    /// The captured end is durable: recovery begins there, readers see up to it, and a wanted mode comes into force.
-    fn raise(&self, capture: &Capture, complete: bool) {
+    /// What was captured is on the disk: recovery begins behind it, and a wanted mode comes into force.
+    pub(crate) fn raise(&self, capture: &Capture, complete: bool) {
         let mut writer = self.writer.lock().unwrap();
-        let (high, again) = {
+        let high = {
             let mut marks = self.marks.lock().unwrap();
             if complete && !capture.segments.is_empty() {
                 writer.first_unflushed = capture.end.segment;
-                marks.recovery = Some(capture.end);
+                marks.recovery = Some(Flushed { mark: capture.end, max_time: capture.max_time });
             }
-            if marks.high.offset < capture.end.offset {
-                marks.high = capture.end;
-            }
-            if writer.durability != writer.config.durability {
-                writer.durability = writer.config.durability;
-                if writer.durability == Durability::Relaxed {
+            let wanted = writer.config.durability;
+            if writer.durability != wanted && capture.joined == Some(writer.joins) {
+                writer.durability = wanted;
+                writer.durable_at = writer.last_lsn;
+                writer.journaled = wanted == Durability::Durable;
+                self.journaled.store(writer.journaled, Ordering::Relaxed);
+                if wanted == Durability::Relaxed {
                     marks.high = marks.end;
                 }
             }
-            // What came in while the mode changed is shown already, and has to be made good on.
-            (
-                marks.high.offset,
-                marks.high.offset > capture.end.offset && writer.durability == Durability::Durable,
-            )
+            marks.high.offset
         };
         drop(writer);
         self.watch.raise(high.0);
-        if again {
-            self.shared.mark_dirty(&self.me());
-        }
     }
 
-    /// What a checkpoint may say of this log; `None` as long as nothing of it is durable. Called between flushes.
-    pub(crate) fn checkpoint_entry(&self) -> io::Result<Option<checkpoint::Entry>> {
+    /// A commit of the journal made everything below `end` last: readers see it.
+    pub(crate) fn raise_high(&self, end: Mark) {
+        {
+            let mut marks = self.marks.lock().unwrap();
+            if marks.high.offset >= end.offset {
+                return;
+            }
+            marks.high = end;
+        }
+        self.watch.raise(end.offset.0);
+    }
+
+    /// What a checkpoint may say of this log; `None` as long as nothing of it was flushed. Called between flushes.
+    pub(crate) fn checkpoint_entry(&self, by: By) -> io::Result<Option<checkpoint::Entry>> {
         let Some(recovery) = self.marks.lock().unwrap().recovery else { return Ok(None) };
         if self.is_deleted() {
             return Ok(None);
         }
-        self.write_epochs(recovery)?;
+        self.write_epochs(recovery.mark, by)?;
         Ok(Some(checkpoint::Entry {
             id: self.id(),
             dir_name: self.dir_name().to_owned(),
             start: self.start_offset(),
-            recovery,
+            recovery: recovery.mark,
+            max_time: recovery.max_time,
             clean: false,
         }))
     }
 
     /// The epochs of everything below the recovery point have to be in their file before a checkpoint names the point;
     /// those above are found again in the batches.
-    fn write_epochs(&self, recovery: Mark) -> io::Result<()> {
+    pub(crate) fn write_epochs(&self, recovery: Mark, by: By) -> io::Result<()> {
         let mut begun = {
             let epochs = self.epochs.lock().unwrap();
             if epochs.written.as_ref() == Some(&epochs.cache) {
@@ -142,7 +200,8 @@ impl Log {
             return Ok(());
         }
         let path = self.path.join(epoch_cache::FILE_NAME);
-        small_file::replace(&*self.shared.env.files, &path, begun.encode().as_bytes())?;
+        let replace = if by == By::Itself { small_file::replace } else { small_file::replace_unflushed };
+        replace(&*self.shared.env.files, &path, begun.encode().as_bytes())?;
         self.epochs.lock().unwrap().written = Some(begun);
         Ok(())
     }
@@ -150,16 +209,16 @@ impl Log {
     /// The last flush of a log that takes no more appends; its checkpoint entry is then clean.
     pub(crate) fn finish(&self) -> io::Result<Option<checkpoint::Entry>> {
         self.flush()?;
-        let Some(mut entry) = self.checkpoint_entry()? else { return Ok(None) };
+        let Some(mut entry) = self.checkpoint_entry(By::Itself)? else { return Ok(None) };
         let active = self.segments.read().unwrap().last().cloned();
-        let finished = active.is_none_or(|active| match active.finish_indexes(false) {
+        let finished = active.is_none_or(|active| match active.finish_indexes(false, true) {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(log = self.dir_name(), %error, "an index was not completed; the next start makes it anew");
                 false
             }
         });
-        entry.clean = finished && entry.recovery.offset == Offset(self.end_offset().0);
+        entry.clean = finished && entry.recovery.offset == self.end_offset();
         Ok(Some(entry))
     }
 }

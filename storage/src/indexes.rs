@@ -73,12 +73,15 @@ impl Growing {
         Ok(file)
     }
 
-    fn finish(&mut self, files: &dyn Files, path: &Path) -> io::Result<()> {
+    fn finish(&mut self, files: &dyn Files, path: &Path, sync: bool) -> io::Result<()> {
         if self.synced && !self.cut && self.written == self.bytes.len() {
             return Ok(());
         }
-        self.write(files, path)?.sync_data()?;
-        self.synced = true;
+        let file = self.write(files, path)?;
+        if sync {
+            file.sync_data()?;
+            self.synced = true;
+        }
         Ok(())
     }
 }
@@ -208,11 +211,17 @@ impl ActiveIndexes {
         Ok(())
     }
 
-    /// Completes both files and flushes them: the last entry of the time index is then the segment's greatest time.
-    pub(crate) fn finish(&mut self, files: &dyn Files, offsets: &Path, times: &Path) -> io::Result<()> {
+    /// Completes both files, and flushes them with `sync`: the last entry of the time index is then the segment's greatest time.
+    pub(crate) fn finish(
+        &mut self,
+        files: &dyn Files,
+        offsets: &Path,
+        times: &Path,
+        sync: bool,
+    ) -> io::Result<()> {
         self.push_time();
-        self.offsets.finish(files, offsets)?;
-        self.times.finish(files, times)
+        self.offsets.finish(files, offsets, sync)?;
+        self.times.finish(files, times, sync)
     }
 }
 

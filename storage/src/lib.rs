@@ -7,8 +7,11 @@
 //! all access to the machine goes through [`env`]; bytes of peers and disks never panic. This crate must not know API
 //! keys, topic names beyond the names of directories, or any async runtime.
 
+pub mod at_rest;
 pub mod batch;
 mod checkpoint;
+mod checkpointer;
+mod claim;
 pub mod codec;
 pub mod config;
 pub mod data_dir;
@@ -16,13 +19,18 @@ pub mod env;
 mod epoch_cache;
 mod error;
 mod flush;
-mod flusher;
+#[doc(hidden)]
+pub mod fuzz;
 mod ids;
 mod indexes;
+mod journal;
+mod lock_file;
 pub mod log;
 mod lookup;
 mod meta;
 mod offset_index;
+mod one_bit;
+mod opening;
 mod plan;
 mod quarantine;
 mod reader;
@@ -31,26 +39,33 @@ mod recover;
 mod scan;
 mod segment;
 mod shared;
+mod slot;
 mod small_file;
 mod source;
 mod space;
+mod spare;
+mod syncs;
 mod ticket;
 mod time_index;
 pub mod validate;
 mod verify;
 mod walk;
 mod watch;
+mod workers;
 mod writer;
 
 pub use batch::{BatchError, BatchHeader, TimestampType};
 pub use codec::Codec;
 pub use config::{Durability, LogConfig};
-pub use data_dir::{DataDir, DataDirOptions, Flushing, MetaProperties, OnFlush, OnOffline};
+pub use data_dir::{
+    DataDir, DataDirOptions, DataDirStats, Flushing, MetaProperties, OnFlush, OnOffline, Opening,
+};
 pub use env::{Clock, Env, File, Files, Random};
 pub use error::{OpenError, ReadError};
 pub use ids::{
     BadTopicId, FilePosition, LeaderEpoch, LogId, NO_TIMESTAMP, Offset, ProducerId, TimestampMs, TopicId,
 };
+pub use journal::{JournalOptions, JournalStats};
 pub use log::Log;
 pub use plan::{AbortedTxn, Bound, OffsetSpec, Origin, Part, ReadPlan, TimestampOffset, TxnToken};
 pub use records::{BatchBuilder, Record, RecordHeader, Records, records};

@@ -1,8 +1,9 @@
 //! One partition's log: the door through which batches go in and out.
 //!
-//! This file holds what a log is and the small questions; `writer` appends, `flush` makes durable, `reader` and
-//! `lookup` read. Invariants: start ≤ high watermark ≤ end, none ever goes back; on a durable log nothing above what is
-//! flushed is readable; a deleted log gives and takes nothing. It must not know topics' names beyond its directory's.
+//! This file holds what a log is and the small questions; `writer` appends and hands over to the journal, `flush` makes
+//! the log's own files last, `reader` and `lookup` read. Invariants: start ≤ high watermark ≤ end, none ever goes back; on
+//! a durable log nothing is readable before a power cut leaves it; a deleted log gives and takes nothing. It must not know
+//! topics' names beyond its directory's.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
@@ -11,22 +12,27 @@ use std::sync::{Arc, Mutex, RwLock, Weak};
 use crate::config::{Durability, LogConfig};
 use crate::epoch_cache::EpochCache;
 use crate::error::ReadError;
+use crate::flush::Flushed;
 use crate::ids::{LeaderEpoch, LogId, Offset};
 use crate::plan::Bound;
 use crate::recover::Recovered;
 use crate::segment::{Mark, Segment};
 use crate::shared::Shared;
 use crate::watch::Watch;
-use crate::writer::Writer;
+use crate::writer::{Jobs, Writer};
 
 pub struct Log {
-    /// Itself, for the queue of the flusher.
+    /// Itself, for the journal and for the queues of the directory's threads.
     pub(crate) me: Weak<Log>,
     id: LogId,
     dir_name: String,
     pub(crate) path: Arc<Path>,
     pub(crate) shared: Arc<Shared>,
+    /// Appends that wait for their turn. Taken before `writer`, never while it is held.
+    pub(crate) jobs: Mutex<Jobs>,
     pub(crate) writer: Mutex<Writer>,
+    /// Held while the log's files are flushed.
+    pub(crate) flushing: Mutex<()>,
     pub(crate) segments: RwLock<Vec<Arc<Segment>>>,
     pub(crate) marks: Mutex<Marks>,
     pub(crate) watch: Watch,
@@ -35,6 +41,10 @@ pub struct Log {
     pub(crate) epochs: Mutex<Epochs>,
     /// Whether the flusher has it in its queue; changed under the queue's lock.
     pub(crate) queued: AtomicBool,
+    /// Whether the journal has records of it that no checkpoint covers; changed under the journal's lock.
+    pub(crate) in_journal: AtomicBool,
+    /// As in its writer.
+    pub(crate) journaled: AtomicBool,
     pub(crate) deleted: AtomicBool,
     quarantined_bytes: u64,
 }
@@ -47,7 +57,7 @@ pub(crate) struct Marks {
     /// Behind the last batch that readers see.
     pub(crate) high: Mark,
     /// Behind the last batch of which everything, indexes included, is on the disk: recovery begins here.
-    pub(crate) recovery: Option<Mark>,
+    pub(crate) recovery: Option<Flushed>,
 }
 
 pub(crate) struct Epochs {
@@ -65,8 +75,9 @@ impl Log {
         epoch: LeaderEpoch,
         recovered: Recovered,
     ) -> Arc<Log> {
-        let Recovered { segments, start, end, epochs, epochs_written, quarantined_bytes } = recovered;
-        let recovery = (!segments.is_empty()).then_some(end);
+        let Recovered { segments, start, end, epochs, epochs_written, quarantined_bytes, .. } = recovered;
+        let recovery =
+            segments.last().map(|active| Flushed { mark: end, max_time: active.max_timestamp().ok() });
         let writer = Writer::new(config, end, segments.last());
         let log = Arc::new_cyclic(|me| Log {
             me: me.clone(),
@@ -74,7 +85,10 @@ impl Log {
             dir_name: dir_name.to_owned(),
             path: shared.path.join(dir_name).into(),
             shared,
+            jobs: Mutex::default(),
+            journaled: AtomicBool::new(writer.journaled),
             writer: Mutex::new(writer),
+            flushing: Mutex::new(()),
             segments: RwLock::new(segments),
             marks: Mutex::new(Marks { end, high: end, recovery }),
             watch: Watch::new(end.offset.0),
@@ -82,6 +96,7 @@ impl Log {
             epoch: AtomicI32::new(LeaderEpoch::NONE.0),
             epochs: Mutex::new(Epochs { cache: epochs, written: epochs_written }),
             queued: AtomicBool::new(false),
+            in_journal: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
             quarantined_bytes,
         });
@@ -168,19 +183,29 @@ impl Log {
         self.deleted.load(Ordering::SeqCst)
     }
 
-    /// Sizes count from the next append on. Another durability takes effect with the flush that this asks for.
+    /// Sizes count from the next append on. Another durability takes effect with the flush that this asks for; a log
+    /// that is to become durable is journaled from here on, so that nothing lies between its flush and its journal.
     pub fn reconfigure(&self, config: LogConfig) {
         let mut writer = self.writer.lock().unwrap();
         writer.config = config;
-        if writer.config.durability != writer.durability {
-            drop(writer);
+        let changes = writer.config.durability != writer.durability;
+        let journaled = changes || writer.durability == Durability::Durable;
+        self.journaled.store(journaled, Ordering::Relaxed);
+        if journaled && !writer.journaled {
+            self.join_journal(&mut writer);
+        }
+        writer.journaled = journaled;
+        drop(writer);
+        if changes {
             self.shared.mark_dirty(&self.me());
         }
     }
 
-    /// The durability in force.
+    /// The durability in force. A log is durable when everything that its readers see is.
     pub fn durability(&self) -> Durability {
-        self.writer.lock().unwrap().durability
+        let writer = self.writer.lock().unwrap();
+        let settled = self.shared.progress.published() >= writer.durable_at;
+        if settled { writer.durability } else { Durability::Relaxed }
     }
 
     pub(crate) fn me(&self) -> Arc<Log> {

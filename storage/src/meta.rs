@@ -13,6 +13,9 @@ pub(crate) const PARTITION_FILE_NAME: &str = "partition.metadata";
 const FORMAT_KEY: &str = "ottla.format";
 pub(crate) const FORMAT: u32 = 1;
 
+/// The checksum of the lines above it. Directories of the first builds have none.
+const CHECKSUM_KEY: &str = "ottla.crc32c";
+
 /// Whose data directory this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetaProperties {
@@ -32,9 +35,10 @@ pub(crate) enum MetaProblem {
 impl MetaProperties {
     pub(crate) fn encode(&self) -> String {
         let (cluster, node, directory) = (&self.cluster_id, self.node_id, self.directory_id);
-        format!(
+        let lines = format!(
             "# Written by Ottla at the first start. Do not edit.\n{FORMAT_KEY}={FORMAT}\ncluster.id={cluster}\nnode.id={node}\ndirectory.id={directory}\n"
-        )
+        );
+        format!("{lines}{CHECKSUM_KEY}={:08x}\n", crc32c::crc32c(lines.as_bytes()))
     }
 
     pub(crate) fn decode(text: &[u8]) -> Result<MetaProperties, MetaProblem> {
@@ -52,6 +56,16 @@ impl MetaProperties {
         let format: u32 = format.parse().map_err(|_| invalid("ottla.format is not a number"))?;
         if format > FORMAT {
             return Err(MetaProblem::Newer(format));
+        }
+        if let Some(stored) = properties.get(CHECKSUM_KEY) {
+            // A value may hold the name too.
+            let above = text.find(&format!("\n{CHECKSUM_KEY}=")).map_or(text, |at| &text[..=at]);
+            if *stored != format!("{:08x}", crc32c::crc32c(above.as_bytes())) {
+                // Another directory.id would make strangers of the directory's own files.
+                return Err(invalid(&format!(
+                    "its checksum is wrong: put back what it held; if you changed it on purpose, remove the line {CHECKSUM_KEY}"
+                )));
+            }
         }
         let get =
             |name: &str| properties.get(name).copied().ok_or_else(|| invalid(&format!("{name} is missing")));
@@ -74,6 +88,14 @@ pub(crate) fn decode_partition(text: &[u8]) -> Option<TopicId> {
     }
     let topic: TopicId = lines.next()?.strip_prefix("topic_id:")?.trim().parse().ok()?;
     (!topic.is_zero()).then_some(topic)
+}
+
+/// Whether a `partition.metadata` says that the directory is `topic`'s but for one bit. No other topic's does: ids are
+/// random.
+pub(crate) fn has_one_wrong_bit(text: &[u8], topic: TopicId) -> bool {
+    let expected = encode_partition(topic);
+    let differences = text.iter().zip(expected.as_bytes()).map(|(a, b)| (a ^ b).count_ones());
+    text.len() == expected.len() && differences.sum::<u32>() == 1
 }
 
 /// The partition in the name of a log's directory, `<topic>-<partition>`.
@@ -109,6 +131,19 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_bit_is_noticed_and_an_older_file_is_taken() {
+        let whole = sample().encode();
+        for at in 0..whole.len() * 8 {
+            let mut harmed = whole.clone().into_bytes();
+            harmed[at / 8] ^= 1 << (at % 8);
+            assert!(MetaProperties::decode(&harmed).map_or(true, |found| found == sample()), "bit {at}");
+        }
+        let older: String =
+            whole.split_inclusive('\n').filter(|line| !line.starts_with(CHECKSUM_KEY)).collect();
+        assert_eq!(MetaProperties::decode(older.as_bytes()), Ok(sample()));
+    }
+
+    #[test]
     fn partition_metadata_is_kafkas() {
         let id = TopicId([3; 16]);
         assert_eq!(encode_partition(id), "version: 0\ntopic_id: AwMDAwMDAwMDAwMDAwMDAw");
@@ -129,6 +164,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_meta_round_trips(cluster_id in "[!-~]([ -~]{0,30}[!-~])?", node_id: i32, id: [u8; 16], cut: prop::sample::Index) {
+            let meta = MetaProperties { cluster_id, node_id, directory_id: TopicId(id) };
+            let text = meta.encode();
+            prop_assert_eq!(MetaProperties::decode(text.as_bytes()), Ok(meta.clone()));
+            let cut = &text.as_bytes()[..cut.index(text.len())];
+            prop_assert!(MetaProperties::decode(cut).map_or(true, |found| found == meta), "a part is not another whole");
+        }
+
+        #[test]
+        fn any_partition_round_trips(id: [u8; 16], cut: prop::sample::Index) {
+            prop_assume!(id != [0; 16]);
+            let text = encode_partition(TopicId(id));
+            prop_assert_eq!(decode_partition(text.as_bytes()), Some(TopicId(id)));
+            prop_assert_eq!(decode_partition(&text.as_bytes()[..cut.index(text.len())]), None);
+        }
+
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100), name in ".{0,30}") {
             let _ = (MetaProperties::decode(&bytes), decode_partition(&bytes), partition_of(&name));

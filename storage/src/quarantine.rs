@@ -17,7 +17,7 @@ use crate::ids::Offset;
 
 pub(crate) const QUARANTINE_SUFFIX: &str = "quarantine";
 const MAGIC: &[u8; 8] = b"OTTLAQRN";
-const HEAD_BYTES: usize = 44;
+pub(crate) const HEAD_BYTES: usize = 44;
 const COPY_BYTES: usize = 256 << 10;
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEAD_BYTES);
         out.put_slice(MAGIC);
         out.put_u64(self.position);
@@ -41,7 +41,7 @@ impl Piece {
         out
     }
 
-    fn decode(head: &[u8; HEAD_BYTES]) -> Option<Piece> {
+    pub(crate) fn decode(head: &[u8; HEAD_BYTES]) -> Option<Piece> {
         let (body, crc) = head.split_last_chunk::<4>()?;
         let mut rest = body.strip_prefix(MAGIC)?;
         let piece = Piece {
@@ -57,8 +57,8 @@ impl Piece {
 /// The pieces of a segment, as far as they can be read, and where they end in the file.
 #[derive(Default)]
 pub(crate) struct Pieces {
-    pieces: Vec<Piece>,
-    end: u64,
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) end: u64,
 }
 
 impl Pieces {
@@ -78,6 +78,10 @@ impl Pieces {
             found.end = end;
         }
         Ok(found)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Piece> {
+        self.pieces.iter()
     }
 
     /// Where the log goes on at `due`, if something was taken out there.

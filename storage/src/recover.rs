@@ -3,7 +3,7 @@
 //! Invariants: a batch that is judged counts only if its header and checksum are right and its offset continues the log,
 //! or a gap is vouched for. A torn tail is cut. Damage within a log is set aside, and what stands behind it is kept.
 //! Nothing that was on the disk once is lost without a line that says so, and offsets that were given once are not given
-//! again. When this returns, everything that will be served is on the disk.
+//! again. What is still to be flushed before anything is served is listed.
 
 mod damage;
 
@@ -11,19 +11,18 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::batch::BatchHeader;
 use crate::checkpoint;
-use crate::env::{DirEntry, Files, OpenMode};
+use crate::env::{DirEntry, Files};
 use crate::epoch_cache::{self, EpochCache};
 use crate::error::{OpenError, ReadError};
 use crate::ids::Offset;
-use crate::indexes::ActiveIndexes;
+use crate::indexes::{ActiveIndexes, MaxTimestamp};
 use crate::quarantine::Piece;
-use crate::scan::Scanner;
 use crate::segment::{
     INDEX_SUFFIX, Indexes, LOG_SUFFIX, Mark, Segment, TIME_INDEX_SUFFIX, base_of, file_name,
 };
 use crate::small_file::{self, TEMPORARY_SUFFIX};
+use crate::syncs::Syncs;
 use crate::{meta, offset_index, time_index};
 
 /// What was found of a log.
@@ -36,16 +35,8 @@ pub(crate) struct Recovered {
     pub(crate) epochs_written: Option<EpochCache>,
     /// What was damaged and is served no more.
     pub(crate) quarantined_bytes: u64,
-}
-
-/// What became of the pages that were written and not flushed.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Pages {
-    /// Only the process ended, the kernel runs on: everything written is there.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for whoever knows that the machine was not restarted"))]
-    Kept,
-    /// The machine may have stopped.
-    Lost,
+    /// To be flushed before anybody relies on it.
+    pub(crate) syncs: Syncs,
 }
 
 impl Recovered {
@@ -58,8 +49,18 @@ impl Recovered {
             epochs,
             epochs_written: None,
             quarantined_bytes: 0,
+            syncs: Syncs::default(),
         }
     }
+}
+
+/// How much of what a checkpoint vouches for is judged.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// As little as a start needs; the rest is verified before it is first served.
+    Unknown,
+    /// Every batch, as a repair needs: what is damaged is set aside wherever it stands.
+    Everything,
 }
 
 /// The distance of index entries made by recovery: Kafka's default, whatever the topic says.
@@ -69,7 +70,9 @@ struct Recovery<'r> {
     files: &'r Arc<dyn Files>,
     dir: Arc<Path>,
     known: Option<&'r checkpoint::Entry>,
-    pages: Pages,
+    /// What is not known to be on the disk may be shown by the page cache alone: it is written again.
+    doubtful: bool,
+    depth: Depth,
     names: Vec<DirEntry>,
     segments: Vec<Arc<Segment>>,
     epochs: EpochCache,
@@ -78,6 +81,7 @@ struct Recovery<'r> {
     epochs_lost: bool,
     scanned: bool,
     quarantined_bytes: u64,
+    syncs: Syncs,
 }
 
 /// How far a segment's content counts.
@@ -100,7 +104,8 @@ pub(crate) fn recover(
     files: &Arc<dyn Files>,
     dir: &Path,
     known: Option<&checkpoint::Entry>,
-    pages: Pages,
+    doubtful: bool,
+    depth: Depth,
 ) -> Result<Recovered, OpenError> {
     let io = |what| OpenError::io(what, dir);
     let names = files.list(dir).map_err(io("listing"))?;
@@ -125,7 +130,8 @@ pub(crate) fn recover(
         files,
         dir: dir.into(),
         known,
-        pages,
+        doubtful,
+        depth,
         names,
         segments: Vec::new(),
         epochs_lost: epochs.is_none(),
@@ -133,6 +139,7 @@ pub(crate) fn recover(
         epochs: epochs.unwrap_or_default(),
         scanned: false,
         quarantined_bytes: 0,
+        syncs: Syncs::default(),
     };
     let end = recovery.segments(&logs)?;
     let end = recovery.make_good(end)?;
@@ -154,7 +161,7 @@ impl Recovery<'_> {
             if *base > end {
                 tracing::error!(path = %self.dir.display(), first_offset = end.0, next_offset = base.0, "records are missing before a segment; what follows is served");
             }
-            if let (true, Some(next)) = (flushed, next)
+            if let (true, Some(next), Depth::Unknown) = (flushed, next, self.depth)
                 && let Some(segment) = self.sealed(*base, *len, next)?
             {
                 self.segments.push(Arc::new(segment));
@@ -197,7 +204,8 @@ impl Recovery<'_> {
         }
         if !indexed {
             tracing::warn!(path = %path.display(), "the indexes of a segment were missing and are made anew");
-            segment.finish_indexes(true).map_err(OpenError::io("making the indexes of", &path))?;
+            segment.finish_indexes(true, false).map_err(OpenError::io("making the indexes of", &path))?;
+            self.sync_indexes(base);
         }
         segment.verify_below(len);
         Ok(Some(segment))
@@ -237,14 +245,18 @@ impl Recovery<'_> {
         next: Option<Offset>,
     ) -> Result<Scanned, OpenError> {
         let known = self.known.filter(|known| known.recovery.segment == base);
-        let reached = known.filter(|known| known.recovery.position <= len);
+        let reached = known.filter(|known| known.recovery.position <= len && self.depth == Depth::Unknown);
         let (mut from, mut due) =
             reached.map_or((0, base), |known| (known.recovery.position, known.recovery.offset));
         let indexes = self.load_indexes(base, due, from)?;
         // With a segment behind it, this one was written to since it was closed: a write that a full disk refused may
         // have been cut off again, and the cut has to be on the disk before what follows counts.
         let clean = reached.is_some_and(|known| known.clean) && from == len && next.is_none();
-        let trusted = clean && !self.epochs_lost && indexes.is_as_on_disk() && self.has_indexes(base, len);
+        let trusted = clean
+            && !self.doubtful
+            && !self.epochs_lost
+            && indexes.is_as_on_disk()
+            && self.has_indexes(base, len);
         let (dir, files) = (Arc::clone(&self.dir), Arc::clone(self.files));
         let segment = Segment::new(files, dir, base, len, Indexes::Active(indexes));
         let path = segment.path(LOG_SUFFIX);
@@ -255,13 +267,12 @@ impl Recovery<'_> {
         }
         self.scanned = true;
         let flushed_bytes = if flushed { len } else { known.map_or(0, |known| known.recovery.position) };
-        let facts = self.knowledge(base, flushed_bytes, self.pages == Pages::Lost && !flushed)?;
-        if matches!(broken_if_corrupt(self.walk_known(&segment, from, due))?, Walked::Broken) {
+        let facts = self.knowledge(base, flushed_bytes, !flushed)?;
+        let max_time = reached.and_then(|known| known.max_time);
+        let walk = |recovery: &mut Self| recovery.walk_known(&segment, from, due, max_time);
+        if self.doubtful || matches!(broken_if_corrupt(walk(self))?, Walked::Broken) {
             (from, due) = (0, base);
             segment.forget_indexes();
-        }
-        if let Some(scanned) = self.kept(&segment, &facts, from, due)? {
-            return Ok(Scanned { segment, end: scanned, torn: false });
         }
         let judged = self.judge(&segment, &facts, from, due).map_err(OpenError::io("reading", &path))?;
         self.apply(segment, judged, &facts, from, next)
@@ -277,7 +288,8 @@ impl Recovery<'_> {
         next: Option<Offset>,
     ) -> Result<Scanned, OpenError> {
         let path = segment.path(LOG_SUFFIX);
-        let (len, damage::Judged { holes, position, mut end, damaged }) = (segment.size_bytes(), judged);
+        let (len, damage::Judged { holes, mends, position, mut end, damaged }) =
+            (segment.size_bytes(), judged);
         if position < len && damaged {
             let known = self.known.filter(|known| known.recovery.segment == segment.base);
             let given = next.or(known.map(|known| known.recovery.offset)).unwrap_or(end).max(end);
@@ -288,19 +300,22 @@ impl Recovery<'_> {
             tracing::warn!(path = %path.display(), position, bytes = len - position, "a torn tail is cut");
         }
         let mut from = from;
-        let segment = if holes.is_empty() {
+        // Never in place: the disk may have what the cache shows, and a write that is cut short could take it.
+        let as_it_is = holes.is_empty() && mends.is_empty() && !self.doubtful;
+        let segment = if as_it_is {
             segment
         } else {
             from = 0;
-            self.without_holes(&segment, &holes, position)?
+            self.write_anew(&segment, &holes, &mends, position)?
         };
-        let whole = if holes.is_empty() { position } else { segment.size_bytes() };
+        let whole = if as_it_is { position } else { segment.size_bytes() };
         let file = segment.file().map_err(OpenError::io("opening", &path))?;
         if whole < segment.size_bytes() {
             file.set_len(whole).map_err(OpenError::io("cutting", &path))?;
             segment.set_size(whole);
         }
-        file.sync_data().map_err(OpenError::io("flushing", &path))?;
+        self.syncs.file(path.clone());
+        self.sync_indexes(segment.base);
         segment.verify_below(from);
         let mut walk = segment.walk_at(from, whole).map_err(walking)?;
         while let Some((position, header)) = walk.next_header().map_err(walking)? {
@@ -308,6 +323,12 @@ impl Recovery<'_> {
         }
         segment.write_cut_indexes().map_err(OpenError::io("writing the indexes of", &path))?;
         Ok(Scanned { segment, end, torn: facts.torn && !damaged && holes.is_empty() })
+    }
+
+    fn sync_indexes(&mut self, base: Offset) {
+        for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
+            self.syncs.file(self.dir.join(file_name(base, suffix)));
+        }
     }
 
     fn load_indexes(&self, base: Offset, end: Offset, position_end: u64) -> Result<ActiveIndexes, OpenError> {
@@ -322,13 +343,26 @@ impl Recovery<'_> {
 
     /// Completes the indexes, and the epochs if need be, of the part before `from`, where the offset `due` stands: its
     /// batches are on the disk, but the last entries of its indexes may not be.
-    fn walk_known(&mut self, segment: &Segment, from: u64, due: Offset) -> Result<Walked, ReadError> {
+    fn walk_known(
+        &mut self,
+        segment: &Segment,
+        from: u64,
+        due: Offset,
+        max_time: Option<MaxTimestamp>,
+    ) -> Result<Walked, ReadError> {
         let indexed = segment.indexed_up_to(from)?;
         if indexed.is_none() {
             segment.forget_indexes();
         }
         // Lost epochs are asked of every batch.
-        let at = indexed.filter(|_| !self.epochs_lost).map_or(0, |(_, at)| at);
+        let at = match (indexed.filter(|_| !self.epochs_lost), max_time) {
+            (None, _) => 0,
+            (Some((_, for_times)), None) => for_times,
+            (Some((last, _)), Some(max_time)) => {
+                segment.know_max_time(max_time);
+                last
+            }
+        };
         let mut walk = segment.walk_at(at, from)?;
         let mut before = segment.base;
         while let Some((position, header)) = walk.next_header()? {
@@ -351,67 +385,6 @@ impl Recovery<'_> {
         Ok(Walked::Whole)
     }
 
-    /// With all pages there, only the last write can be half done: if the headers lead to the end and the last batch
-    /// is right, nothing else is read. Gives the log's end, or `None` if the segment has to be judged.
-    fn kept(
-        &mut self,
-        segment: &Segment,
-        facts: &damage::Known,
-        from: u64,
-        due: Offset,
-    ) -> Result<Option<Offset>, OpenError> {
-        if self.pages == Pages::Lost {
-            return Ok(None);
-        }
-        let path = segment.path(LOG_SUFFIX);
-        let found = match self.walk_kept(segment, facts, from, due) {
-            Ok(found) => found,
-            Err(ReadError::Corrupt { .. }) => None,
-            Err(error) => return Err(walking(error)),
-        };
-        let Some((last, end)) = found else { return Ok(None) };
-        let file = segment.file().map_err(OpenError::io("opening", &path))?;
-        let mut scanner = Scanner::new(file, segment.size_bytes());
-        let is_right = |found: Option<BatchHeader>| found.is_some();
-        if end > due && !scanner.batch_at(last).map(is_right).map_err(OpenError::io("reading", &path))? {
-            return Ok(None);
-        }
-        let mut walk = segment.walk_at(from, segment.size_bytes()).map_err(walking)?;
-        while let Some((position, header)) = walk.next_header().map_err(walking)? {
-            self.epochs.see(&header);
-            if position == last {
-                segment.verify_below(last);
-            }
-            segment.index(position, &header, INDEX_INTERVAL_BYTES);
-        }
-        if end == due {
-            segment.verify_below(from);
-        }
-        file.sync_data().map_err(OpenError::io("flushing", &path))?;
-        segment.write_cut_indexes().map_err(OpenError::io("writing the indexes of", &path))?;
-        Ok(Some(facts.pieces_next(end)))
-    }
-
-    /// Where the last batch begins and the offset behind it; `None` if offsets do not continue from `from`.
-    fn walk_kept(
-        &self,
-        segment: &Segment,
-        facts: &damage::Known,
-        from: u64,
-        mut due: Offset,
-    ) -> Result<Option<(u64, Offset)>, ReadError> {
-        let mut last = from;
-        let mut walk = segment.walk_at(from, segment.size_bytes())?;
-        while let Some((position, header)) = walk.next_header()? {
-            let fits = segment.relative(header.last_offset()).is_some();
-            if !fits || !facts.may_follow(segment.base, position, due, &header) {
-                return Ok(None);
-            }
-            (due, last) = (header.next_offset(), position);
-        }
-        Ok(Some((last, due)))
-    }
-
     /// What the last checkpoint knew of and is gone was given offsets: they are not given again.
     fn make_good(&mut self, end: Offset) -> Result<Offset, OpenError> {
         let Some(known) = self.known.filter(|known| known.recovery.offset > end) else { return Ok(end) };
@@ -426,16 +399,16 @@ impl Recovery<'_> {
         Ok(next)
     }
 
-    /// Seals all segments but the last; makes the names last.
+    /// Seals all segments but the last.
     fn finish(mut self, end: Offset) -> io::Result<Recovered> {
         let active = Arc::clone(self.segments.last().expect("a log has a first segment"));
         for segment in &self.segments[..self.segments.len() - 1] {
-            segment.finish_indexes(true)?;
+            segment.finish_indexes(true, false)?;
         }
         if self.scanned {
             // The process before may have ended before its first flush.
-            self.files.open(&self.dir.join(meta::PARTITION_FILE_NAME), OpenMode::Write)?.sync_data()?;
-            self.files.sync_dir(&self.dir)?;
+            self.syncs.file(self.dir.join(meta::PARTITION_FILE_NAME));
+            self.syncs.dir(&self.dir);
         }
         self.epochs.cut_end(end);
         let start = self.known.map_or(Offset(0), |known| known.start).max(self.segments[0].base).min(end);
@@ -446,6 +419,7 @@ impl Recovery<'_> {
             epochs: self.epochs,
             epochs_written: self.epochs_written,
             quarantined_bytes: self.quarantined_bytes,
+            syncs: self.syncs,
         })
     }
 }
@@ -463,7 +437,7 @@ fn walking(error: ReadError) -> OpenError {
     match error {
         ReadError::Io { path, source } => OpenError::Io { what: "reading", path, source },
         ReadError::Corrupt { path, position, what } => OpenError::CorruptLog { path, position, what },
-        ReadError::OutOfRange { .. } | ReadError::Offline | ReadError::Deleted => {
+        ReadError::OutOfRange { .. } | ReadError::Deleted => {
             unreachable!("a walk asks no log")
         }
     }

@@ -11,6 +11,7 @@ use crate::batch::{BatchHeader, CRC_FROM, HEADER_BYTES, MAGIC, OVERHEAD_BYTES};
 use crate::env::File;
 use crate::ids::Offset;
 use crate::offset_index::{self, Entry};
+use crate::one_bit;
 
 /// Read at a time when batches are judged.
 const SCAN_BYTES: usize = 256 << 10;
@@ -99,48 +100,75 @@ impl<'f> Scanner<'f> {
 
     /// Whether what stands at `position` is the batch of offset `due` but for one wrong bit. A power cut leaves whole
     /// sectors unwritten: one wrong bit is a disk's or a memory's doing, and what follows was written in its turn.
-    pub(crate) fn has_one_wrong_bit(&mut self, position: u64, due: Offset) -> io::Result<bool> {
-        let Some(head) = self.bytes_at(position, HEADER_BYTES)?.first_chunk::<HEADER_BYTES>().copied() else {
-            return Ok(false);
+    pub(crate) fn one_wrong_bit(&mut self, position: u64, due: Offset) -> io::Result<Option<WrongBit>> {
+        let Some(mut head) = self.bytes_at(position, HEADER_BYTES)?.first_chunk::<HEADER_BYTES>().copied()
+        else {
+            return Ok(None);
         };
         let number = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let base = u64::from(number(0)) << 32 | u64::from(number(4));
         let wrong = (head[16] ^ MAGIC as u8).count_ones() + (base ^ due.0 as u64).count_ones();
+        if wrong > 1 {
+            return Ok(None);
+        }
         let (length, stored) = (number(8), number(17));
         let total = |length: u32| u64::from(length) + OVERHEAD_BYTES as u64;
         let computed = self.crc(position, total(length))?;
-        if wrong > 0 {
-            return Ok(wrong == 1 && computed == Some(stored));
-        }
-        if computed.is_some_and(|computed| is_one_bit(computed ^ stored, total(length))) {
-            return Ok(true);
-        }
+        let right_length = match computed {
+            Some(computed) if computed == stored => Some(length),
+            _ if wrong == 1 => None,
+            Some(computed) => match one_bit::find(computed ^ stored, total(length)) {
+                Some(one_bit::WrongBit::Checksum) => {
+                    head[17..21].copy_from_slice(&computed.to_be_bytes());
+                    Some(length)
+                }
+                Some(one_bit::WrongBit::Message(_)) => return Ok(Some(WrongBit::Content)),
+                None => self.right_length(position, length, stored)?,
+            },
+            None => self.right_length(position, length, stored)?,
+        };
+        let Some(length) = right_length else { return Ok(None) };
+        head[..8].copy_from_slice(&due.0.to_be_bytes());
+        head[8..12].copy_from_slice(&length.to_be_bytes());
+        head[16] = MAGIC as u8;
+        let header = BatchHeader::parse(&head).ok().filter(BatchHeader::is_plausible);
+        Ok(header.map(|header| WrongBit::Header(header, Mend { position, head })))
+    }
+
+    /// The length that makes a batch's checksum right and differs from the one that stands there in one bit.
+    fn right_length(&mut self, position: u64, length: u32, stored: u32) -> io::Result<Option<u32>> {
         for bit in 0..u32::BITS {
-            if self.crc(position, total(length ^ 1 << bit))? == Some(stored) {
-                return Ok(true);
+            let other = length ^ 1 << bit;
+            if self.crc(position, u64::from(other) + OVERHEAD_BYTES as u64)? == Some(stored) {
+                return Ok(Some(other));
             }
         }
-        Ok(false)
+        Ok(None)
     }
+}
+
+/// Where a batch's only wrong bit is.
+pub(crate) enum WrongBit {
+    /// In what surrounds the checksummed bytes, which are right: the batch as it was, and how to have it again.
+    Header(BatchHeader, Mend),
+    /// In the checksummed bytes. With a batch's many bits, a checksum cannot be trusted to tell which.
+    Content,
+}
+
+/// A batch's header as it was.
+pub(crate) struct Mend {
+    pub(crate) position: u64,
+    pub(crate) head: [u8; HEADER_BYTES],
+}
+
+/// Whether the offset index names a batch that begins at `position`.
+pub(crate) fn is_vouched_for(base: Offset, index: &[u8], position: u64, header: &BatchHeader) -> bool {
+    let mut entries = (0..offset_index::len(index)).filter_map(|at| offset_index::entry(index, at));
+    entries.any(|entry| u64::from(entry.position) == position && is_named(base, entry, header))
 }
 
 pub(crate) fn is_named(base: Offset, entry: Entry, header: &BatchHeader) -> bool {
     header.base_offset >= base && header.last_offset().0 - base.0 == i64::from(entry.relative)
-}
-
-/// CRC-32C's polynomial, lowest power in the highest bit.
-const POLYNOMIAL: u32 = 0x82f6_3b78;
-
-/// Whether two checksums that differ by `difference` can be those of messages that differ in one bit of the last
-/// `bytes`, or whether the checksum itself has one wrong bit. Checksums are linear: the difference is the flipped bit
-/// pushed through the register as often as bits follow it.
-fn is_one_bit(difference: u32, bytes: u64) -> bool {
-    let mut register = 1u32;
-    difference.count_ones() == 1
-        || (0..bytes * 8).any(|_| {
-            register = (register >> 1) ^ (if register & 1 == 1 { POLYNOMIAL } else { 0 });
-            register == difference
-        })
 }
 
 #[cfg(test)]
@@ -154,21 +182,6 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        #[test]
-        fn one_wrong_bit_is_told_from_more(
-            bytes in proptest::collection::vec(any::<u8>(), 1..300),
-            at: prop::sample::Index,
-            other: prop::sample::Index,
-        ) {
-            let whole = crc32c::crc32c(&bytes);
-            let (one, two) = (at.index(bytes.len() * 8), other.index(bytes.len() * 8));
-            let mut harmed = bytes.clone();
-            harmed[one / 8] ^= 1 << (one % 8);
-            prop_assert!(is_one_bit(whole ^ crc32c::crc32c(&harmed), bytes.len() as u64));
-            harmed[two / 8] ^= 1 << (two % 8);
-            prop_assert!(!is_one_bit(whole ^ crc32c::crc32c(&harmed), bytes.len() as u64));
-        }
-
         #[test]
         fn a_forged_batch_in_a_payload_is_never_taken(
             pads in proptest::collection::vec(0usize..200, 2..6),

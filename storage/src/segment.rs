@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use crate::batch::BatchHeader;
 use crate::env::{File, Files, OpenMode};
-use crate::error::{ReadError, is_no_space};
+use crate::error::{ReadError, is_passing};
 use crate::ids::{Offset, TimestampMs};
 use crate::indexes::{ActiveIndexes, MaxTimestamp, SealedIndexes, View};
 use crate::quarantine::{Pieces, QUARANTINE_SUFFIX};
@@ -81,18 +81,21 @@ impl Segment {
         Segment { base, dir, files, file, size, indexes, times_unchecked, verification }
     }
 
-    /// Makes the files of a new, empty segment. Leftovers of the same name (a full disk stopped the making) are emptied.
+    /// Makes the file of a new, empty segment; those of its indexes come with their first entries, or when it is sealed.
+    /// Leftovers of the same name are emptied.
     pub(crate) fn create(files: Arc<dyn Files>, dir: Arc<Path>, base: Offset) -> io::Result<Segment> {
         let segment = Segment::new(files, dir, base, 0, Indexes::Active(ActiveIndexes::new()));
-        for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX, LOG_SUFFIX] {
-            let file = segment.files.open(&segment.path(suffix), OpenMode::Create)?;
-            if file.len()? > 0 {
-                file.set_len(0)?;
-            }
-            if suffix == LOG_SUFFIX {
-                let _ = segment.file.set(file);
+        for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
+            let path = segment.path(suffix);
+            if segment.files.exists(&path) {
+                segment.files.remove_file(&path)?;
             }
         }
+        let file = segment.files.open(&segment.path(LOG_SUFFIX), OpenMode::Create)?;
+        if file.len()? > 0 {
+            file.set_len(0)?;
+        }
+        let _ = segment.file.set(file);
         Ok(segment)
     }
 
@@ -145,7 +148,7 @@ impl Segment {
         self.size.store(position, Ordering::Release);
         if due {
             match active.write(&*self.files, &self.path(INDEX_SUFFIX), &self.path(TIME_INDEX_SUFFIX)) {
-                Err(error) if !is_no_space(&error) => return Err(error),
+                Err(error) if !is_passing(&error) => return Err(error),
                 _ => {}
             }
         }
@@ -153,10 +156,11 @@ impl Segment {
     }
 
     /// Completes and flushes the index files. A segment that was rolled is then `sealed`: its indexes leave memory.
-    pub(crate) fn finish_indexes(&self, sealed: bool) -> io::Result<()> {
+    /// Without `sync` the caller flushes the files in another way.
+    pub(crate) fn finish_indexes(&self, sealed: bool, sync: bool) -> io::Result<()> {
         let mut guard = self.indexes.write().unwrap();
         if let Indexes::Active(active) = &mut *guard {
-            active.finish(&*self.files, &self.path(INDEX_SUFFIX), &self.path(TIME_INDEX_SUFFIX))?;
+            active.finish(&*self.files, &self.path(INDEX_SUFFIX), &self.path(TIME_INDEX_SUFFIX), sync)?;
             if sealed {
                 *guard = Indexes::Sealed(None);
             }
@@ -259,9 +263,9 @@ impl Segment {
     /// Recovery: entries in the files that were found wrong are gone for good, so that they never vouch for a batch.
     pub(crate) fn write_cut_indexes(&self) -> io::Result<()> {
         let is_cut = self.with_active(|active| !active.is_as_on_disk());
-        let written = if is_cut { self.finish_indexes(false) } else { Ok(()) };
+        let written = if is_cut { self.finish_indexes(false, false) } else { Ok(()) };
         match written {
-            Err(error) if !is_no_space(&error) => Err(error),
+            Err(error) if !is_passing(&error) => Err(error),
             _ => Ok(()),
         }
     }
@@ -306,6 +310,11 @@ impl Segment {
         self.with_active(|active| {
             active.see(relative, position as u32, bytes, header.max_timestamp, interval_bytes)
         });
+    }
+
+    /// Recovery: the greatest time of all batches that the indexes cover.
+    pub(crate) fn know_max_time(&self, max: MaxTimestamp) {
+        self.with_active(|active| active.see_time(max.relative, max.timestamp));
     }
 
     /// Recovery: notes the time of a batch that the offset index covers.

@@ -1,87 +1,163 @@
-//! What the logs of one data directory share: the queue of logs to flush, how far flushes got, and whether the
-//! directory still takes writes.
+//! What the logs of one data directory share: its journal, the queues for the threads that work behind the appends, and
+//! whether the directory still takes writes.
 //!
-//! Lock order, outermost first: `directories`, `cycle`, a log's writer, `queue` and `logs`. Invariants: a number of [`Progress`] is
-//! issued under the lock under which its log is queued, so that a flush that takes the queue covers every number
-//! issued before; once offline or closed, a directory never takes writes again.
+//! Lock order, outermost first: `directories`, `cycle`, `opening`, `flushing`, a log's `jobs`, its `flushing`, its
+//! writer, the journal's `release` and its state, a log's `segments`, `epochs` and `marks`, `queues`, `logs` and
+//! `known`. Invariant: once offline or closed, a directory never takes writes again.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock};
 use std::time::Duration;
 
 use crate::checkpoint;
 use crate::data_dir::{DataDirOptions, OnFlush, OnOffline};
 use crate::env::Env;
 use crate::ids::LogId;
+use crate::journal::Journal;
+use crate::lock_file::{self, Pages};
 use crate::log::Log;
-use crate::small_file;
-use crate::space::{self, Space};
+use crate::opening::Opened;
+use crate::space::Space;
+use crate::spare::Spare;
+use crate::syncs::Syncs;
 use crate::ticket::{AppendError, Progress};
 
 pub(crate) struct Shared {
     pub(crate) env: Env,
     pub(crate) path: PathBuf,
+    journal: Journal,
+    /// How far the journal is durable, in LSNs.
     pub(crate) progress: Arc<Progress>,
-    queue: Mutex<Queue>,
-    wake: Condvar,
-    /// Held while flushing, checkpointing, renaming and closing: none of these may overlap.
+    /// How far the flusher is, in numbers of its own.
+    pub(crate) flushed: Arc<Progress>,
+    pub(crate) queues: Queues,
+    /// Held while checkpointing, renaming and closing: none of these may overlap.
     cycle: Mutex<()>,
+    /// Held for reading while single logs are flushed, for writing while all are at once.
+    pub(crate) flushing: RwLock<()>,
     /// Held while directories of logs are taken, renamed and set aside. Taken before `cycle` where both are.
     directories: Mutex<()>,
     offline: OnceLock<Arc<str>>,
     closed: AtomicBool,
-    logs: Mutex<HashMap<LogId, Arc<Log>>>,
+    logs: Mutex<BTreeMap<LogId, Arc<Log>>>,
+    /// Logs are being opened together: what is still to be flushed of them.
+    pub(crate) opening: Mutex<Option<Syncs>>,
     /// What the last checkpoint says of logs that are not open.
-    known: Mutex<HashMap<LogId, checkpoint::Entry>>,
-    /// Directories that were renamed for deletion and are to be unlinked.
-    trash: Mutex<Vec<PathBuf>>,
-    flushes: AtomicU64,
-    on_flush: Option<OnFlush>,
+    known: Mutex<BTreeMap<LogId, checkpoint::Entry>>,
+    pub(crate) on_flush: Option<OnFlush>,
     on_offline: Option<OnOffline>,
     space: Space,
+    pub(crate) spare: Spare,
+    pub(crate) counts: Counts,
+    /// A flush failed in an earlier process: see [`Pages::Doubtful`].
+    pub(crate) doubtful: AtomicBool,
+    /// It was said that the journal lacks room.
+    pub(crate) without_room: AtomicBool,
+    slow: AtomicBool,
+    slow_appends: AtomicU32,
+}
+
+/// What waits for the directory's threads.
+pub(crate) struct Queues {
+    queues: Mutex<QueuesInner>,
+    wake: Condvar,
 }
 
 #[derive(Default)]
-struct Queue {
-    dirty: Vec<Arc<Log>>,
-    stop: bool,
+pub(crate) struct QueuesInner {
+    /// Logs to flush, whose numbers are issued under this lock.
+    pub(crate) dirty: Vec<Arc<Log>>,
+    /// Logs to flush when their time has come, by the monotonic clock.
+    pub(crate) later: Vec<(Duration, Arc<Log>)>,
+    /// Logs with appends that had to wait.
+    pub(crate) appends: Vec<Arc<Log>>,
+    /// Directories that were renamed for deletion and are to be unlinked.
+    pub(crate) trash: Vec<PathBuf>,
+    /// The journal wants something.
+    pub(crate) chores: bool,
+    pub(crate) stop: bool,
 }
 
-/// What a wait for work ended with.
-pub(crate) enum Work {
-    Flush,
-    Checkpoint,
-    Stop,
+impl Queues {
+    fn new() -> Queues {
+        Queues { queues: Mutex::default(), wake: Condvar::new() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, QueuesInner> {
+        self.queues.lock().unwrap()
+    }
+
+    pub(crate) fn change<T>(&self, act: impl FnOnce(&mut QueuesInner) -> T) -> T {
+        let answer = act(&mut self.lock());
+        self.wake.notify_all();
+        answer
+    }
+
+    /// Sleeps until `is_due`, the end, or for `longest`.
+    pub(crate) fn wait(
+        &self,
+        longest: Duration,
+        mut is_due: impl FnMut(&QueuesInner) -> bool,
+    ) -> MutexGuard<'_, QueuesInner> {
+        let idle = |queues: &mut QueuesInner| !queues.stop && !is_due(queues);
+        self.wake.wait_timeout_while(self.lock(), longest, idle).unwrap().0
+    }
 }
+
+/// Counted for metrics.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) checkpoints: AtomicU64,
+    pub(crate) waiting_appends: AtomicU64,
+    /// Bytes of relaxed logs that were flushed since the last checkpoint.
+    pub(crate) uncovered_bytes: AtomicU64,
+    pub(crate) quarantined_bytes: AtomicU64,
+}
+
+/// An append that takes longer than this is a slow one; after some of them appends leave the threads of requests.
+pub(crate) const SLOW_APPEND: Duration = Duration::from_millis(20);
+const SLOW_APPENDS_MAX: u32 = 3;
 
 impl Shared {
     pub(crate) fn new(
         env: Env,
         path: PathBuf,
-        known: HashMap<LogId, checkpoint::Entry>,
+        Opened { journal, next_lsn, known, pages }: Opened,
         options: &DataDirOptions,
     ) -> Arc<Shared> {
+        let spare = Spare::new(Arc::clone(&env.files), path.join(lock_file::FILE_NAME));
         Arc::new(Shared {
             env,
             path,
-            progress: Progress::new(),
-            queue: Mutex::default(),
-            wake: Condvar::new(),
+            journal,
+            progress: Progress::from(next_lsn - 1),
+            flushed: Progress::new(),
+            queues: Queues::new(),
             cycle: Mutex::default(),
+            flushing: RwLock::default(),
             directories: Mutex::default(),
             offline: OnceLock::new(),
             closed: AtomicBool::new(false),
             logs: Mutex::default(),
+            opening: Mutex::default(),
             known: Mutex::new(known),
-            trash: Mutex::default(),
-            flushes: AtomicU64::new(0),
             on_flush: options.on_flush.clone(),
             on_offline: options.on_offline.clone(),
             space: Space::new(options.free_bytes_min),
+            spare,
+            counts: Counts::default(),
+            doubtful: AtomicBool::new(pages == Pages::Doubtful),
+            without_room: AtomicBool::new(false),
+            slow: AtomicBool::new(false),
+            slow_appends: AtomicU32::new(0),
         })
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     pub(crate) fn directories(&self) -> MutexGuard<'_, ()> {
@@ -92,39 +168,83 @@ impl Shared {
         self.cycle.lock().unwrap()
     }
 
-    pub(crate) fn logs(&self) -> MutexGuard<'_, HashMap<LogId, Arc<Log>>> {
+    pub(crate) fn logs(&self) -> MutexGuard<'_, BTreeMap<LogId, Arc<Log>>> {
         self.logs.lock().unwrap()
     }
 
-    pub(crate) fn known(&self) -> MutexGuard<'_, HashMap<LogId, checkpoint::Entry>> {
+    pub(crate) fn known(&self) -> MutexGuard<'_, BTreeMap<LogId, checkpoint::Entry>> {
         self.known.lock().unwrap()
     }
 
-    pub(crate) fn flushes(&self) -> u64 {
-        self.flushes.load(Ordering::Relaxed)
-    }
-
     pub(crate) fn throw_away(&self, dir: PathBuf) {
-        self.trash.lock().unwrap().push(dir);
-        self.wake.notify_one();
+        self.queues.change(|queues| queues.trash.push(dir));
     }
 
     /// Queues a log for the next flush. The number returned is published once it is flushed.
     pub(crate) fn mark_dirty(&self, log: &Arc<Log>) -> u64 {
-        let position = {
-            let mut queue = self.queue.lock().unwrap();
+        self.queues.change(|queues| {
             if !log.queued.swap(true, Ordering::SeqCst) {
-                queue.dirty.push(Arc::clone(log));
+                queues.dirty.push(Arc::clone(log));
             }
-            self.progress.issue()
-        };
-        self.wake.notify_one();
-        position
+            self.flushed.issue()
+        })
+    }
+
+    /// Queues a log for a flush after some time.
+    pub(crate) fn flush_later(&self, log: &Arc<Log>, after: Duration) {
+        let at = self.env.clock.monotonic().saturating_add(after);
+        self.queues.change(|queues| queues.later.push((at, Arc::clone(log))));
+    }
+
+    /// Hands a log's waiting appends to the directory's own thread.
+    pub(crate) fn append_later(&self, log: &Arc<Log>) {
+        self.counts.waiting_appends.fetch_add(1, Ordering::Relaxed);
+        self.queues.change(|queues| queues.appends.push(Arc::clone(log)));
+    }
+
+    /// The journal wants something: told by committers and appends alike.
+    pub(crate) fn ask_for_chores(&self) {
+        self.queues.change(|queues| queues.chores = true);
+    }
+
+    /// Whether appends have become so slow that they are kept off the threads of requests.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.slow.load(Ordering::Relaxed)
+    }
+
+    /// An append took this long on the thread of a request.
+    pub(crate) fn took(&self, elapsed: Duration) {
+        if elapsed < SLOW_APPEND {
+            return;
+        }
+        if self.slow_appends.fetch_add(1, Ordering::Relaxed) + 1 >= SLOW_APPENDS_MAX
+            && !self.slow.swap(true, Ordering::Relaxed)
+        {
+            let path = self.path.display();
+            tracing::warn!(%path, "the disk is slow: appends are written by a thread of their own until it is not");
+        }
+    }
+
+    /// The disk has been quick for a while.
+    pub(crate) fn is_quick_again(&self) {
+        self.slow_appends.store(0, Ordering::Relaxed);
+        if self.slow.swap(false, Ordering::Relaxed) {
+            tracing::info!(path = %self.path.display(), "the disk is quick again");
+        }
     }
 
     /// Whether there is so little room that clients have to wait.
     pub(crate) fn is_low_on_space(&self) -> bool {
         self.space.is_low()
+    }
+
+    /// Whether the reserve is untouched by so many bytes more.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        self.space.has_room_for(bytes, || self.env.files.free_bytes(&self.path))
+    }
+
+    pub(crate) fn keeps_a_reserve(&self) -> bool {
+        self.space.keeps_a_reserve()
     }
 
     /// Looks at the room that is left, and says so when it crosses the reserve.
@@ -159,11 +279,19 @@ impl Shared {
         if self.offline.set(Arc::clone(&reason)).is_ok() {
             let path = self.path.display();
             tracing::error!(%path, %reason, "the data directory takes no more writes; reads go on; repair the disk and restart");
+            lock_file::distrust(&*self.env.files, &self.path);
             if let Some(on_offline) = &self.on_offline {
                 on_offline();
             }
         }
-        self.progress.fail(AppendError::Offline { reason });
+        self.journal.fail();
+        self.fail_waits(&AppendError::Offline { reason });
+    }
+
+    /// Nobody waits any more for what will not come.
+    pub(crate) fn fail_waits(&self, error: &AppendError) {
+        self.progress.fail(error.clone());
+        self.flushed.fail(error.clone());
     }
 
     pub(crate) fn set_closed(&self) {
@@ -172,104 +300,14 @@ impl Shared {
 
     /// Lets go of every log: they and this hold each other.
     pub(crate) fn abandon(&self) {
-        let dirty = std::mem::take(&mut self.queue.lock().unwrap().dirty);
+        let queues = self.queues.change(std::mem::take);
+        self.journal.abandon();
         let logs = std::mem::take(&mut *self.logs());
-        drop((dirty, logs));
+        drop((queues, logs));
     }
 
     pub(crate) fn stop(&self) {
-        self.queue.lock().unwrap().stop = true;
-        self.wake.notify_all();
-    }
-
-    /// Sleeps until there is something to flush, the time for a checkpoint has come, or the end.
-    pub(crate) fn wait_for_work(&self, checkpoint_in: Duration) -> Work {
-        let queue = self.queue.lock().unwrap();
-        let idle = |queue: &mut Queue| {
-            queue.dirty.is_empty() && !queue.stop && self.trash.lock().unwrap().is_empty()
-        };
-        let longest =
-            if self.is_low_on_space() { checkpoint_in.min(space::RETRY_INTERVAL) } else { checkpoint_in };
-        let (queue, timeout) = self.wake.wait_timeout_while(queue, longest, idle).unwrap();
-        match (queue.stop, timeout.timed_out()) {
-            (true, _) => Work::Stop,
-            (false, true) => Work::Checkpoint,
-            (false, false) => Work::Flush,
-        }
-    }
-
-    /// Flushes every queued log, then publishes. High watermarks rise, and wake their watchers, before any ticket
-    /// resolves: whoever is told of an append can read it.
-    pub(crate) fn flush_cycle(&self) {
-        {
-            let _cycle = self.cycle();
-            self.flush_queued();
-        }
-        let trash = std::mem::take(&mut *self.trash.lock().unwrap());
-        for dir in trash {
-            if let Err(error) = self.env.files.remove_dir_all(&dir) {
-                tracing::warn!(path = %dir.display(), %error, "a deleted log's files stay until the next start");
-            }
-        }
-        self.look_at_space();
-    }
-
-    /// The caller holds `cycle`.
-    pub(crate) fn flush_queued(&self) {
-        let (dirty, issued) = {
-            let mut queue = self.queue.lock().unwrap();
-            let dirty = std::mem::take(&mut queue.dirty);
-            dirty.iter().for_each(|log| log.queued.store(false, Ordering::SeqCst));
-            (dirty, self.progress.issued())
-        };
-        if dirty.is_empty() || self.is_offline() {
-            return;
-        }
-        let begun = self.env.clock.monotonic();
-        for log in &dirty {
-            if let Err(error) = log.flush() {
-                self.go_offline(&format!("flushing {}", log.dir_name()), &error);
-                return;
-            }
-        }
-        self.flushes.fetch_add(1, Ordering::Relaxed);
-        if let Some(on_flush) = &self.on_flush {
-            on_flush(self.env.clock.monotonic().saturating_sub(begun));
-        }
-        self.progress.publish(issued);
-    }
-
-    /// Writes `checkpoint`. The caller holds `cycle`.
-    pub(crate) fn write_checkpoint(&self) -> io::Result<()> {
-        let open: Vec<_> = self.logs().values().cloned().collect();
-        for log in open {
-            match log.checkpoint_entry() {
-                Ok(Some(entry)) => drop(self.known().insert(entry.id, entry)),
-                Ok(None) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let mut entries: Vec<_> = self.known().values().cloned().collect();
-        entries.sort_by_key(|entry| entry.id);
-        small_file::replace(
-            &*self.env.files,
-            &self.path.join(checkpoint::FILE_NAME),
-            &checkpoint::encode(entries.iter()),
-        )
-    }
-
-    /// A checkpoint in passing. One that fails for want of room is made up for by the next; the cost is a longer recovery.
-    pub(crate) fn checkpoint_cycle(&self) {
-        let _cycle = self.cycle();
-        if self.is_offline() {
-            return;
-        }
-        match self.write_checkpoint() {
-            Ok(()) => {}
-            Err(error) if crate::error::is_no_space(&error) => {
-                tracing::warn!(%error, "no room for a checkpoint")
-            }
-            Err(error) => self.go_offline("writing the checkpoint", &error),
-        }
+        self.queues.change(|queues| queues.stop = true);
+        self.journal.stop();
     }
 }

@@ -3,25 +3,50 @@
 //! Invariant: after a crash the file holds what it held before or what it was to hold, never a mixture.
 
 use std::io::{self, IoSlice};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::env::{Files, OpenMode};
+use crate::env::{File, Files, OpenMode};
 
 /// Larger than any small file of ours; whatever is longer is none.
 const READ_BYTES_MAX: u64 = 256 << 20;
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 
 pub(crate) fn replace(files: &dyn Files, path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(TEMPORARY_SUFFIX);
-    let temporary = Path::new(&temporary);
-    let file = files.open(temporary, OpenMode::Create)?;
-    file.set_len(0)?;
-    file.write_all_at(&[IoSlice::new(content)], 0)?;
+    let (temporary, file) = write_beside(files, path, content)?;
     file.sync_data()?;
     drop(file);
-    files.rename(temporary, path)?;
+    files.rename(&temporary, path)?;
     files.sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Without a flush of its own: the caller flushes the whole file system before anything relies on it. Until then the
+/// file may also be found empty.
+pub(crate) fn replace_unflushed(files: &dyn Files, path: &Path, content: &[u8]) -> io::Result<()> {
+    let (temporary, _) = write_beside(files, path, content)?;
+    files.rename(&temporary, path)
+}
+
+/// As [`replace`], and what the file held before is kept under another name.
+pub(crate) fn replace_keeping(files: &dyn Files, path: &Path, kept: &Path, content: &[u8]) -> io::Result<()> {
+    let (temporary, file) = write_beside(files, path, content)?;
+    file.sync_data()?;
+    drop(file);
+    if files.exists(path) {
+        files.rename(path, kept)?;
+    }
+    files.rename(&temporary, path)?;
+    files.sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+fn write_beside(files: &dyn Files, path: &Path, content: &[u8]) -> io::Result<(PathBuf, Arc<dyn File>)> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(TEMPORARY_SUFFIX);
+    let temporary = PathBuf::from(temporary);
+    let file = files.open(&temporary, OpenMode::Create)?;
+    file.set_len(0)?;
+    file.write_all_at(&[IoSlice::new(content)], 0)?;
+    Ok((temporary, file))
 }
 
 /// The whole file; `None` if there is none.

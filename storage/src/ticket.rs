@@ -1,17 +1,18 @@
-//! The late answer of an append, and the one place where a data directory publishes how far it is flushed.
+//! The late answer of an append, and the one way in which a data directory publishes how far it is.
 //!
-//! Every durable append gets a number of its directory's [`Progress`]; publishing a number resolves all tickets up to
-//! it at once. Invariants: numbers resolve in order; once the directory failed, nothing more resolves well. This module
+//! A durable append waits for a number of a [`Progress`]: its LSN in the journal, or its place in the flusher's queue.
+//! Publishing a number resolves all tickets up to it at once. Invariants: numbers resolve in order; once the directory failed, nothing more resolves well. This module
 //! must not know logs or files, and no executor: it waits by `std::task` alone.
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::ids::{Offset, TimestampMs};
+use crate::slot::Slot;
 
 /// Where an append ended up.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub enum AppendError {
 
 type Outcome = Result<Appended, AppendError>;
 
-/// How far one data directory is flushed.
+/// How far a journal, or a flusher, has come.
 pub(crate) struct Progress {
     issued: AtomicU64,
     published: AtomicU64,
@@ -69,9 +70,14 @@ struct Waiters {
 
 impl Progress {
     pub(crate) fn new() -> Arc<Progress> {
+        Progress::from(0)
+    }
+
+    /// Everything up to `published` is on the disk already.
+    pub(crate) fn from(published: u64) -> Arc<Progress> {
         Arc::new(Progress {
-            issued: AtomicU64::new(0),
-            published: AtomicU64::new(0),
+            issued: AtomicU64::new(published),
+            published: AtomicU64::new(published),
             waiters: Mutex::new(Waiters::default()),
         })
     }
@@ -79,6 +85,10 @@ impl Progress {
     /// The next number. The caller holds the lock under which its log is marked dirty.
     pub(crate) fn issue(&self) -> u64 {
         self.issued.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    pub(crate) fn published(&self) -> u64 {
+        self.published.load(Ordering::SeqCst)
     }
 
     pub(crate) fn issued(&self) -> u64 {
@@ -92,8 +102,7 @@ impl Progress {
             if waiters.failure.is_some() {
                 return;
             }
-            debug_assert!(position >= self.published.load(Ordering::SeqCst), "progress never goes back");
-            self.published.store(position, Ordering::SeqCst);
+            self.published.fetch_max(position, Ordering::SeqCst);
             let later = waiters.wakers.split_off(&(position + 1, 0));
             std::mem::replace(&mut waiters.wakers, later)
         };
@@ -130,6 +139,27 @@ pub struct Ticket {
 enum State {
     Ready(Outcome),
     Pending(Pending),
+    Queued(Queued),
+}
+
+/// Not even written yet.
+struct Queued {
+    slot: Arc<Slot>,
+    waiter: Option<u64>,
+}
+
+impl Clone for Queued {
+    fn clone(&self) -> Queued {
+        Queued { slot: Arc::clone(&self.slot), waiter: None }
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        if let Some(id) = self.waiter {
+            self.slot.forget(id);
+        }
+    }
 }
 
 struct Pending {
@@ -164,6 +194,30 @@ impl Ticket {
         Ticket { state: State::Pending(Pending { progress, position, appended, waiter: None }) }
     }
 
+    /// A ticket for what is yet to be written.
+    pub(crate) fn queued(slot: Arc<Slot>) -> Ticket {
+        Ticket { state: State::Queued(Queued { slot, waiter: None }) }
+    }
+
+    /// Whether the append has its place in the log, or was refused: nothing of the caller's is held any more.
+    pub fn is_placed(&self) -> bool {
+        match &self.state {
+            State::Queued(queued) => queued.slot.ticket().is_some(),
+            State::Ready(_) | State::Pending(_) => true,
+        }
+    }
+
+    /// Waits until [`Ticket::is_placed`]. The ticket itself may still wait for its flush then.
+    pub async fn when_placed(&mut self) {
+        poll_fn(|cx| {
+            let State::Queued(Queued { slot, waiter }) = &mut self.state else { return Poll::Ready(()) };
+            let Some(ticket) = slot.poll(waiter, cx.waker()) else { return Poll::Pending };
+            self.state = ticket.state;
+            Poll::Ready(())
+        })
+        .await;
+    }
+
     /// A ticket that has failed already.
     pub fn failed(error: AppendError) -> Ticket {
         Ticket { state: State::Ready(Err(error)) }
@@ -174,6 +228,7 @@ impl Ticket {
         match &self.state {
             State::Ready(outcome) => Some(outcome.clone()),
             State::Pending(p) => p.progress.outcome(p.position, p.appended),
+            State::Queued(queued) => queued.slot.ticket()?.peek(),
         }
     }
 
@@ -195,11 +250,12 @@ impl Ticket {
         }
     }
 
-    /// Where a pending ticket's append went; what the caller needs to ask for a flush of it.
+    /// Where an append went that is written and waits for no flush. One that is not written yet is asked to be flushed.
     pub(crate) fn placed(&self) -> Option<Appended> {
         match &self.state {
             State::Ready(Ok(appended)) => Some(*appended),
             State::Ready(Err(_)) | State::Pending(_) => None,
+            State::Queued(queued) => queued.slot.want_flush()?.placed(),
         }
     }
 }
@@ -214,9 +270,15 @@ impl Future for Ticket {
     type Output = Result<Appended, AppendError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if let State::Queued(queued) = &mut self.state {
+            let Queued { slot, waiter } = &mut *queued;
+            let Some(ticket) = slot.poll(waiter, cx.waker()) else { return Poll::Pending };
+            self.state = ticket.state;
+        }
         let pending = match &mut self.state {
             State::Ready(outcome) => return Poll::Ready(outcome.clone()),
             State::Pending(pending) => pending,
+            State::Queued(_) => unreachable!("a slot is filled with what is placed"),
         };
         if let Some(outcome) = pending.progress.outcome(pending.position, pending.appended) {
             return Poll::Ready(outcome);
@@ -273,6 +335,24 @@ mod tests {
         drop(ticket);
         drop(other);
         assert!(progress.waiters.lock().unwrap().wakers.is_empty());
+    }
+
+    #[test]
+    fn tells_when_an_append_is_placed_before_it_is_flushed() {
+        let (progress, slot) = (Progress::new(), Slot::new());
+        let mut ticket = Ticket::queued(Arc::clone(&slot));
+        let mut clone = ticket.clone();
+        let mut cx = Context::from_waker(Waker::noop());
+        {
+            let mut placed = std::pin::pin!(ticket.when_placed());
+            assert!(placed.as_mut().poll(&mut cx).is_pending());
+            slot.fill(|_| Ticket::pending(Arc::clone(&progress), progress.issue(), HERE));
+            assert!(placed.as_mut().poll(&mut cx).is_ready());
+        }
+        assert!(ticket.is_placed() && ticket.peek().is_none());
+        assert!(std::pin::pin!(clone.when_placed()).poll(&mut cx).is_ready());
+        progress.publish(1);
+        assert_eq!((ticket.wait(), clone.wait()), (Ok(HERE), Ok(HERE)));
     }
 
     #[test]

@@ -117,6 +117,13 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// Copies the bytes of batches below a size, so that nothing else is kept with them.
+    pub(crate) fn detach(&mut self, below_bytes: usize) {
+        for batch in self.batches.iter_mut().filter(|batch| batch.bytes.len() < below_bytes) {
+            batch.bytes = Bytes::copy_from_slice(&batch.bytes);
+        }
+    }
+
     pub fn bytes_len(&self) -> usize {
         self.batches.iter().map(|batch| batch.bytes.len()).sum()
     }

@@ -11,8 +11,8 @@ use crate::batch::{BatchHeader, HEADER_BYTES};
 use crate::env::File;
 use crate::error::ReadError;
 use crate::ids::Offset;
-use crate::offset_index::{self, Entry};
-use crate::scan::{Scanner, is_named};
+use crate::offset_index::Entry;
+use crate::scan::{Scanner, is_named, is_vouched_for};
 use crate::segment::{LOG_SUFFIX, Segment};
 use crate::verify::Verdict;
 
@@ -170,9 +170,7 @@ impl<'s> HeaderWalk<'s> {
             return Ok(header.base_offset == due);
         }
         let (base, position) = (self.segment.base, self.position);
-        let index = self.index();
-        let mut entries = (0..offset_index::len(index)).filter_map(|at| offset_index::entry(index, at));
-        if entries.any(|entry| u64::from(entry.position) == position && is_named(base, entry, header)) {
+        if is_vouched_for(base, self.index(), position, header) {
             return Ok(true);
         }
         let pieces = self.segment.pieces().map_err(|error| self.io(error))?;

@@ -1,22 +1,26 @@
-//! Appending: offsets and epoch are stamped, segments rolled, bytes written.
+//! Appending: offsets and epoch are stamped, segments rolled, bytes written and queued for the journal.
 //!
-//! A batch's bytes are never copied: the stamped prefix is a small buffer of ours, the rest the caller's slice, and all
-//! batches of an append are one vectored write. Invariant: whatever fails leaves the log as it was, or the directory
-//! offline. The lock around [`Writer`] is the seam where a combining queue will let one thread write for many.
+//! A log is a combining queue: who finds it idle appends at once, on its own thread, and then for all who came
+//! meanwhile, with one vectored write and one journal record for as many as fit. A batch's bytes are never copied on
+//! their way to the segment. Invariant: whatever fails leaves the log as it was, or the directory offline.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::batch::HEADER_BYTES;
+use crate::batch::{BatchHeader, HEADER_BYTES};
 use crate::config::{Durability, LogConfig, UNFLUSHED_BYTES_MAX};
 use crate::env::{File, OpenMode};
-use crate::error::is_no_space;
+use crate::error::is_passing;
 use crate::ids::Offset;
+use crate::journal::RaiseSlot;
+use crate::journal::record::Op;
 use crate::log::Log;
 use crate::meta;
 use crate::plan::{Origin, TxnToken};
 use crate::segment::{Mark, Segment};
+use crate::slot::Slot;
 use crate::ticket::{AppendError, Appended, Ticket};
 use crate::validate::{Checked, CheckedBatch};
 
@@ -24,11 +28,22 @@ pub(crate) struct Writer {
     pub(crate) config: LogConfig,
     /// The mode in force; the one in `config` is wanted, and taken over by a flush.
     pub(crate) durability: Durability,
+    /// Appends go into the journal: the mode is durable, or about to be.
+    pub(crate) journaled: bool,
+    /// How often that began.
+    pub(crate) joins: u64,
+    /// The journal knows the log's directory.
+    is_named: bool,
     end: Mark,
     active: Option<Arc<Segment>>,
+    raise_slot: RaiseSlot,
+    /// The last record of the log in the journal.
+    pub(crate) last_lsn: u64,
+    /// The log counts as durable once the journal is durable up to here: what was written while it was not has to be.
+    pub(crate) durable_at: u64,
     /// The first segment that may hold bytes that are not flushed.
     pub(crate) first_unflushed: Offset,
-    pub(crate) unflushed_bytes: u64,
+    pub(crate) unflushed: Unflushed,
     /// Names were made in the log's directory since it was last flushed.
     pub(crate) new_names: bool,
     /// The log's directory itself is new.
@@ -37,15 +52,60 @@ pub(crate) struct Writer {
     pub(crate) new_metadata: Option<Arc<dyn File>>,
 }
 
+/// What a relaxed log has taken since its last flush.
+#[derive(Copy, Clone, Debug, Default)]
+pub(crate) struct Unflushed {
+    pub(crate) bytes: u64,
+    records: u64,
+}
+
+/// One append on its way.
+pub(crate) struct Job {
+    checked: Checked,
+    origin: Origin,
+    /// Where it goes, once it is stamped.
+    appended: Option<Appended>,
+    ticket: Option<Ticket>,
+    slot: Option<Arc<Slot>>,
+}
+
+impl Job {
+    fn refuse(&mut self, error: &AppendError) {
+        self.appended = None;
+        self.ticket = Some(Ticket::failed(error.clone()));
+    }
+}
+
+/// Appends that wait for their turn.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    waiting: VecDeque<Job>,
+    /// Somebody appends, and will look here before it leaves.
+    busy: bool,
+}
+
+/// A batch smaller than this that waits for the disk is copied, so that it does not keep the larger buffer that it came
+/// in from being used again.
+const DETACH_BELOW_BYTES: usize = 128 << 10;
+/// Appends written at once for others, at most, before the directory's own thread takes over.
+const ROUNDS_MAX: usize = 8;
+const JOBS_PER_ROUND_MAX: usize = 256;
+
 impl Writer {
     pub(crate) fn new(config: LogConfig, end: Mark, active: Option<&Arc<Segment>>) -> Writer {
         Writer {
             durability: config.durability,
+            journaled: config.durability == Durability::Durable,
+            joins: 0,
+            is_named: false,
             config,
             end,
             active: active.cloned(),
+            raise_slot: RaiseSlot::default(),
+            last_lsn: 0,
+            durable_at: 0,
             first_unflushed: end.segment,
-            unflushed_bytes: 0,
+            unflushed: Unflushed::default(),
             new_names: false,
             new_dir: false,
             new_metadata: None,
@@ -59,96 +119,227 @@ impl Writer {
     pub(crate) fn end_mark(&self) -> Mark {
         self.end
     }
+
+    /// What the active segment still takes.
+    fn room_bytes(&self) -> u64 {
+        let used = self.active.as_ref().map_or(0, |active| active.size_bytes());
+        u64::from(self.config.segment_bytes).saturating_sub(used)
+    }
 }
 
 impl Log {
-    /// Appends batches and answers with a ticket that resolves when the log's durability is kept. Never waits for a
-    /// flush. The transaction's token is carried for the producer state that will check it.
-    pub fn append(&self, mut batches: Checked, origin: Origin, token: Option<TxnToken>) -> Ticket {
+    /// Appends batches and answers with a ticket that resolves when the log's durability is kept. Never waits: what
+    /// cannot be written at once is written by another thread. The transaction's token is carried for the producer
+    /// state that will check it.
+    pub fn append(&self, batches: Checked, origin: Origin, token: Option<TxnToken>) -> Ticket {
         // No log keeps producer state yet, so there is nothing to verify a token against.
         let _ = token;
-        let (appended, durability, flush) = {
-            let mut writer = self.writer.lock().unwrap();
-            match self.append_locked(&mut writer, &mut batches, origin) {
-                Ok((appended, rolled)) => {
-                    let flush = rolled || writer.unflushed_bytes >= UNFLUSHED_BYTES_MAX;
-                    (appended, writer.durability, flush)
+        let mut job = Job { checked: batches, origin, appended: None, ticket: None, slot: None };
+        {
+            let mut jobs = self.jobs.lock().unwrap();
+            let in_turn = jobs.busy || !jobs.waiting.is_empty();
+            let has_to_wait = self.has_to_wait(true);
+            if in_turn || has_to_wait {
+                if has_to_wait {
+                    job.checked.detach(DETACH_BELOW_BYTES);
                 }
-                Err(error) => return Ticket::failed(error),
-            }
-        };
-        match durability {
-            Durability::Durable => {
-                let position = self.shared.mark_dirty(&self.me());
-                Ticket::pending(Arc::clone(&self.shared.progress), position, appended)
-            }
-            Durability::Relaxed => {
-                self.watch.raise(appended.last.0 + 1);
-                if flush {
-                    self.shared.mark_dirty(&self.me());
+                let slot = Slot::new();
+                job.slot = Some(Arc::clone(&slot));
+                jobs.waiting.push_back(job);
+                if !jobs.busy {
+                    self.shared.append_later(&self.me());
                 }
-                Ticket::ready(appended)
+                return Ticket::queued(slot);
+            }
+            jobs.busy = true;
+        }
+        let begun = self.shared.env.clock.monotonic();
+        self.place(std::slice::from_mut(&mut job));
+        self.shared.took(self.shared.env.clock.monotonic().saturating_sub(begun));
+        self.drain(true);
+        job.ticket.expect("every job gets its ticket")
+    }
+
+    /// Whether an append may not be written now. On the thread of a request, a slow disk counts too.
+    fn has_to_wait(&self, inline: bool) -> bool {
+        if self.shared.refusal().is_some() {
+            return false;
+        }
+        (inline && self.shared.is_slow())
+            || (self.shared.journal().is_full() && self.journaled.load(Ordering::Relaxed))
+    }
+
+    /// Writes what waits, as far as it may be. The caller has set `busy`.
+    fn drain(&self, inline: bool) {
+        for round in 0.. {
+            let mut some: Vec<Job> = {
+                let mut jobs = self.jobs.lock().unwrap();
+                let had_its_turns = inline && round == ROUNDS_MAX;
+                if jobs.waiting.is_empty() || had_its_turns || self.has_to_wait(inline) {
+                    jobs.busy = false;
+                    if !jobs.waiting.is_empty() {
+                        self.shared.append_later(&self.me());
+                    }
+                    return;
+                }
+                let count = jobs.waiting.len().min(JOBS_PER_ROUND_MAX);
+                jobs.waiting.drain(..count).collect()
+            };
+            self.place(&mut some);
+            for job in some {
+                let ticket = job.ticket.expect("every job gets its ticket");
+                if let Some(slot) = job.slot {
+                    slot.fill(|flush| if flush { self.flushed(ticket) } else { ticket });
+                }
             }
         }
+    }
+
+    /// The directory's own thread writes what had to wait.
+    pub(crate) fn append_waiting(&self) {
+        {
+            let mut jobs = self.jobs.lock().unwrap();
+            if jobs.busy {
+                return;
+            }
+            jobs.busy = true;
+        }
+        self.drain(false);
     }
 
     /// A ticket for the same append that resolves when it is on the disk, whatever the log's durability.
     pub fn flushed(&self, ticket: Ticket) -> Ticket {
         let Some(appended) = ticket.placed() else { return ticket };
         let position = self.shared.mark_dirty(&self.me());
-        Ticket::pending(Arc::clone(&self.shared.progress), position, appended)
+        Ticket::pending(Arc::clone(&self.shared.flushed), position, appended)
     }
 
-    fn append_locked(
-        &self,
-        writer: &mut Writer,
-        checked: &mut Checked,
-        origin: Origin,
-    ) -> Result<(Appended, bool), AppendError> {
+    fn place(&self, jobs: &mut [Job]) {
+        let mut writer = self.writer.lock().unwrap();
+        let mut rest = jobs;
+        while !rest.is_empty() {
+            let (run, later) = rest.split_at_mut(self.fitting(&writer, rest));
+            self.place_run(&mut writer, run);
+            rest = later;
+        }
+        let high = self.marks.lock().unwrap().high.offset;
+        let relaxed = writer.durability == Durability::Relaxed;
+        drop(writer);
+        if relaxed {
+            self.watch.raise(high.0);
+        }
+    }
+
+    /// How many of the jobs fit together into the active segment; one always does, if need be into a new one.
+    fn fitting(&self, writer: &Writer, jobs: &[Job]) -> usize {
+        let (room, mut bytes) = (writer.room_bytes(), 0);
+        let fits = |job: &&Job| {
+            bytes += job.checked.bytes_len() as u64;
+            bytes <= room
+        };
+        jobs.iter().take_while(fits).count().max(1)
+    }
+
+    fn place_run(&self, writer: &mut Writer, jobs: &mut [Job]) {
+        let (base, mut end) = (writer.end.offset, writer.end.offset);
+        for job in jobs.iter_mut() {
+            match self.refusal_of(job.origin).map_or_else(|| self.stamp(end, job), Err) {
+                Ok(next) => end = next,
+                Err(error) => job.refuse(&error),
+            }
+        }
+        if end == base {
+            return;
+        }
+        match self.write_run(writer, jobs, end) {
+            Ok(position) => {
+                for job in jobs.iter_mut() {
+                    let Some(appended) = job.appended else { continue };
+                    job.ticket = Some(match position {
+                        Some(lsn) => Ticket::pending(Arc::clone(&self.shared.progress), lsn, appended),
+                        None => Ticket::ready(appended),
+                    });
+                }
+            }
+            Err(error) => {
+                jobs.iter_mut().filter(|job| job.appended.is_some()).for_each(|job| job.refuse(&error))
+            }
+        }
+    }
+
+    fn refusal_of(&self, origin: Origin) -> Option<AppendError> {
         if self.deleted.load(Ordering::SeqCst) {
-            return Err(AppendError::Deleted);
+            return Some(AppendError::Deleted);
         }
-        if let Some(refusal) = self.shared.refusal() {
-            return Err(refusal);
-        }
-        if origin == Origin::Client && self.shared.is_low_on_space() {
-            return Err(AppendError::NoSpace);
-        }
-        let base = writer.end.offset;
-        let end = self.stamp(base, &mut checked.batches, origin)?;
-        let bytes = checked.bytes_len() as u64;
+        let full =
+            || (origin == Origin::Client && self.shared.is_low_on_space()).then_some(AppendError::NoSpace);
+        self.shared.refusal().or_else(full)
+    }
+
+    /// Writes stamped batches, which end at the offset `end`. The LSN that makes them durable is given if the log's mode
+    /// waits for it.
+    fn write_run(&self, writer: &mut Writer, jobs: &[Job], end: Offset) -> Result<Option<u64>, AppendError> {
+        let batches =
+            || jobs.iter().filter(|job| job.appended.is_some()).flat_map(|job| &job.checked.batches);
+        let bytes: u64 = batches().map(|batch| batch.bytes.len() as u64).sum();
         let (segment, rolled) =
             self.segment_for(writer, bytes, end).map_err(|e| self.failed("making a segment", &e))?;
-        self.write(&segment, &checked.batches)?;
-        let headers = checked.batches.iter().map(|batch| &batch.header);
-        let indexed = segment.appended(headers, writer.config.index_interval_bytes);
-        indexed.map_err(|error| self.failed("writing an index", &error))?;
-        self.see_epochs(&checked.batches);
-        writer.unflushed_bytes += bytes;
-        writer.end = Mark { offset: end, segment: segment.base, position: segment.size_bytes() };
-        let mut marks = self.marks.lock().unwrap();
-        marks.end = writer.end;
-        if writer.durability == Durability::Relaxed {
-            marks.high = writer.end;
+        let prefixes: Vec<[u8; HEADER_BYTES]> = batches().map(|batch| batch.header.encode()).collect();
+        let mut slices = Vec::with_capacity(prefixes.len() * 2);
+        for (batch, prefix) in batches().zip(&prefixes) {
+            let bytes = batch.prefix_bytes();
+            slices.push(IoSlice::new(&prefix[..bytes]));
+            slices.push(IoSlice::new(&batch.bytes[bytes..]));
         }
-        let last = Offset(end.0 - 1);
-        Ok((Appended { base, last, append_time: checked.append_time }, rolled))
+        let position = segment.size_bytes();
+        self.write(&segment, &slices, position)?;
+        let indexed = segment.appended(batches().map(|b| &b.header), writer.config.index_interval_bytes);
+        indexed.map_err(|error| self.failed("writing an index", &error))?;
+        self.see_epochs(batches().map(|batch| &batch.header));
+        let records = (end.0 - writer.end.offset.0) as u64;
+        writer.end = Mark { offset: end, segment: segment.base, position: segment.size_bytes() };
+        {
+            let mut marks = self.marks.lock().unwrap();
+            marks.end = writer.end;
+            if writer.durability == Durability::Relaxed {
+                marks.high = writer.end;
+            }
+        }
+        let lsn = writer.journaled.then(|| {
+            self.note_dir(writer);
+            let op = Op::Write { segment: segment.base, position };
+            self.shared.journal().queue(&self.me(), &mut writer.raise_slot, op, &slices, Some(writer.end))
+        });
+        writer.last_lsn = lsn.unwrap_or(writer.last_lsn);
+        if writer.durability == Durability::Durable {
+            return Ok(lsn);
+        }
+        self.flush_in_time(writer, bytes, records, rolled);
+        Ok(None)
+    }
+
+    /// Asks for the background flush of a relaxed log when it is due.
+    fn flush_in_time(&self, writer: &mut Writer, bytes: u64, records: u64, rolled: bool) {
+        let unflushed = &mut writer.unflushed;
+        let is_first = unflushed.bytes == 0;
+        (unflushed.bytes, unflushed.records) = (unflushed.bytes + bytes, unflushed.records + records);
+        let due = unflushed.bytes >= UNFLUSHED_BYTES_MAX || unflushed.records >= writer.config.flush_messages;
+        if rolled || due {
+            self.shared.mark_dirty(&self.me());
+        } else if let (true, Some(after)) = (is_first, writer.config.flush_after) {
+            self.shared.flush_later(&self.me(), after);
+        }
     }
 
     /// Gives the batches their offsets and epoch; returns the log's new end.
-    fn stamp(
-        &self,
-        base: Offset,
-        batches: &mut [CheckedBatch],
-        origin: Origin,
-    ) -> Result<Offset, AppendError> {
+    fn stamp(&self, base: Offset, job: &mut Job) -> Result<Offset, AppendError> {
         let epoch = self.leader_epoch();
         let mut next = base;
-        for CheckedBatch { header, .. } in batches.iter_mut() {
-            if header.is_control() && origin == Origin::Client {
+        for CheckedBatch { header, .. } in job.checked.batches.iter_mut() {
+            if header.is_control() && job.origin == Origin::Client {
                 return Err(AppendError::ControlBatch);
             }
-            if origin == Origin::Replica {
+            if job.origin == Origin::Replica {
                 if header.base_offset != next {
                     return Err(AppendError::OutOfOrder { found: header.base_offset, expected: next });
                 }
@@ -158,14 +349,19 @@ impl Log {
             }
             next = header.next_offset();
         }
-        if next == base { Err(AppendError::Empty) } else { Ok(next) }
+        if next == base {
+            return Err(AppendError::Empty);
+        }
+        let (last, append_time) = (Offset(next.0 - 1), job.checked.append_time);
+        job.appended = Some(Appended { base, last, append_time });
+        Ok(next)
     }
 
-    fn see_epochs(&self, batches: &[CheckedBatch]) {
+    fn see_epochs<'h>(&self, headers: impl Iterator<Item = &'h BatchHeader>) {
         let mut epochs = self.epochs.lock().unwrap();
-        for batch in batches {
-            epochs.cache.see(&batch.header);
-        }
+        headers.for_each(|header| {
+            epochs.cache.see(header);
+        });
     }
 
     /// The segment that takes `bytes` more, up to the offset `end`; true if it is a new one behind another.
@@ -177,7 +373,9 @@ impl Log {
             if !too_large && !too_far && !active.is_index_full(writer.config.segment_index_bytes) {
                 return Ok((Arc::clone(active), false));
             }
-        } else {
+        }
+        self.shared.spare.keep()?;
+        if writer.active.is_none() {
             self.make_dir(writer)?;
         }
         let rolled = writer.active.is_some();
@@ -211,30 +409,62 @@ impl Log {
         Ok(())
     }
 
-    /// Writes the batches behind the segment's last. What a failed write left is cut off again.
-    fn write(&self, segment: &Segment, batches: &[CheckedBatch]) -> Result<(), AppendError> {
-        let at = segment.size_bytes();
-        let file = segment.file().map_err(|error| self.failed("opening a segment", &error))?;
-        let prefixes: Vec<[u8; HEADER_BYTES]> = batches.iter().map(|batch| batch.header.encode()).collect();
-        let mut slices = Vec::with_capacity(batches.len() * 2);
-        for (batch, prefix) in batches.iter().zip(&prefixes) {
-            let bytes = batch.prefix_bytes();
-            slices.push(IoSlice::new(&prefix[..bytes]));
-            slices.push(IoSlice::new(&batch.bytes[bytes..]));
+    /// Before anything else of the log, the journal learns where it lives: until a checkpoint knows, nothing else may.
+    fn note_dir(&self, writer: &mut Writer) {
+        if std::mem::replace(&mut writer.is_named, true) {
+            return;
         }
-        let Err(error) = file.write_all_at(&slices, at) else { return Ok(()) };
-        if let Err(error) = file.set_len(at) {
+        let name = IoSlice::new(self.dir_name().as_bytes());
+        self.shared.journal().queue(&self.me(), &mut writer.raise_slot, Op::Create, &[name], None);
+    }
+
+    /// Writes bytes behind the segment's last. What a failed write left is cut off again, for good: it could come back
+    /// after a power cut, and pass for what was written in its place since.
+    fn write(&self, segment: &Segment, slices: &[IoSlice<'_>], at: u64) -> Result<(), AppendError> {
+        let file = segment.file().map_err(|error| self.failed("opening a segment", &error))?;
+        let Err(error) = file.write_all_at(slices, at) else { return Ok(()) };
+        if let Err(error) = cut_off(&**file, at) {
             self.shared.go_offline("cutting back a failed write", &error);
         }
         Err(self.failed("writing", &error))
     }
 
-    /// Tells a full disk, which passes, from a broken one, which takes the directory offline.
+    /// The log is journaled from here on, and may have written before.
+    pub(crate) fn join_journal(&self, writer: &mut Writer) {
+        writer.joins += 1;
+        if writer.active.is_some() && !self.is_deleted() {
+            self.note_dir(writer);
+            let op = Op::Join { segment: writer.end.segment, position: writer.end.position };
+            self.shared.journal().queue(&self.me(), &mut writer.raise_slot, op, &[], None);
+        }
+    }
+
+    /// The log is deleted: a replay is to leave it alone.
+    pub(crate) fn note_drop(&self, writer: &mut Writer) {
+        self.shared.journal().queue(&self.me(), &mut writer.raise_slot, Op::Drop, &[], None);
+    }
+
+    /// The log is deleted: its files are closed, so that their room is free, whoever holds the log itself.
+    pub(crate) fn let_go(&self, writer: &mut Writer) {
+        (writer.active, writer.new_metadata) = (None, None);
+        self.segments.write().unwrap().clear();
+    }
+
+    /// Tells what passes, a full disk or too many open files, from a broken disk, which takes the directory offline.
     fn failed(&self, what: &str, error: &io::Error) -> AppendError {
-        if is_no_space(error) && !self.shared.is_offline() {
+        if is_passing(error) && !self.shared.is_offline() {
             return AppendError::NoSpace;
         }
         self.shared.go_offline(&format!("{what} of {}", self.dir_name()), error);
         self.shared.refusal().expect("it went offline just now")
     }
+}
+
+/// The journal is no help here: a cut that is replayed would take what a relaxed log wrote and flushed behind it.
+fn cut_off(file: &dyn File, at: u64) -> io::Result<()> {
+    if file.len()? <= at {
+        return Ok(());
+    }
+    file.set_len(at)?;
+    file.sync_data()
 }

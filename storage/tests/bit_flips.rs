@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use storage::env::{Files, SimFiles, SimRandom};
 use storage::{
-    BatchBuilder, BatchHeader, Bound, Clock, DataDir, DataDirOptions, Durability, Env, Flushing, LeaderEpoch,
-    Log, LogConfig, LogId, Offset, OffsetSpec, OpenError, Origin, TopicId, check_internal,
+    BatchBuilder, BatchHeader, Bound, Clock, DataDir, DataDirOptions, Durability, Env, Flushing,
+    JournalOptions, LeaderEpoch, Log, LogConfig, LogId, Offset, OffsetSpec, OpenError, Origin, TopicId,
+    check_internal,
 };
 
 const DIR: &str = "/sim/data";
@@ -52,13 +53,15 @@ fn config(number: usize) -> LogConfig {
         index_interval_bytes: 0,
         segment_index_bytes: 1 << 16,
         durability: if number == 0 { Durability::Relaxed } else { Durability::Durable },
+        ..LogConfig::default()
     }
 }
 
 type Opened = (Arc<DataDir>, Vec<Arc<Log>>);
 
 fn open(env: &Env) -> Result<Opened, OpenError> {
-    let options = DataDirOptions { flushing: Flushing::Manual, ..Default::default() };
+    let options =
+        DataDirOptions { flushing: Flushing::Manual, journal: JournalOptions::SMALL, ..Default::default() };
     let dir = DataDir::open(env.clone(), PathBuf::from(DIR), options)?;
     let open = |number: usize| {
         let id = LogId { topic: TopicId([number as u8 + 1; 16]), partition: 0 };
@@ -153,7 +156,8 @@ impl World {
         }
         let (content, mut at) = (self.files.content(path).unwrap(), 0);
         loop {
-            let header = BatchHeader::parse(&content[at..]).unwrap();
+            // Behind what a power cut left, the journal has it.
+            let header = BatchHeader::parse(&content[at..]).ok()?;
             at += header.total_bytes();
             if byte < at as u64 {
                 return Some((number, header.base_offset.0));
@@ -237,7 +241,9 @@ fn run(seed: u64) {
     let (_dir, logs) = open(&world.env).unwrap_or_else(|error| panic!("{context}: {error}"));
     for (number, log) in logs.iter().enumerate() {
         assert_eq!(log.end_offset(), ends[number], "{context}");
-        assert_eq!(read_all(log, &world.models[number], 400), before[number], "{context}");
+        // What was found damaged while it was read is judged once more, and may be mended.
+        let after = read_all(log, &world.models[number], 400);
+        assert!(after.is_superset(&before[number]), "{context}: {:?}, {after:?}", before[number]);
     }
 }
 

@@ -24,7 +24,7 @@ use self::rows::{Case, ROWS, Row, Work, batch_bytes};
 use self::run::{Budget, Figures};
 use crate::compare::reclaim_memory;
 use crate::peer::{TempDir, reaper};
-use crate::rows::{Effort, order};
+use crate::rows::{Effort, chosen, order};
 use crate::stats::Summary;
 
 /// A run's data, and room for its journal and indexes.
@@ -55,7 +55,7 @@ struct Bench {
 }
 
 pub(crate) fn run(args: &LogArgs, bench_data: &Path) -> Result<()> {
-    let rows = chosen_rows(&args.rows)?;
+    let rows = chosen(ROWS, |row| row.number, &args.rows)?;
     crate::remove_leftovers(bench_data)?;
     let data_dir = bench_data.join(std::process::id().to_string());
     reaper::install(data_dir.clone())?;
@@ -84,13 +84,6 @@ pub(crate) fn run(args: &LogArgs, bench_data: &Path) -> Result<()> {
     }
     ensure!(failed.is_empty(), "rows that failed: {}", failed.join(", "));
     Ok(())
-}
-
-fn chosen_rows(numbers: &[u32]) -> Result<Vec<&'static Row>> {
-    for number in numbers {
-        ensure!(ROWS.iter().any(|row| row.number == *number), "there is no row {number}");
-    }
-    Ok(ROWS.iter().filter(|row| numbers.is_empty() || numbers.contains(&row.number)).collect())
 }
 
 fn write_json(path: &Path, args: &LogArgs, logs_max: usize, rows: Vec<Value>) -> Result<()> {
@@ -177,6 +170,7 @@ mod tests {
 
     #[test]
     fn rows_are_chosen_by_number() {
+        let chosen_rows = |numbers: &[u32]| chosen(ROWS, |row| row.number, numbers);
         assert_eq!(chosen_rows(&[]).unwrap().len(), ROWS.len());
         assert_eq!(chosen_rows(&[6]).unwrap()[0].number, 6);
         assert!(chosen_rows(&[99]).is_err());

@@ -111,6 +111,11 @@ const fn case(label: &'static str, work: Work) -> Case {
     Case { label, work }
 }
 
+/// A row that only shows.
+const fn shown(number: u32, title: &'static str, columns: &'static [Metric], cases: &'static [Case]) -> Row {
+    Row { number, title, cases, columns, goals: &[] }
+}
+
 const DIRECT: Case = case("machine: 4 KiB O_DIRECT|O_DSYNC", Work::MachineFlush(Flush::Direct));
 const GROWING: Case = case("machine: 4 KiB append + fdatasync", Work::MachineFlush(Flush::Growing));
 
@@ -162,50 +167,46 @@ pub(crate) const ROWS: &[Row] = &[
         columns: DURABLE_COLUMNS,
         goals: DURABLE_GOALS,
     },
-    Row {
-        number: 4,
-        title: "append durable, 1 KiB batches, one at a time",
-        cases: &[
+    shown(
+        4,
+        "append durable, 1 KiB batches, one at a time",
+        TIMES,
+        &[
             DIRECT,
             GROWING,
             case("1 log", Work::Alone { logs: 1 }),
             case("1,000 logs", Work::Alone { logs: 1_000 }),
         ],
-        columns: TIMES,
-        goals: &[],
-    },
-    Row {
-        number: 5,
-        title: "first durable record in each of 1,000 new logs, 64 on the way",
-        cases: &[
+    ),
+    shown(
+        5,
+        "first durable record in each of 1,000 new logs, 64 on the way",
+        WHOLE,
+        &[
             case("machine: directories and files, one syncfs", Work::MachineCreate { count: 1_000 }),
             case("1,000 logs", Work::FirstRecords { logs: 1_000 }),
         ],
-        columns: WHOLE,
-        goals: &[],
-    },
-    Row {
-        number: 6,
-        title: "opening a directory of relaxed and durable logs",
-        cases: &[
+    ),
+    shown(
+        6,
+        "opening a directory of relaxed and durable logs",
+        &[Metric::TotalMs, Metric::MegabytesPerSecond, Metric::CpuSecondsPerGb],
+        &[
             case("machine: reading all of it", Work::MachineRead),
             case("closed in order", Work::Recovery(Ending::Closed)),
             case("killed, same boot", Work::Recovery(Ending::Killed)),
             case("another boot, nothing cached", Work::Recovery(Ending::BootLost)),
         ],
-        columns: &[Metric::TotalMs, Metric::MegabytesPerSecond, Metric::CpuSecondsPerGb],
-        goals: &[],
-    },
-    Row {
-        number: 7,
-        title: "durable appends to one log, those that met a checkpoint",
-        cases: &[
+    ),
+    shown(
+        7,
+        "durable appends to one log, those that met a checkpoint",
+        &[Metric::P50Ms, Metric::P99Ms, Metric::MaxMs],
+        &[
             case("no checkpoint, all appends", Work::Stall { dirty: 0 }),
             case("10,000 dirty durable logs", Work::Stall { dirty: MANY }),
         ],
-        columns: &[Metric::P50Ms, Metric::P99Ms, Metric::MaxMs],
-        goals: &[],
-    },
+    ),
 ];
 
 /// The batch of rows that have no size of their own.

@@ -39,7 +39,8 @@ final class GoldenFrames {
     /** Those that a client cannot do without get more. */
     private static final int VARIED_CORE = 5;
     private static final List<ApiKeys> CORE = List.of(ApiKeys.PRODUCE, ApiKeys.FETCH, ApiKeys.LIST_OFFSETS, ApiKeys.METADATA,
-        ApiKeys.API_VERSIONS, ApiKeys.CREATE_TOPICS, ApiKeys.DELETE_TOPICS, ApiKeys.INIT_PRODUCER_ID, ApiKeys.DESCRIBE_CLUSTER);
+        ApiKeys.API_VERSIONS, ApiKeys.CREATE_TOPICS, ApiKeys.DELETE_TOPICS, ApiKeys.INIT_PRODUCER_ID,
+        ApiKeys.OFFSET_FOR_LEADER_EPOCH, ApiKeys.DESCRIBE_CLUSTER);
     private static final String[] TEXTS = {"", "a", "orders", "orders.eu-west_1", "zażółć", "日本語", "😀 émoji", "x".repeat(130)};
 
     private Random random = new Random(0);

@@ -2,6 +2,8 @@
 
 use crate::harness::{Broker, Need, Scenario, Spec, Stage};
 use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::new("restart::kill_keeps_everything", &both, |stage| keeps_everything(stage, Broker::kill)),
         Scenario::new("restart::three_kills_in_a_row", &[Need::Python], three_kills),
         Scenario::new("restart::stop_while_consumers_wait", &[Need::Python], stop_while_waiting),
+        Scenario::of_ottla("restart::a_consumer_learns_of_a_lost_tail", &[Need::Java], lost_tail),
         Scenario::new("restart::a_producer_writes_through_a_kill", &[Need::Java], |stage| {
             writes_through(stage, Broker::kill)
         }),
@@ -108,4 +111,39 @@ fn writes_through(stage: &Stage, end: impl Fn(&mut Broker) -> Result<()>) -> Res
         println!(" written through two ends");
         Ok(())
     })
+}
+
+/// A relaxed log loses its end, as to a power cut, and goes on with other records; a consumer that had read the end is told.
+fn lost_tail(stage: &Stage) -> Result<()> {
+    let mut broker = stage.broker(Spec::default().set("log.durability", "relaxed"))?;
+    let address = broker.bootstrap().to_owned();
+    thread::scope(|threads| {
+        let reader = threads.spawn(|| stage.java("Consuming", "lost_tail", &[&address, "suite"]));
+        let read = stage.folder().join("read");
+        while !read.exists() && !reader.is_finished() {
+            thread::sleep(Duration::from_millis(20));
+        }
+        broker.kill()?;
+        let kept = cut_in_half(&broker.segment("suite", 0, "log"))?;
+        stage.again(&mut broker)?;
+        let (back, written) = (stage.folder().join("back"), stage.folder().join("back.new"));
+        fs::write(&written, kept.to_string())?;
+        fs::rename(&written, &back)?;
+        println!("{kept} records were kept");
+        reader.join().expect("the client's thread does not panic").map(drop)
+    })
+}
+
+/// Cuts off the batches in the second half of a segment; answers with the offset of the first one cut off.
+fn cut_in_half(segment: &Path) -> Result<i64> {
+    let bytes = fs::read(segment)?;
+    let mut at = 0;
+    while at < bytes.len() / 2 {
+        let length = bytes[at + 8..at + 12].try_into().expect("four bytes");
+        at += 12 + usize::try_from(i32::from_be_bytes(length))?;
+    }
+    ensure!(at > 0 && at < bytes.len(), "one half of {} bytes has no batch", bytes.len());
+    let first_cut = bytes[at..at + 8].try_into().expect("eight bytes");
+    fs::write(segment, &bytes[..at])?;
+    Ok(i64::from_be_bytes(first_cut))
 }

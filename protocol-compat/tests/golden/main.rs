@@ -12,7 +12,7 @@ use protocol_compat::versions::{APIS, api_info, codec_version};
 use std::collections::BTreeSet;
 
 /// The APIs that Ottla serves: their codec may lack no version.
-const SERVED: &[i16] = &[0, 1, 2, 3, 18, 19, 20, 22, 60];
+const SERVED: &[i16] = &[0, 1, 2, 3, 18, 19, 20, 22, 23, 60];
 
 /// Versions of Kafka 4.3.1 that the message codec cannot do, by API, version and direction. Each needs a codec of our
 /// own before its API is served.

@@ -8,6 +8,9 @@ use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::offset_for_leader_epoch_request::{
+    OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Encodable, Request, StrBytes};
@@ -73,6 +76,7 @@ pub(crate) fn samples() -> Vec<Vec<u8>> {
     every_version(&mut all, &create_topics());
     every_version(&mut all, &delete_topics());
     every_version(&mut all, &[InitProducerIdRequest::default().with_transaction_timeout_ms(60_000)]);
+    every_version(&mut all, &[offset_for_leader_epoch()]);
     every_version(&mut all, &[DescribeClusterRequest::default()]);
     every_version(
         &mut all,
@@ -134,6 +138,13 @@ fn list_offsets() -> [ListOffsetsRequest; 2] {
         ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic])
     };
     [of(-1), of(1_700_000_000_000)]
+}
+
+fn offset_for_leader_epoch() -> OffsetForLeaderEpochRequest {
+    let partition = OffsetForLeaderPartition::default().with_leader_epoch(1);
+    let topic =
+        OffsetForLeaderTopic::default().with_topic(topic_name(TOPIC)).with_partitions(vec![partition]);
+    OffsetForLeaderEpochRequest::default().with_topics(vec![topic])
 }
 
 fn create_topics() -> [CreateTopicsRequest; 1] {

@@ -1,3 +1,5 @@
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -10,7 +12,9 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.LogTruncationException;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.Metric;
 import org.apache.kafka.common.TopicPartition;
@@ -18,6 +22,8 @@ import org.apache.kafka.common.TopicPartition;
 /** The Java client reads: from every kind of position, from an empty topic, and while it waits for the next record. */
 final class Consuming {
     private static final int COUNT = 60;
+    /** What is added to the number of a record that takes the place of another. */
+    private static final int OTHER = 1_000;
 
     private Consuming() {}
 
@@ -28,7 +34,8 @@ final class Consuming {
                         "empty_topic", Consuming::emptyTopic,
                         "small_fetches", Consuming::smallFetches,
                         "read_committed", Consuming::readCommitted,
-                        "long_poll", Consuming::longPoll),
+                        "long_poll", Consuming::longPoll,
+                        "lost_tail", Consuming::lostTail),
                 args);
     }
 
@@ -116,6 +123,56 @@ final class Consuming {
                 Suite.check(found.get(i), i);
             }
         }
+    }
+
+    /**
+     * Two consumers have read everything when the broker loses the end of it, and other records take its place and more.
+     * The one without a reset rule is told where its history ends, the other goes on from there; neither is given other
+     * records as if they came next.
+     */
+    private static void lostTail(String[] words) throws Exception {
+        TopicPartition partition = new TopicPartition(words[1], 0);
+        try (var strict = Suite.consumer(words[0], words[1], "auto.offset.reset", "none");
+                var lenient = Suite.consumer(words[0], words[1], "auto.offset.reset", "earliest")) {
+            try (var producer = Suite.producer(words[0], "batch.size", 1_000, "linger.ms", 5)) {
+                Suite.write(producer, words[1], 0, COUNT);
+            }
+            for (var consumer : List.of(strict, lenient)) {
+                consumer.seekToBeginning(Set.of(partition));
+                Suite.check(Suite.take(consumer, COUNT).get(COUNT - 1), COUNT - 1);
+            }
+            int kept = keptAfterLoss();
+            try (var producer = Suite.producer(words[0])) {
+                for (int i = kept; i < kept + COUNT; i++) {
+                    var stored = producer.send(Suite.record(words[1], OTHER + i)).get(20, TimeUnit.SECONDS);
+                    Suite.expectEqual(stored.offset(), (long) i, "the offset of another record");
+                }
+            }
+            try {
+                Suite.take(strict, 1);
+                throw new AssertionError("records came as if none had been lost");
+            } catch (LogTruncationException e) {
+                var parted = e.divergentOffsets().get(partition);
+                Suite.expectEqual(parted.offset(), (long) kept, "where the histories part");
+            }
+            List<ConsumerRecord<byte[], byte[]>> found = Suite.take(lenient, COUNT);
+            for (int i = 0; i < COUNT; i++) {
+                Suite.expectEqual(found.get(i).offset(), (long) kept + i, "the offset behind the loss");
+                byte[] wanted = Suite.record(words[1], OTHER + kept + i).value();
+                Suite.expectBytes(found.get(i).value(), wanted, "the value behind the loss");
+            }
+        }
+    }
+
+    /** Says that everything is read, and waits until the broker is back; how many records it has kept is in a file. */
+    private static int keptAfterLoss() throws Exception {
+        Files.writeString(Path.of("read"), "");
+        long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        while (!Files.exists(Path.of("back"))) {
+            Suite.expect(System.nanoTime() < until, "the broker did not come back");
+            Thread.sleep(20);
+        }
+        return Integer.parseInt(Files.readString(Path.of("back")));
     }
 
     /** Without transactions, read_committed sees what everybody sees. */

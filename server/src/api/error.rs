@@ -54,7 +54,7 @@ impl ToCode for ReadError {
             Self::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
             Self::Deleted => ErrorCode::UnknownTopicOrPartition,
             Self::Corrupt { .. } => ErrorCode::CorruptMessage,
-            Self::Offline | Self::Io { .. } => ErrorCode::KafkaStorageError,
+            Self::Io { .. } => ErrorCode::KafkaStorageError,
         }
     }
 }

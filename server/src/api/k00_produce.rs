@@ -48,15 +48,39 @@ impl Api for Produce {
         let refused = refuse_whole(cx, &req);
         let topics: Vec<PendingTopic> =
             std::mem::take(&mut req.topic_data).into_iter().map(|topic| begin_topic(cx, topic, version, refused)).collect();
-        if req.acks == 0 {
+        let unplaced: Vec<Ticket> = tickets(&topics).filter(|ticket| !ticket.is_placed()).cloned().collect();
+        let is_silent = req.acks == 0;
+        let then = if is_silent {
             // There is no reply to carry an error: Kafka closes the connection instead.
-            return if topics.iter().any(PendingTopic::failed) { Then::Close } else { Then::Silent };
+            if topics.iter().any(PendingTopic::failed) { Then::Close } else { Then::Silent }
+        } else if topics.iter().all(PendingTopic::settled) {
+            Then::Now(reply(topics))
+        } else {
+            // The time runs from here on, however many replies of the connection go before this one.
+            let deadline = tokio::time::Instant::now() + patience(cx, &req);
+            Then::later(wait(topics, deadline))
+        };
+        if unplaced.is_empty() {
+            return then;
         }
-        if topics.iter().all(PendingTopic::settled) {
-            return Then::Now(reply(topics));
-        }
-        Then::later(wait(topics, patience(cx, &req)))
+        Then::Placing(Box::pin(all_placed(unplaced, is_silent)), Box::new(then))
     }
+}
+
+/// Waits until all have their place. False if one is refused and no reply tells of it.
+async fn all_placed(mut tickets: Vec<Ticket>, is_silent: bool) -> bool {
+    for ticket in &mut tickets {
+        ticket.when_placed().await;
+    }
+    !is_silent || !tickets.iter().any(|ticket| matches!(ticket.peek(), Some(Err(_))))
+}
+
+/// The tickets of all that was appended.
+fn tickets(topics: &[PendingTopic]) -> impl Iterator<Item = &Ticket> {
+    topics.iter().flat_map(|t| &t.partitions).filter_map(|p| match &p.state {
+        State::Appended(ticket) => Some(ticket),
+        State::Failed { .. } => None,
+    })
 }
 
 /// How long a reply may wait for the disk. The client's timeout is for replicas, which `acks=1` does not ask for; and no
@@ -217,22 +241,15 @@ fn record_error(error: RecordError) -> BatchIndexAndErrorMessage {
 }
 
 /// One wait after the other: they stand for the same flushes, so all but the first are nearly always over.
-async fn wait(topics: Vec<PendingTopic>, timeout: Duration) -> ProduceResponse {
-    let tickets: Vec<Ticket> = topics
-        .iter()
-        .flat_map(|t| &t.partitions)
-        .filter_map(|p| match &p.state {
-            State::Appended(ticket) => Some(ticket.clone()),
-            State::Failed { .. } => None,
-        })
-        .collect();
+async fn wait(topics: Vec<PendingTopic>, deadline: tokio::time::Instant) -> ProduceResponse {
+    let tickets: Vec<Ticket> = tickets(&topics).cloned().collect();
     let all = async {
         for ticket in tickets {
             // The outcome of each is read from its own ticket by `response`.
             let _ = ticket.await;
         }
     };
-    let _ = tokio::time::timeout(timeout, all).await;
+    let _ = tokio::time::timeout_at(deadline, all).await;
     reply(topics)
 }
 

@@ -175,7 +175,7 @@ impl Plan {
         if let Some(code) = epoch_error(partition.check_epoch(asked.leader_epoch)) {
             return Err(code);
         }
-        if let Some(diverging) = diverging(asked, partition) {
+        if let Some(diverging) = diverging(asked, partition)? {
             outcome.must_answer = true;
             let marks = log.read(log.high_watermark(), 0, false, self.bound).map_err(|e| e.code())?;
             let reply = self.reply(asked, marks);
@@ -244,14 +244,19 @@ fn ready_to_send(part: Part) -> Result<Records, ErrorCode> {
     })
 }
 
-/// KIP-320 for readers that say which epoch they read last: where their history and ours part.
-fn diverging(asked: &Asked, partition: &Partition) -> Option<(i32, i64)> {
+/// KIP-320 for readers that say which epoch they read last: where their history and ours part. An epoch that the log has
+/// never had, and an offset that it has no more, are out of range whatever the epochs say.
+fn diverging(asked: &Asked, partition: &Partition) -> Result<Option<(i32, i64)>, ErrorCode> {
     if asked.last_epoch < 0 {
-        return None;
+        return Ok(None);
     }
-    let (epoch, end) = partition.log.epoch_end_offset(LeaderEpoch(asked.last_epoch))?;
+    let found = partition.log.epoch_end_offset(LeaderEpoch(asked.last_epoch));
+    let (epoch, end) = found.ok_or(ErrorCode::OffsetOutOfRange)?;
+    if asked.offset < partition.log.start_offset().0 {
+        return Err(ErrorCode::OffsetOutOfRange);
+    }
     let parted = epoch.0 < asked.last_epoch || end.0 < asked.offset;
-    parted.then_some((epoch.0, end.0))
+    Ok(parted.then_some((epoch.0, end.0)))
 }
 
 fn plan_topic(cx: &Cx, topic: FetchTopic, version: i16, replica: i32) -> PlannedTopic {

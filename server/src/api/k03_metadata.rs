@@ -18,7 +18,7 @@ use protocol_compat::messages::metadata_response::{
 use protocol_compat::messages::{
     ApiKey, BrokerId, MetadataRequest, MetadataResponse, StrBytes, TopicName, Uuid,
 };
-use storage::{AppendError, TopicId};
+use storage::{AppendError, LeaderEpoch, TopicId};
 
 use super::error::ToCode;
 use super::{Api, Cx, Then, k19_create_topics};
@@ -156,10 +156,12 @@ fn auto_create(
 
 fn describe(cx: &Cx, topic: &Topic, req: &MetadataRequest, version: i16) -> MetadataResponseTopic {
     let node = BrokerId(cx.broker.identity.node_id);
-    let epoch = cx.seen.image.leader_epoch().0;
+    // The log's own: what a request that names it is held against.
+    let epochs = cx.broker.partitions.leader_epochs(topic);
     let partitions = topic
         .partition_ids()
-        .map(|index| {
+        .zip(epochs)
+        .map(|(index, LeaderEpoch(epoch))| {
             MetadataResponsePartition::default()
                 .with_partition_index(index)
                 .with_leader_id(node)

@@ -35,6 +35,9 @@ pub enum Then<R> {
     Gate(Parked<Then<R>>),
     /// No reply, by protocol (`acks=0`).
     Silent,
+    /// As the other says; but some of the request's records have no place in their logs yet, and its bytes stay in memory
+    /// until the wait is over. It gives false if records were refused of whose fate no reply tells.
+    Placing(Parked<bool>, Box<Then<R>>),
     /// The connection ends: Kafka closes it here too.
     Close,
 }
@@ -79,6 +82,7 @@ impl<R: Send + 'static> Then<R> {
             Self::Later(wait) => Then::Later(Box::pin(async move { f(wait.await) })),
             Self::Gate(wait) => Then::Gate(Box::pin(async move { wait.await.map(f) })),
             Self::Silent => Then::Silent,
+            Self::Placing(wait, then) => Then::Placing(wait, Box::new(then.map(f))),
             Self::Close => Then::Close,
         }
     }
@@ -132,6 +136,7 @@ apis! {
     k19_create_topics::CreateTopics,
     k20_delete_topics::DeleteTopics,
     k22_init_producer_id::InitProducerId,
+    k23_offset_for_leader_epoch::OffsetForLeaderEpoch,
     k60_describe_cluster::DescribeCluster,
 }
 

@@ -2,12 +2,14 @@
 //!
 //! Nothing here starts a server: a command line without a command means "serve", and that is the composition root's work.
 
+mod log;
 mod show;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use log::{DumpArgs, LogArgs, LogCommand, RepairArgs, VerifyArgs, run_log};
 pub use show::show_config;
 
 /// The process's exit codes; `--help` lists them.
@@ -42,6 +44,7 @@ Examples:
   ottla --set listeners=PLAINTEXT://:9092 --set advertised.listeners=PLAINTEXT://broker.example.com:9092
   ottla --set log.dirs=/disk1/ottla,/disk2/ottla --set num.partitions=4
   ottla config --check --config server.properties
+  ottla log verify /var/lib/ottla
 
 Exit codes:
   0  stopped cleanly
@@ -72,6 +75,8 @@ pub struct Cli {
 pub enum Command {
     /// List every setting with its value, default, bounds and meaning.
     Config(ConfigArgs),
+    /// Check, print or repair the files of logs, without a broker.
+    Log(LogArgs),
 }
 
 /// How to list the settings.

@@ -26,17 +26,7 @@ impl Config {
         self.resolve_request_memory()?;
         self.check_what_is_not_served()?;
         self.check_topic_defaults()?;
-        self.name_what_has_no_effect();
         Ok(self)
-    }
-
-    /// Settings of our own whose part of the broker is not built yet: whoever sets one is told.
-    fn name_what_has_no_effect(&mut self) {
-        for name in ["journal.bytes.max", "journal.direct"] {
-            if self.is_set(name) {
-                self.notice(name, "has no effect yet");
-            }
-        }
     }
 
     fn notice(&mut self, setting: &str, text: impl Into<String>) {

@@ -3,6 +3,7 @@
 //! Counting never blocks, never allocates a series and never fails. What is counted changes no behaviour: nothing in the broker
 //! reads a metric back. Series are closed sets; no client's word becomes a label.
 
+mod data_dirs;
 mod health;
 mod http;
 mod limits;
@@ -12,11 +13,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use data_dirs::{AskDataDir, DataDirFigures};
 pub use health::{Health, State};
 pub use http::{HttpLimits, serve};
 pub use limits::{Limit, LimitMetrics};
 pub use table::{Kind, METRICS, Metric, metric_of_series};
 
+use data_dirs::DataDirs;
 use metrics::{Counter, Gauge, Histogram};
 use process::ProcessMetrics;
 use registry::Registry;
@@ -36,6 +39,7 @@ pub struct Metrics {
     unknown_api: ApiMetrics,
     limits: Vec<LimitMetrics>,
     process: ProcessMetrics,
+    data_dirs: DataDirs,
     pub connections: ConnectionMetrics,
     pub logs: LogMetrics,
 }
@@ -49,6 +53,7 @@ impl Metrics {
             unknown_api: ApiMetrics::new(&registry, UNKNOWN_API),
             limits: LimitMetrics::all(&registry),
             process: ProcessMetrics::new(&registry),
+            data_dirs: DataDirs::default(),
             connections: ConnectionMetrics::new(&registry),
             logs: LogMetrics::new(&registry),
             registry,
@@ -65,9 +70,15 @@ impl Metrics {
         &self.limits[limit as usize]
     }
 
-    /// All metrics in Prometheus' text format, the process's own figures fresh.
+    /// From here on the figures of this data directory are shown under `dir`.
+    pub fn watch_data_dir(&self, dir: &str, ask: AskDataDir) {
+        self.data_dirs.add(&self.registry, dir, ask);
+    }
+
+    /// All metrics in Prometheus' text format, the figures of the process and of the data directories fresh.
     pub fn render(&self) -> String {
         self.process.refresh();
+        self.data_dirs.refresh();
         self.registry.render()
     }
 

@@ -1,7 +1,7 @@
 //! Every metric, declared once: name, kind, unit, help, labels and, for a histogram, buckets.
 //!
 //! Names follow Prometheus: `ottla_`, base units, `_total` at the end of what only rises. A label takes its values from a closed
-//! set (APIs, limits, reasons), never from what a client sends, so that no client decides how many series there are.
+//! set (APIs, limits, reasons, data directories), never from what a client sends, so that no client decides how many series there are.
 
 /// How a metric moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +91,25 @@ metrics! {
     APPENDED_RECORDS = Counter "ottla_appended_records_total";
     /// Bytes of batches appended to logs.
     APPENDED_BYTES = Counter "ottla_appended_bytes_total" in "bytes";
-    /// Time of each flush to disk; the count of flushes is the histogram's own.
+    /// Time of each write to the journal, its flush to the disk included; the count of writes is the histogram's own.
     FLUSH_TIME = Histogram "ottla_flush_seconds" in "seconds" buckets FLUSH_SECONDS;
+
+    /// Writes to the journal that are on the disk, by data directory. Each carries whatever was waiting.
+    JOURNAL_COMMITS = Counter "ottla_journal_commits_total" ["dir"];
+    /// Bytes written to the journal, with what fills up their blocks, by data directory.
+    JOURNAL_BYTES = Counter "ottla_journal_bytes_total" ["dir"] in "bytes";
+    /// Bytes of the journal that no checkpoint covers yet and a start would have to read, by data directory.
+    JOURNAL_LIVE = Gauge "ottla_journal_live_bytes" ["dir"] in "bytes";
+    /// Bytes that the journal's files take on the disk, by data directory.
+    JOURNAL_CAPACITY = Gauge "ottla_journal_capacity_bytes" ["dir"] in "bytes";
+    /// Checkpoints written, by data directory.
+    CHECKPOINTS = Counter "ottla_checkpoints_total" ["dir"];
+    /// Times that appends of a log had to wait, for room in the journal or because the disk is slow, by data directory.
+    WAITING_APPENDS = Counter "ottla_waiting_appends_total" ["dir"];
+    /// Bytes of logs that were found damaged and are not served, by data directory; 0 is what it should be.
+    QUARANTINED = Gauge "ottla_quarantined_bytes" ["dir"] in "bytes";
+    /// 1 if the data directory takes no more writes because one failed; a restart is the repair.
+    DIR_OFFLINE = Gauge "ottla_log_dir_offline" ["dir"];
 
     /// Processor time of the process, user and system; it only rises.
     PROCESS_CPU = Gauge "ottla_process_cpu_seconds" in "seconds";

@@ -5,6 +5,7 @@ use crate::config::setting;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::TcpListener;
 
 const APIS: [(i16, &str); 3] = [(0, "Produce"), (1, "Fetch"), (18, "ApiVersions")];
@@ -27,8 +28,20 @@ fn touched() -> Arc<Metrics> {
     metrics.limit(Limit::Frame).hits.increment(1);
     metrics.logs.appended(1, 5, 100);
     metrics.logs.flushed(Duration::from_millis(3));
+    metrics.watch_data_dir("data", Box::new(|| Some(FIGURES)));
     metrics
 }
+
+const FIGURES: DataDirFigures = DataDirFigures {
+    journal_commits: 11,
+    journal_bytes: 12,
+    journal_live_bytes: 13,
+    journal_capacity_bytes: 14,
+    checkpoints: 15,
+    waiting_appends: 16,
+    quarantined_bytes: 17,
+    is_offline: true,
+};
 
 /// The value of one series of the rendered text.
 fn value(text: &str, series: &str) -> Option<f64> {
@@ -120,9 +133,39 @@ fn what_is_counted_is_what_is_shown() {
         ("ottla_appended_records_total", 5.0),
         ("ottla_appended_bytes_total", 100.0),
         ("ottla_flush_seconds_count", 1.0),
+        ("ottla_journal_commits_total{dir=\"data\"}", 11.0),
+        ("ottla_journal_bytes_total{dir=\"data\"}", 12.0),
+        ("ottla_journal_live_bytes{dir=\"data\"}", 13.0),
+        ("ottla_journal_capacity_bytes{dir=\"data\"}", 14.0),
+        ("ottla_checkpoints_total{dir=\"data\"}", 15.0),
+        ("ottla_waiting_appends_total{dir=\"data\"}", 16.0),
+        ("ottla_quarantined_bytes{dir=\"data\"}", 17.0),
+        ("ottla_log_dir_offline{dir=\"data\"}", 1.0),
     ] {
         assert_eq!(value(&text, series), Some(expected), "{series}\n{text}");
     }
+}
+
+/// The directories are asked at each scrape and at no other time, each under its own label; one that is gone keeps its
+/// last figures.
+#[test]
+fn data_directories_are_asked_when_the_metrics_are() {
+    let metrics = Metrics::new(&APIS);
+    let commits = Arc::new(AtomicU64::new(5));
+    let of_one = Arc::clone(&commits);
+    let one = move || {
+        let journal_commits = of_one.load(Ordering::Relaxed);
+        (journal_commits != 0).then(|| DataDirFigures { journal_commits, ..DataDirFigures::default() })
+    };
+    metrics.watch_data_dir("one", Box::new(one));
+    metrics.watch_data_dir("other", Box::new(|| Some(FIGURES)));
+    let shown =
+        |dir: &str| value(&metrics.render(), &format!("ottla_journal_commits_total{{dir=\"{dir}\"}}"));
+    assert_eq!((shown("one"), shown("other")), (Some(5.0), Some(11.0)));
+    commits.store(9, Ordering::Relaxed);
+    assert_eq!(shown("one"), Some(9.0));
+    commits.store(0, Ordering::Relaxed);
+    assert_eq!((shown("one"), shown("other")), (Some(9.0), Some(11.0)));
 }
 
 #[test]

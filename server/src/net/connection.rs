@@ -2,11 +2,11 @@
 //!
 //! A turn begins every complete frame that may begin, then writes all decided replies at once. Only consecutive Produce
 //! requests overlap; any other request begins when every earlier reply of the connection is decided, because Kafka
-//! serves one request of a connection at a time and clients rely on it. Back-pressure is not reading.
+//! serves one request of a connection at a time and clients rely on it. Back-pressure is not reading. A request whose
+//! records wait for their place in a log counts as memory until they have it, whether or not it is answered by then.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -21,57 +21,17 @@ use tokio::sync::watch;
 use tokio::time::Sleep;
 
 use super::buffers::{self, COPY_OUT_BELOW_BYTES, READ_STEP_BYTES};
+use super::end::End;
 use super::memory::Share;
 use super::output::Output;
-use crate::api::{self, Answer, Broker, Parked, Peer, Refused, Then, Unencodable};
+use crate::api::{self, Answer, Broker, Parked, Peer, Then};
 use crate::config::Config;
-use crate::metrics::{CloseReason, Limit, Observed};
+use crate::metrics::{Limit, Observed};
 
 /// Turns in a row before other connections of this thread are let in.
 const TURNS_MAX: usize = 16;
 /// How long a stopping broker waits for what has begun.
 const DRAIN: Duration = Duration::from_secs(2);
-
-/// Why a connection ends.
-#[derive(Debug, thiserror::Error)]
-enum End {
-    #[error("the peer closed it")]
-    PeerClosed,
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    #[error(transparent)]
-    Unencodable(#[from] Unencodable),
-    #[error("a request without a reply failed")]
-    SilentFailure,
-    #[error("nothing happened for {0:?}")]
-    Idle(Duration),
-    #[error("a frame was begun and not finished within {0:?}")]
-    Stalled(Duration),
-    #[error("the broker stops")]
-    Stopping,
-}
-
-impl End {
-    /// The peer's doing, worth a line for the operator.
-    fn is_misuse(&self) -> bool {
-        matches!(self, Self::Frame(_) | Self::Refused(_) | Self::Stalled(_) | Self::Unencodable(_))
-    }
-
-    fn reason(&self) -> CloseReason {
-        match self {
-            Self::PeerClosed | Self::Io(_) => CloseReason::Peer,
-            Self::Frame(_) | Self::Refused(_) | Self::Unencodable(_) | Self::SilentFailure => {
-                CloseReason::Protocol
-            }
-            Self::Idle(_) | Self::Stalled(_) => CloseReason::Timeout,
-            Self::Stopping => CloseReason::Shutdown,
-        }
-    }
-}
 
 /// Serves a connection to its end.
 pub(super) async fn serve(
@@ -95,6 +55,7 @@ pub(super) async fn serve(
         }
     };
     connection.report(&end);
+    connection.leave();
 }
 
 /// A request that has begun and whose reply is not decided.
@@ -116,6 +77,14 @@ enum Wait {
     Gate(Parked<Then<Answer>>),
 }
 
+/// A request whose records wait for their place in their logs: its bytes are still in memory.
+struct Placing {
+    bytes: usize,
+    wait: Parked<bool>,
+    /// No reply tells of it, so that what comes behind it has to wait if it is to see it.
+    is_silent: bool,
+}
+
 struct Connection {
     stream: TcpStream,
     broker: Arc<Broker>,
@@ -130,6 +99,8 @@ struct Connection {
     starved: bool,
     /// Begun, in order. Bounded by `max_in_flight_requests_per_connection`.
     parked: VecDeque<Pending>,
+    /// Begun, answered or not, and still in memory. Bounded likewise.
+    placing: Vec<Placing>,
     /// Decided, in order. Bounded: above `response_buffer_bytes_max` nothing begins.
     output: Output,
     /// Set when the connection is to end once what is decided has been sent.
@@ -137,6 +108,8 @@ struct Connection {
     /// When bytes last moved, and when the partial frame began.
     last_active: Duration,
     partial: Option<Partial>,
+    /// Set while this side reads nothing: a partial frame's time does not run then.
+    paused: bool,
     deadlines: Deadlines,
     alarm: Pin<Box<Sleep>>,
 }
@@ -155,10 +128,12 @@ impl Connection {
             memory,
             starved: false,
             parked: VecDeque::new(),
+            placing: Vec::new(),
             output: Output::default(),
             ending: None,
             last_active: now,
             partial: None,
+            paused: false,
             deadlines,
             alarm,
         }
@@ -193,7 +168,28 @@ impl Connection {
             *frame = Bytes::copy_from_slice(frame);
         }
         let waiting: usize = self.inbox.iter().map(Bytes::len).sum();
-        self.memory.hold(self.received.capacity() + waiting);
+        self.memory.hold(self.received.capacity() + waiting, self.placing_bytes());
+    }
+
+    fn placing_bytes(&self) -> usize {
+        self.placing.iter().map(|placing| placing.bytes).sum()
+    }
+
+    /// What still waits for its place counts as memory although the connection is over.
+    fn leave(self) {
+        let placing_bytes = self.placing_bytes();
+        let Self { placing, mut memory, .. } = self;
+        if placing.is_empty() {
+            return;
+        }
+        memory.hold(0, placing_bytes);
+        tokio::spawn(async move {
+            for request in placing {
+                // Nobody is left to be told how it ended.
+                let _ = request.wait.await;
+            }
+            drop(memory);
+        });
     }
 
     /// One turn. True when anything moved, so that another turn may find more.
@@ -206,9 +202,9 @@ impl Connection {
         Ok(moved)
     }
 
-    /// Moves decided replies from the front of the queue to the output.
+    /// Moves decided replies from the front of the queue to the output, and lets go of requests that have their place.
     fn collect(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
-        let mut moved = false;
+        let mut moved = self.let_go_of_placed(cx);
         while let Some(front) = self.parked.front_mut() {
             let decided = match &mut front.wait {
                 Wait::Reply(wait) => wait.as_mut().poll(cx).map(Then::Now),
@@ -217,22 +213,52 @@ impl Connection {
             let Poll::Ready(then) = decided else { break };
             let Some(Pending { request, .. }) = self.parked.pop_front() else { break };
             moved = true;
-            match then {
-                Then::Later(wait) => self.parked.push_front(Pending { request, wait: Wait::Reply(wait) }),
-                Then::Gate(wait) => self.parked.push_front(Pending { request, wait: Wait::Gate(wait) }),
-                Then::Now(answer) => self.reply(request, answer)?,
-                Then::Silent => self.observe(request, 0, false),
-                Then::Close => self.finish(End::SilentFailure),
-            }
+            self.decided(request, then)?;
         }
         Ok(moved)
+    }
+
+    /// The front of the queue goes on, or is over.
+    fn decided(&mut self, request: Arrived, then: Then<Answer>) -> Result<(), End> {
+        match then {
+            Then::Later(wait) => self.parked.push_front(Pending { request, wait: Wait::Reply(wait) }),
+            Then::Gate(wait) => self.parked.push_front(Pending { request, wait: Wait::Gate(wait) }),
+            Then::Now(answer) => self.reply(request, answer)?,
+            Then::Silent => self.observe(request, 0, false),
+            Then::Close => self.finish(End::SilentFailure),
+            Then::Placing(wait, then) => {
+                self.hold_until_placed(request, wait, &then);
+                self.decided(request, *then)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hold_until_placed(&mut self, request: Arrived, wait: Parked<bool>, then: &Then<Answer>) {
+        let is_silent = matches!(then, Then::Silent);
+        self.placing.push(Placing { bytes: request.bytes, wait, is_silent });
+    }
+
+    fn let_go_of_placed(&mut self, cx: &mut Context<'_>) -> bool {
+        let (before, mut refused) = (self.placing.len(), false);
+        self.placing.retain_mut(|placing| match placing.wait.as_mut().poll(cx) {
+            Poll::Ready(is_well) => {
+                refused |= !is_well;
+                false
+            }
+            Poll::Pending => true,
+        });
+        if refused {
+            self.finish(End::SilentFailure);
+        }
+        self.placing.len() < before
     }
 
     fn begin_frames(&mut self) -> Result<bool, End> {
         let mut moved = false;
         while self.ending.is_none()
-            && let Some(frame) =
-                self.inbox.pop_front_if(|frame| may_begin(&self.parked, &self.output, &self.broker, frame))
+            && self.inbox.front().is_some_and(|frame| self.may_begin(frame))
+            && let Some(frame) = self.inbox.pop_front()
         {
             moved = true;
             let (at, bytes) = (self.broker.env.clock.monotonic(), frame.len() + PREFIX_BYTES);
@@ -243,24 +269,52 @@ impl Connection {
                     break;
                 }
             };
-            let request = Arrived { key: begun.key, at, bytes };
-            match begun.then {
-                // Earlier replies are still waited for: this one is decided and keeps its place behind them.
-                Then::Now(answer) if !self.parked.is_empty() => {
-                    let wait = Wait::Reply(Box::pin(std::future::ready(answer)));
-                    self.parked.push_back(Pending { request, wait });
-                }
-                Then::Now(answer) => self.reply(request, answer)?,
-                Then::Later(wait) => self.parked.push_back(Pending { request, wait: Wait::Reply(wait) }),
-                Then::Gate(wait) => self.parked.push_back(Pending { request, wait: Wait::Gate(wait) }),
-                Then::Silent => self.observe(request, 0, false),
-                Then::Close => {
-                    self.observe(request, 0, true);
-                    self.finish(End::SilentFailure);
-                }
-            }
+            self.begun(Arrived { key: begun.key, at, bytes }, begun.then)?;
         }
         Ok(moved)
+    }
+
+    /// A request takes its place behind those that have begun before it.
+    fn begun(&mut self, request: Arrived, then: Then<Answer>) -> Result<(), End> {
+        match then {
+            // Earlier replies are still waited for: this one is decided and keeps its place behind them.
+            Then::Now(answer) if !self.parked.is_empty() => {
+                let wait = Wait::Reply(Box::pin(std::future::ready(answer)));
+                self.parked.push_back(Pending { request, wait });
+            }
+            Then::Now(answer) => self.reply(request, answer)?,
+            Then::Later(wait) => self.parked.push_back(Pending { request, wait: Wait::Reply(wait) }),
+            Then::Gate(wait) => self.parked.push_back(Pending { request, wait: Wait::Gate(wait) }),
+            Then::Silent => self.observe(request, 0, false),
+            Then::Close => {
+                self.observe(request, 0, true);
+                self.finish(End::SilentFailure);
+            }
+            Then::Placing(wait, then) => {
+                self.hold_until_placed(request, wait, &then);
+                self.begun(request, *then)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The order rule, and the bounds that hold a pipelining client.
+    fn may_begin(&self, frame: &[u8]) -> bool {
+        let (config, metrics) = (&self.broker.config, &self.broker.metrics);
+        if self.output.bytes() > config.response_buffer_bytes_max {
+            metrics.limit(Limit::ResponseBuffer).hits.increment(1);
+            return false;
+        }
+        if self.parked.len().max(self.placing.len()) >= config.max_in_flight_requests_per_connection {
+            metrics.limit(Limit::RequestsPerConnection).hits.increment(1);
+            return false;
+        }
+        if api::is_produce(frame) {
+            // If the last one parked is a Produce, all are: nothing else lets it begin before it is decided.
+            let overlaps = |p: &Pending| p.request.key == PRODUCE && matches!(p.wait, Wait::Reply(_));
+            return self.parked.back().is_none_or(overlaps);
+        }
+        self.parked.is_empty() && !self.placing.iter().any(|placing| placing.is_silent)
     }
 
     fn reply(&mut self, request: Arrived, answer: Answer) -> Result<(), End> {
@@ -292,12 +346,21 @@ impl Connection {
     /// Reads once and cuts the frames. While a frame waits to begin, nothing is read: the peer's window closes.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         if self.ending.is_some() || !self.inbox.is_empty() {
+            self.paused = true;
             return Ok(false);
         }
         let may_grow = self.memory.may_grow();
-        self.starved = !self.received.is_empty() && !may_grow;
+        let holds_some = !self.received.is_empty() || !self.placing.is_empty();
+        self.starved = !may_grow && holds_some;
         if self.starved {
+            // Its own requests are in the way: that is not the peer's doing.
+            self.paused |= !self.placing.is_empty();
             return Ok(false);
+        }
+        if std::mem::take(&mut self.paused)
+            && let Some(partial) = &mut self.partial
+        {
+            partial.since = self.broker.env.clock.monotonic();
         }
         let frame_bytes_max = self.broker.config.socket_request_max_bytes;
         let room = match frame::split(&mut self.received, frame_bytes_max)? {
@@ -372,15 +435,14 @@ impl Connection {
         let mut left = idle.saturating_sub(now.saturating_sub(self.last_active));
         if left.is_zero() {
             // A peer that waits for a reply is not idle; one that does not take its replies is.
-            if self.parked.is_empty() {
+            if self.parked.is_empty() && self.placing.is_empty() {
                 self.broker.metrics.limit(Limit::Idle).hits.increment(1);
                 return Err(End::Idle(idle));
             }
             left = ALARM_REST_MAX;
         }
         // While this side does not read, the peer cannot go on.
-        let reads = self.inbox.is_empty() && self.ending.is_none();
-        if let Some(partial) = self.partial.filter(|_| reads) {
+        if let Some(partial) = self.partial.filter(|_| !self.paused) {
             let progress_left = progress.saturating_sub(now.saturating_sub(partial.since));
             if progress_left.is_zero() {
                 self.broker.metrics.limit(Limit::FrameProgress).hits.increment(1);
@@ -438,19 +500,4 @@ impl Deadlines {
         let idle = u64::try_from(config.connections_max_idle_ms).map_or(Duration::MAX, Duration::from_millis);
         Self { idle, progress: Duration::from_millis(config.frame_progress_timeout_ms) }
     }
-}
-
-/// The order rule, and the bounds that hold a pipelining client.
-fn may_begin(parked: &VecDeque<Pending>, output: &Output, broker: &Broker, frame: &[u8]) -> bool {
-    if output.bytes() > broker.config.response_buffer_bytes_max {
-        broker.metrics.limit(Limit::ResponseBuffer).hits.increment(1);
-        return false;
-    }
-    if parked.len() >= broker.config.max_in_flight_requests_per_connection {
-        broker.metrics.limit(Limit::RequestsPerConnection).hits.increment(1);
-        return false;
-    }
-    // If the last one parked is a Produce, all are: nothing else lets it begin before it is decided.
-    let overlaps = |p: &Pending| p.request.key == PRODUCE && matches!(p.wait, Wait::Reply(_));
-    parked.back().is_none_or(|last| overlaps(last) && api::is_produce(frame))
 }

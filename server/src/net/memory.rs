@@ -1,7 +1,9 @@
-//! How much memory requests may hold that have not wholly arrived or not begun, over all connections.
+//! How much memory requests may hold that have not wholly arrived, not begun, or not been written to a log, over all
+//! connections.
 //!
 //! Above the bound, connections stop reading. One of them is always exempt, so that a bound full of partial frames
-//! still empties: its frame completes, begins, and gives its memory back.
+//! still empties: its frame completes, begins, and gives its memory back. What waits for a log needs no such help, and
+//! who has some of it gets none: it would only add to it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -26,7 +28,7 @@ impl RequestMemory {
     }
 
     pub(super) fn share(self: &Arc<Self>, connection_id: u64) -> Share {
-        Share { memory: self.clone(), connection_id, held_bytes: 0 }
+        Share { memory: self.clone(), connection_id, held_bytes: 0, placing_bytes: 0 }
     }
 }
 
@@ -35,11 +37,15 @@ pub(super) struct Share {
     memory: Arc<RequestMemory>,
     connection_id: u64,
     held_bytes: usize,
+    placing_bytes: usize,
 }
 
 impl Share {
-    /// Says what the connection holds between two turns.
-    pub(super) fn hold(&mut self, bytes: usize) {
+    /// Says what the connection holds between two turns: of requests that have not begun, and of those that have and wait
+    /// for their place in a log.
+    pub(super) fn hold(&mut self, arriving_bytes: usize, placing_bytes: usize) {
+        self.placing_bytes = placing_bytes;
+        let bytes = arriving_bytes + placing_bytes;
         let memory = &self.memory;
         if bytes == self.held_bytes {
             return;
@@ -64,6 +70,10 @@ impl Share {
         if memory.held_bytes.load(Ordering::Relaxed) < memory.bytes_max {
             return true;
         }
+        if self.placing_bytes > 0 {
+            memory.metrics.limit(Limit::RequestBytes).hits.increment(1);
+            return false;
+        }
         let claimed =
             memory.exempt.compare_exchange(NOBODY, self.connection_id, Ordering::Relaxed, Ordering::Relaxed);
         if claimed.is_ok() || claimed == Err(self.connection_id) {
@@ -86,7 +96,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.hold(0);
+        self.hold(0, 0);
         self.end_exemption();
     }
 }
@@ -99,21 +109,38 @@ mod tests {
     fn above_the_bound_one_connection_goes_on_and_then_the_next() {
         let memory = RequestMemory::new(100, Metrics::new(&[]));
         let (mut first, mut second) = (memory.share(1), memory.share(2));
-        first.hold(60);
+        first.hold(60, 0);
         assert!(first.may_grow() && second.may_grow());
-        second.hold(60);
+        second.hold(60, 0);
         assert!(first.may_grow(), "the first to ask is exempt");
         assert!(!second.may_grow());
         assert!(first.may_grow(), "and stays exempt until its frame has begun");
-        first.hold(0);
+        first.hold(0, 0);
         assert!(second.may_grow());
+    }
+
+    /// What one lets in while the bound is full has to leave before another, or the same, lets in more.
+    #[test]
+    fn what_waits_for_a_log_lets_nobody_beyond_the_bound() {
+        let memory = RequestMemory::new(100, Metrics::new(&[]));
+        let (mut first, mut second) = (memory.share(1), memory.share(2));
+        second.hold(60, 0);
+        first.hold(60, 0);
+        assert!(first.may_grow(), "the first to ask is exempt");
+        first.hold(0, 90);
+        assert!(!first.may_grow(), "its frame has begun and is still in memory");
+        assert!(!second.may_grow(), "and it stays the only exception until it is not");
+        first.hold(0, 0);
+        assert!(second.may_grow());
+        second.hold(0, 70);
+        assert!(second.may_grow(), "below the bound nobody is held up");
     }
 
     #[test]
     fn a_connection_that_ends_gives_everything_back() {
         let memory = RequestMemory::new(100, Metrics::new(&[]));
         let mut first = memory.share(1);
-        first.hold(500);
+        first.hold(500, 0);
         assert!(first.may_grow());
         drop(first);
         let second = memory.share(2);

@@ -6,6 +6,7 @@ mod accept;
 mod admission;
 mod buffers;
 mod connection;
+mod end;
 mod memory;
 mod output;
 

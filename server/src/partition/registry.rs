@@ -118,10 +118,7 @@ impl Partitions {
             for (name, id) in dir.logs_on_disk() {
                 match id.filter(|id| *id == internal || is_known(image, *id)) {
                     Some(id) => drop(homes.insert(id, place)),
-                    None => {
-                        tracing::warn!(directory = %dir.path().join(&name).display(), "no topic owns it: renamed -stray");
-                        dir.stray(&name)?;
-                    }
+                    None => dir.stray(&name)?,
                 }
             }
         }
@@ -132,6 +129,7 @@ impl Partitions {
     /// Opens every partition that is on disk, so that recovery is over before the first client comes.
     pub fn open_existing(&self, image: &Image) {
         let on_disk: Vec<LogId> = self.read().homes.keys().copied().collect();
+        let _together: Vec<_> = self.dirs.iter().map(|dir| dir.open_together()).collect();
         for id in on_disk {
             let Some(topic) = image.topic_by_id(id.topic) else { continue };
             if let Err(error) = self.get(topic, id.partition) {
@@ -149,6 +147,18 @@ impl Partitions {
             None => self.new_slot(id)?,
         };
         slot.get(self.env.clock.monotonic(), || self.open(topic, id, slot.home))
+    }
+
+    /// The leader epoch of each of a topic's partitions, by their numbers; none is opened for it. A log that is not open
+    /// was not there at the start, so that its epoch can only be the broker's, or it cannot be opened.
+    pub fn leader_epochs(&self, topic: &Topic) -> Vec<LeaderEpoch> {
+        let state = self.read();
+        let epoch_of = |partition| {
+            let slot = state.slots.get(&LogId { topic: topic.id, partition });
+            let open = slot.and_then(|slot| slot.opened.get());
+            open.map_or(self.epoch, |partition| partition.log.leader_epoch())
+        };
+        topic.partition_ids().map(epoch_of).collect()
     }
 
     /// A place for a partition that nobody asked for yet in this life.
@@ -236,5 +246,15 @@ fn log_config(config: &TopicConfig) -> LogConfig {
         index_interval_bytes: config.index_interval_bytes,
         segment_index_bytes: config.segment_index_bytes,
         durability: config.durability,
+        flush_messages: u64::try_from(config.flush_messages).unwrap_or(u64::MAX),
+        // Kafka's word for never.
+        flush_after: u64::try_from(config.flush_ms)
+            .ok()
+            .filter(|_| config.flush_ms != i64::MAX)
+            .map(Duration::from_millis),
     }
 }
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

@@ -12,6 +12,7 @@ pub enum Operation {
     Create,
     Delete,
     Describe,
+    ClusterAction,
     IdempotentWrite,
 }
 

@@ -7,6 +7,8 @@
 mod machine;
 #[path = "../kill/process.rs"]
 mod process;
+#[path = "../kill/requests.rs"]
+mod requests;
 mod talk;
 
 use std::time::{Duration, Instant};
@@ -25,6 +27,7 @@ fn main() {
         trial("full_disk", Need::Mounts, full_disk),
         trial("read_only_at_start", Need::Mounts, read_only_at_start),
         trial("few_descriptors", Need::Prlimit, few_descriptors),
+        trial("fewer_descriptors_than_logs", Need::Prlimit, fewer_descriptors_than_logs),
         trial("slow_flushes", Need::Strace, slow_flushes),
     ];
     libtest_mimic::run(&Arguments::from_args(), faults.into()).exit();
@@ -140,12 +143,61 @@ fn few_descriptors() {
     assert!(status.success(), "{status}");
 }
 
+/// More logs than descriptors: those that are open go on, through checkpoints too, the others get 56, and are taken as
+/// soon as descriptors come free.
+fn fewer_descriptors_than_logs() {
+    const LOGS: i32 = 400;
+    let home = Home::new("logs");
+    let mut spec = Spec::new(&home, &["journal.bytes.max=33554432"]);
+    spec.through = &["prlimit", "--nofile=256", "--"];
+    let mut process = Process::start(&spec);
+    let mut client = process.client();
+    client.create("many", LOGS, ("durability", "durable"));
+    client.create("late", 1, ("durability", "durable"));
+    let open = fill_descriptors(&mut client, LOGS);
+    assert_eq!(produce(&mut client, "late", 0, b"x").0, STORAGE_ERROR);
+    // Enough for the journal to grow and to be used again, for which files have to be opened.
+    let value = vec![b'x'; 900_000];
+    let (_, end) = produce(&mut client, "many", 0, b"again");
+    for n in 1..40 {
+        assert_eq!(produce(&mut client, "many", 0, &value), (0, end + n), "an open log goes on");
+    }
+    // A checkpoint may have closed some; when none is left again, it is all the same.
+    let more = fill_descriptors(&mut client, LOGS);
+    println!("{open} logs of {LOGS} fitted, {more} behind a checkpoint");
+    let (_, end) = produce(&mut client, "many", 0, b"again");
+    for n in 1..40 {
+        assert_eq!(produce(&mut client, "many", 0, &value), (0, end + n), "an open log goes on");
+    }
+    assert_eq!(fetch(&mut client, "many", 1).0, 0);
+    delete(&mut client, "many");
+    let begun = Instant::now();
+    while produce(&mut client, "late", 0, b"late").0 != 0 {
+        assert!(begun.elapsed() < PATIENCE, "descriptors came free, and the log is still refused");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (status, _) = process.terminate();
+    assert!(status.success(), "{status}");
+    let said = std::fs::read_to_string(&spec.log).unwrap();
+    assert!(!said.contains("panicked") && !said.contains("takes no more writes"), "{said}");
+}
+
+/// Produces into every log of the topic; returns how many take it, the others are refused for the time being.
+fn fill_descriptors(client: &mut Client, logs: i32) -> usize {
+    let errors: Vec<i16> = (0..logs).map(|log| produce(client, "many", log, b"x").0).collect();
+    assert!(errors.iter().all(|error| [0, STORAGE_ERROR].contains(error)), "{errors:?}");
+    let open = errors.iter().filter(|error| **error == 0).count();
+    assert!((50..256).contains(&open), "{open} logs were taken");
+    open
+}
+
 /// Every flush takes 20 ms longer: durable replies wait for them, relaxed ones do not, and the end is in order.
 fn slow_flushes() {
     let home = Home::new("slow");
     let mut spec = Spec::new(&home, &["journal.direct=false"]);
-    let calls = "trace=fdatasync,fsync,syncfs";
-    let delay = "inject=fdatasync,fsync,syncfs:delay_enter=20000";
+    // The last is how a journal past the page cache is written.
+    let calls = "trace=fdatasync,fsync,syncfs,pwritev2";
+    let delay = "inject=fdatasync,fsync,syncfs,pwritev2:delay_enter=20000";
     // -D keeps the broker this test's own child, so that signals reach it and not the tracer.
     let tracer = ["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", calls, "-e", delay];
     spec.through = &tracer;

@@ -1,12 +1,12 @@
 //! The few requests that the faults are watched with, each on one partition.
 
 use bytes::Bytes;
-use protocol_compat::messages::fetch_request::{FetchPartition, FetchTopic};
 use protocol_compat::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use protocol_compat::messages::{BrokerId, DeleteTopicsRequest, FetchRequest, ProduceRequest};
+use protocol_compat::messages::{DeleteTopicsRequest, ProduceRequest};
 use storage::BatchBuilder;
 
 use crate::process::{Client, topic_name};
+use crate::requests;
 
 pub(crate) fn batch(value: &[u8]) -> Bytes {
     BatchBuilder::new(1_700_000_000_000).push(None, Some(value), &[]).build()
@@ -24,10 +24,8 @@ pub(crate) fn produce(client: &mut Client, topic: &str, partition: i32, value: &
 
 /// The error code and the bytes at an offset of partition 0.
 pub(crate) fn fetch(client: &mut Client, topic: &str, offset: i64) -> (i16, Bytes) {
-    let partition = FetchPartition::default().with_fetch_offset(offset).with_partition_max_bytes(4 << 20);
-    let topic = FetchTopic::default().with_topic(topic_name(topic)).with_partitions(vec![partition]);
-    let request = FetchRequest::default().with_replica_id(BrokerId(-1)).with_max_bytes(4 << 20);
-    let mut reply = client.call(12, &request.with_session_epoch(-1).with_topics(vec![topic]));
+    let request = requests::fetch(topic_name(topic), &[(0, offset)], 0, 4 << 20);
+    let mut reply = client.call(12, &request);
     let partition = reply.responses.remove(0).partitions.remove(0);
     (partition.error_code, partition.records.unwrap_or_default())
 }

@@ -72,6 +72,10 @@ fn no_frame_brings_the_broker_down() {
                     "gated"
                 }
                 Then::Silent => "silent",
+                Then::Placing(wait, _) => {
+                    poll_once(wait);
+                    "waiting for a place"
+                }
                 Then::Close => "closed",
             },
         };

@@ -8,6 +8,7 @@
 mod audit;
 mod process;
 mod produce;
+mod requests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -9,14 +9,14 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use protocol_compat::messages::fetch_request::{FetchPartition, FetchTopic};
 use protocol_compat::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use protocol_compat::messages::{BrokerId, FetchRequest, FetchResponse, ProduceRequest};
+use protocol_compat::messages::{FetchRequest, FetchResponse, ProduceRequest};
 use storage::env::SimRandom;
 use storage::{BatchBuilder, BatchHeader};
 
 use crate::TOPICS;
 use crate::process::{Client, topic_name};
+use crate::requests;
 
 const IN_FLIGHT: usize = 8;
 const PRODUCE_VERSION: i16 = 9;
@@ -161,21 +161,7 @@ impl Reader {
 
 /// Asks for partitions of a topic, each from an offset.
 pub(crate) fn fetch(topic: usize, from: &[(i32, i64)], wait_ms: i32) -> FetchRequest {
-    let partition = |(partition, offset): &(i32, i64)| {
-        FetchPartition::default()
-            .with_partition(*partition)
-            .with_fetch_offset(*offset)
-            .with_partition_max_bytes(4 << 20)
-    };
-    let partitions = from.iter().map(partition).collect();
-    let topic = FetchTopic::default().with_topic(topic_name(TOPICS[topic].0)).with_partitions(partitions);
-    FetchRequest::default()
-        .with_replica_id(BrokerId(-1))
-        .with_max_wait_ms(wait_ms)
-        .with_min_bytes(1)
-        .with_max_bytes(16 << 20)
-        .with_session_epoch(-1)
-        .with_topics(vec![topic])
+    requests::fetch(topic_name(TOPICS[topic].0), from, wait_ms, 4 << 20)
 }
 
 pub(crate) fn call_fetch(client: &mut Client, request: &FetchRequest) -> FetchResponse {

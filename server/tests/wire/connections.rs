@@ -5,12 +5,12 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use protocol_compat::messages::create_topics_request::CreatableTopic;
-use protocol_compat::messages::fetch_request::{FetchPartition, FetchTopic};
 use protocol_compat::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use protocol_compat::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use protocol_compat::messages::*;
 
 use super::harness::{Broker, Client, TestDir, batch};
+use super::requests;
 
 fn topic_t() -> TopicName {
     TopicName(StrBytes::from_static_str("t"))
@@ -38,15 +38,7 @@ fn latest() -> ListOffsetsRequest {
 }
 
 fn fetch(offset: i64, wait_ms: i32) -> FetchRequest {
-    let partition = FetchPartition::default().with_fetch_offset(offset).with_partition_max_bytes(1 << 20);
-    let topic = FetchTopic::default().with_topic(topic_t()).with_partitions(vec![partition]);
-    FetchRequest::default()
-        .with_replica_id(BrokerId(-1))
-        .with_max_wait_ms(wait_ms)
-        .with_min_bytes(1)
-        .with_max_bytes(1 << 20)
-        .with_session_epoch(-1)
-        .with_topics(vec![topic])
+    requests::fetch(topic_t(), &[(0, offset)], wait_ms, 1 << 20)
 }
 
 /// Sixty produces and a question behind them in one write: replies keep their order, and the question sees them all.

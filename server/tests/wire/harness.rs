@@ -54,6 +54,11 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn start(dir: &TestDir, settings: &[&str]) -> Self {
+        Self::start_in(Env::real(), dir, settings)
+    }
+
+    /// A broker whose files are perhaps not just the machine's.
+    pub(crate) fn start_in(env: Env, dir: &TestDir, settings: &[&str]) -> Self {
         let log_dirs = format!("log.dirs={}", dir.0.display());
         let always = [&*log_dirs, "listeners=PLAINTEXT://127.0.0.1:0", "metrics.listener=off"];
         let sets = always.iter().chain(settings).flat_map(|s| ["--set", *s]);
@@ -61,7 +66,7 @@ impl Broker {
         let config = Config::load(&cli, []).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let node = runtime.block_on(Node::start(config, Env::real())).unwrap();
+        let node = runtime.block_on(Node::start(config, env)).unwrap();
         let port = node.addresses()[0].rsplit(':').next().unwrap().parse().unwrap();
         Self { runtime, node: Some(node), port }
     }

@@ -2,5 +2,13 @@
 
 mod apis;
 mod connections;
+mod disk;
+mod durability;
+mod epochs;
 mod harness;
+#[path = "../kill/process.rs"]
+mod process;
+#[path = "../kill/requests.rs"]
+mod requests;
 mod restart;
+mod truncation;

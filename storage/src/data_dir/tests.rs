@@ -6,6 +6,7 @@ use super::*;
 use crate::config::Durability;
 use crate::env::{Files, OpenMode, SimFiles};
 use crate::ids::Offset;
+use crate::ids::TopicId;
 use crate::plan::Origin;
 use crate::records::BatchBuilder;
 use crate::validate::check_internal;
@@ -13,7 +14,7 @@ use crate::validate::check_internal;
 const DIR: &str = "/d/data";
 
 fn options() -> DataDirOptions {
-    DataDirOptions { flushing: Flushing::Manual, ..Default::default() }
+    DataDirOptions { flushing: Flushing::Manual, journal: JournalOptions::SMALL, ..Default::default() }
 }
 
 fn open(env: &Env, options: DataDirOptions) -> Result<Arc<DataDir>, OpenError> {
@@ -172,17 +173,40 @@ fn strays_are_renamed_and_deletions_finished() {
     append(&open_log);
     assert!(dir.stray("t-0").is_err(), "not while it is open");
     assert!(dir.stray("../x").is_err());
-    put(&files, "old-0/partition.metadata", "");
+    put(&files, "old-0/partition.metadata", "rubbish");
+    put(&files, "new-0/partition.metadata", "");
     assert!(dir.logs_on_disk().contains(&("old-0".to_owned(), None)));
     dir.stray("old-0").unwrap();
+    dir.stray("new-0").unwrap();
     dir.delete_log(&open_log).unwrap();
     files.crash();
     let names = || files.list(Path::new(DIR)).unwrap();
     assert!(names().iter().any(|entry| entry.name.ends_with("-delete")), "the rename is durable");
     let dir = open(&env, options()).unwrap();
     assert!(!names().iter().any(|entry| entry.name.ends_with("-delete")));
-    assert!(names().iter().any(|entry| entry.name.ends_with("-stray")));
+    let strays: Vec<_> = names().into_iter().filter(|entry| entry.name.ends_with("-stray")).collect();
+    assert!(strays.len() == 1 && strays[0].name.starts_with("old-0"), "what was never written to is no loss");
     assert!(dir.logs_on_disk().is_empty());
+}
+
+#[test]
+fn a_start_on_a_full_disk_says_so_and_harms_nothing() {
+    let (env, files, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    let written = dir.open_log(id(1, 0), "t-0", LogConfig::default(), LeaderEpoch(1)).unwrap();
+    assert_eq!(written.durability(), Durability::Durable);
+    let batch = BatchBuilder::new(1).push(None, Some(b"value"), &[]).build();
+    written.append(check_internal(batch).unwrap(), Origin::Client, None);
+    dir.flush();
+    drop((dir, written));
+    files.crash();
+    files.set_free_bytes(0);
+    let error = open(&env, options()).err().expect("there is no room for a checkpoint");
+    assert!(error.to_string().contains("make room"), "{error}");
+    files.kill();
+    files.set_free_bytes(1 << 20);
+    let dir = open(&env, options()).unwrap();
+    assert_eq!(log(&dir, id(1, 0), "t-0").unwrap().end_offset(), Offset(1));
 }
 
 #[test]

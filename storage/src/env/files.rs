@@ -50,10 +50,13 @@ pub trait Files: Send + Sync {
     /// Makes the names made, renamed and removed in `dir` last.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
     fn exists(&self, path: &Path) -> bool;
-    /// The whole file as memory. Only for files that nobody changes any more: sealed indexes.
+    /// The whole file as memory. Only for files that nobody changes any more: sealed indexes, and those of a data
+    /// directory that no broker has, for `ottla log dump`.
     fn map(&self, path: &Path) -> io::Result<Bytes>;
     /// Takes the lock or fails with `WouldBlock` when another process, or another part of this one, holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>>;
+    /// Whether somebody holds the lock, without making the file or keeping anybody out; a file that is not there is free.
+    fn is_locked(&self, path: &Path) -> io::Result<bool>;
     /// What an ordinary user may still write below `dir`.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
     /// Opens (or makes) a file whose `write_all_at` returns only when the bytes are on the disk; its name takes
@@ -140,7 +143,8 @@ impl Files for RealFiles {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        std::fs::File::open(dir)?.sync_all()
+        // Only the opening may fail for a reason that passes.
+        std::fs::File::open(dir)?.sync_all().map_err(io::Error::other)
     }
 
     fn exists(&self, path: &Path) -> bool {
@@ -153,8 +157,9 @@ impl Files for RealFiles {
             return Ok(Bytes::new());
         }
         #[expect(unsafe_code, reason = "mapping a file is unsafe in itself")]
-        // SAFETY: only sealed indexes are mapped. This process holds the directory's lock and never changes or cuts
-        // a sealed index; it only ever unlinks one, which leaves the mapped pages in place.
+        // SAFETY: only files that nobody changes are mapped. A broker maps sealed indexes: it holds the directory's
+        // lock and never changes or cuts one; it only ever unlinks one, which leaves the mapped pages in place.
+        // `ottla log dump` asks first whether a broker has the directory, and then reads instead.
         let map = unsafe { memmap2::Mmap::map(&file)? };
         Ok(Bytes::from_owner(map))
     }
@@ -164,6 +169,19 @@ impl Files for RealFiles {
         match file.try_lock() {
             Ok(()) => Ok(Box::new(RealLock { _file: file })),
             Err(std::fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(std::fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        let file = match std::fs::File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            opened => opened?,
+        };
+        // A shared lock, given back at once: a second one who looks is not in its way.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(true),
             Err(std::fs::TryLockError::Error(error)) => Err(error),
         }
     }
@@ -179,7 +197,8 @@ impl Files for RealFiles {
 
     fn sync_fs(&self, dir: &Path) -> io::Result<()> {
         let held = self.held(dir)?;
-        Ok(rustix::fs::syncfs(&*held)?)
+        // As above.
+        rustix::fs::syncfs(&*held).map_err(io::Error::other)
     }
 
     fn boot_id(&self) -> Option<String> {

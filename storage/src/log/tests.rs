@@ -30,11 +30,18 @@ fn id() -> LogId {
 }
 
 fn small(durability: Durability) -> LogConfig {
-    LogConfig { segment_bytes: 2_000, index_interval_bytes: 200, segment_index_bytes: 1 << 20, durability }
+    LogConfig {
+        segment_bytes: 2_000,
+        index_interval_bytes: 200,
+        segment_index_bytes: 1 << 20,
+        durability,
+        ..LogConfig::default()
+    }
 }
 
 fn open(env: &Env, config: &LogConfig) -> (Arc<DataDir>, Arc<Log>) {
-    let options = DataDirOptions { flushing: Flushing::Manual, ..Default::default() };
+    let options =
+        DataDirOptions { flushing: Flushing::Manual, journal: JournalOptions::SMALL, ..Default::default() };
     let dir = DataDir::open(env.clone(), PathBuf::from(DIR), options).unwrap();
     let log = dir.open_log(id(), NAME, config.clone(), LeaderEpoch(1)).unwrap();
     (dir, log)
@@ -138,7 +145,7 @@ fn a_durable_log_shows_only_what_is_flushed() {
     assert!(world.log.watch_high_watermark().poll_above(&mut cx, 0).is_ready());
     assert_eq!(ticket.wait().unwrap().last, Offset(2));
     assert_eq!(everything(&world.log).len(), 3);
-    assert_eq!(world.dir.flushes(), 1);
+    assert_eq!(world.dir.stats().journal.commits, 1);
 }
 
 #[test]
@@ -339,7 +346,12 @@ fn a_full_disk_refuses_and_goes_on() {
 #[test]
 fn the_reserve_is_kept_from_clients_alone() {
     let (env, files, clock) = Env::simulated(1);
-    let options = DataDirOptions { flushing: Flushing::Manual, free_bytes_min: 10_000, ..Default::default() };
+    let options = DataDirOptions {
+        flushing: Flushing::Manual,
+        journal: JournalOptions::SMALL,
+        free_bytes_min: 10_000,
+        ..Default::default()
+    };
     let dir = DataDir::open(env, PathBuf::from(DIR), options).unwrap();
     let log = dir.open_log(id(), NAME, small(Durability::Relaxed), LeaderEpoch(1)).unwrap();
     let append = |origin| log.append(check_internal(batch(1, 1)).unwrap(), origin, None).wait();
@@ -636,7 +648,11 @@ fn many_threads_append_to_one_log_on_real_files() {
     let _ = env.files.remove_dir_all(&root);
     for durability in [Durability::Durable, Durability::Relaxed] {
         let path = root.join(format!("{durability:?}"));
-        let options = DataDirOptions { checkpoint_interval: Duration::from_millis(5), ..Default::default() };
+        let options = DataDirOptions {
+            checkpoint_interval: Duration::from_millis(5),
+            journal: JournalOptions::SMALL,
+            ..Default::default()
+        };
         let dir = DataDir::open(env.clone(), path.clone(), options.clone()).unwrap();
         let log = dir.open_log(id(), NAME, small(durability), LeaderEpoch(1)).unwrap();
         std::thread::scope(|scope| {

@@ -3,20 +3,21 @@
 //! Invariants: bytes are in the quarantine, on the disk, before they leave a segment; a crash at any point leaves the
 //! old segment or the new one, and doing it again gives the same.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::Recovery;
+use crate::batch::BatchHeader;
 use crate::env::OpenMode;
 use crate::error::OpenError;
 use crate::ids::Offset;
 use crate::indexes::ActiveIndexes;
 use crate::quarantine::{self, Piece, Pieces, QUARANTINE_SUFFIX};
-use crate::scan::Scanner;
+use crate::scan::{Mend, Scanner, WrongBit, is_vouched_for};
 use crate::segment::{INDEX_SUFFIX, Indexes, LOG_SUFFIX, Segment, TIME_INDEX_SUFFIX, file_name};
-use crate::{offset_index, small_file};
+use crate::small_file;
 
 /// What a segment is written to before it takes its place.
 pub(super) const CLEANED_SUFFIX: &str = "log.cleaned";
@@ -25,6 +26,8 @@ pub(super) const CLEANED_SUFFIX: &str = "log.cleaned";
 pub(super) struct Judged {
     /// What lies between batches that count.
     pub(super) holes: Vec<Piece>,
+    /// Headers in which one bit is wrong.
+    pub(super) mends: Vec<Mend>,
     /// Behind the last batch that counts.
     pub(super) position: u64,
     pub(super) end: Offset,
@@ -48,20 +51,10 @@ impl Known {
         self.pieces.next_of(end).unwrap_or(end)
     }
 
-    pub(super) fn may_follow(
-        &self,
-        base: Offset,
-        position: u64,
-        due: Offset,
-        header: &crate::BatchHeader,
-    ) -> bool {
-        let named = || {
-            (0..offset_index::len(&self.index))
-                .filter_map(|at| offset_index::entry(&self.index, at))
-                .any(|e| u64::from(e.position) == position && crate::scan::is_named(base, e, header))
-        };
-        header.base_offset == due
-            || (header.base_offset > due && (self.pieces.next_of(due) == Some(header.base_offset) || named()))
+    pub(super) fn may_follow(&self, base: Offset, position: u64, due: Offset, header: &BatchHeader) -> bool {
+        let is_next = || self.pieces.next_of(due) == Some(header.base_offset);
+        let is_named = || is_vouched_for(base, &self.index, position, header);
+        header.base_offset == due || (header.base_offset > due && (is_next() || is_named()))
     }
 }
 
@@ -85,12 +78,23 @@ impl Recovery<'_> {
     ) -> io::Result<Judged> {
         let len = segment.size_bytes();
         let mut scanner = Scanner::new(segment.file()?, len);
-        let mut judged = Judged { holes: Vec::new(), position, end, damaged: false };
+        let mut judged = Judged { holes: Vec::new(), mends: Vec::new(), position, end, damaged: false };
         while position < len {
-            let header = scanner.batch_at(position)?.filter(|header| {
+            let fits = |header: &BatchHeader| {
                 known.may_follow(segment.base, position, end, header)
                     && segment.relative(header.last_offset()).is_some()
-            });
+            };
+            let mut header = scanner.batch_at(position)?.filter(fits);
+            let mut is_content = false;
+            if header.is_none() {
+                match scanner.one_wrong_bit(position, end)? {
+                    Some(WrongBit::Header(as_it_was, mend)) if fits(&as_it_was) => {
+                        judged.mends.push(mend);
+                        header = Some(as_it_was);
+                    }
+                    found => is_content = found.is_some(),
+                }
+            }
             if let Some(header) = header {
                 self.epochs.see(&header);
                 position += header.total_bytes() as u64;
@@ -98,7 +102,7 @@ impl Recovery<'_> {
                 continue;
             }
             let torn = known.torn && position >= known.flushed;
-            judged.damaged = position < known.flushed || scanner.has_one_wrong_bit(position, end)?;
+            judged.damaged = position < known.flushed || is_content;
             if torn && !judged.damaged {
                 break;
             }
@@ -133,29 +137,36 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Writes the segment anew without its holes, up to `end`.
-    pub(super) fn without_holes(
+    /// Writes the segment anew as it should be, up to `end`.
+    pub(super) fn write_anew(
         &mut self,
         segment: &Segment,
         holes: &[Piece],
+        mends: &[Mend],
         end: u64,
     ) -> Result<Segment, OpenError> {
         for hole in holes {
             self.keep(segment, hole)?;
         }
         let path = segment.path(LOG_SUFFIX);
-        let len = self.rewrite(segment, holes, end).map_err(OpenError::io("writing anew", &path))?;
+        for mend in mends {
+            tracing::error!(path = %path.display(), position = mend.position, "a bit of a batch's header was wrong and is mended; nothing is lost. Check the disk and the memory");
+        }
+        let len = self.rewrite(segment, holes, mends, end).map_err(OpenError::io("writing anew", &path))?;
         let (files, dir) = (Arc::clone(self.files), Arc::clone(&self.dir));
         Ok(Segment::new(files, dir, segment.base, len, Indexes::Active(ActiveIndexes::fresh())))
     }
 
-    fn rewrite(&self, segment: &Segment, holes: &[Piece], end: u64) -> io::Result<u64> {
+    fn rewrite(&self, segment: &Segment, holes: &[Piece], mends: &[Mend], end: u64) -> io::Result<u64> {
         let cleaned = self.dir.join(file_name(segment.base, CLEANED_SUFFIX));
         let (old, new) = (segment.file()?, self.files.open(&cleaned, OpenMode::Create)?);
         new.set_len(0)?;
         let mut len = 0;
         for kept in between(holes, end) {
             quarantine::copy(old, kept.start, kept.end - kept.start, &new, len)?;
+            for mend in mends.iter().filter(|mend| kept.contains(&mend.position)) {
+                new.write_all_at(&[IoSlice::new(&mend.head)], len + mend.position - kept.start)?;
+            }
             len += kept.end - kept.start;
         }
         new.sync_data()?;

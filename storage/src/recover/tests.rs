@@ -1,12 +1,12 @@
-//! Recovery asked directly: with all pages kept it finds what judging every batch finds, and reads less.
+//! Recovery asked directly, of files that something happened to.
 
 use std::path::PathBuf;
 
 use super::*;
-use crate::env::{Env, SimFiles};
+use crate::env::{Env, OpenMode, SimFiles};
 use crate::{
-    BatchBuilder, DataDir, DataDirOptions, Durability, Flushing, LeaderEpoch, LogConfig, LogId, Origin,
-    TopicId, check_internal,
+    BatchBuilder, DataDir, DataDirOptions, Durability, Flushing, JournalOptions, LeaderEpoch, LogConfig,
+    LogId, Origin, TopicId, check_internal,
 };
 
 const LOG: &str = "/data/topic-0";
@@ -14,13 +14,15 @@ const LOG: &str = "/data/topic-0";
 /// A log of two segments whose process was killed.
 fn killed() -> (Env, SimFiles) {
     let (env, files, _) = Env::simulated(1);
-    let options = DataDirOptions { flushing: Flushing::Manual, ..Default::default() };
+    let options =
+        DataDirOptions { flushing: Flushing::Manual, journal: JournalOptions::SMALL, ..Default::default() };
     let dir = DataDir::open(env.clone(), PathBuf::from("/data"), options).unwrap();
     let config = LogConfig {
         segment_bytes: 800,
         index_interval_bytes: 0,
         segment_index_bytes: 1 << 16,
         durability: Durability::Durable,
+        ..LogConfig::default()
     };
     let id = LogId { topic: TopicId([7; 16]), partition: 0 };
     let log = dir.open_log(id, "topic-0", config, LeaderEpoch(1)).unwrap();
@@ -34,8 +36,8 @@ fn killed() -> (Env, SimFiles) {
     (env, files)
 }
 
-fn recovered(env: &Env, pages: Pages) -> (Offset, u64, u64) {
-    let found = recover(&env.files, Path::new(LOG), None, pages).unwrap();
+fn recovered(env: &Env) -> (Offset, u64, u64) {
+    let found = recover(&env.files, Path::new(LOG), None, false, Depth::Unknown).unwrap();
     (found.end.offset, found.end.position, found.quarantined_bytes)
 }
 
@@ -46,38 +48,18 @@ fn last_log(files: &SimFiles) -> (PathBuf, u64) {
 }
 
 #[test]
-fn every_cut_of_the_last_write_gives_the_same_with_all_pages_and_without() {
+fn wherever_the_last_write_is_cut_whole_batches_stay() {
     let (_, len) = last_log(&killed().1);
+    let (batches, whole) = (6, recovered(&killed().0));
+    let batch_bytes = len / batches;
     for cut in 0..=len {
-        let [kept, lost] = [Pages::Kept, Pages::Lost].map(|pages| {
-            let (env, files) = killed();
-            let (path, _) = last_log(&files);
-            files.open(&path, OpenMode::Write).unwrap().set_len(cut).unwrap();
-            recovered(&env, pages)
-        });
-        assert_eq!(kept, lost, "cut at {cut}");
-        assert_eq!(kept.2, 0, "a torn tail is no damage");
-    }
-}
-
-#[test]
-fn with_all_pages_only_the_last_batch_is_judged() {
-    let (_, len) = last_log(&killed().1);
-    let batch_bytes = len / 6;
-    let hit = |byte: u64, pages| {
         let (env, files) = killed();
         let (path, _) = last_log(&files);
-        files.flip_bit(&path, byte, 0).unwrap();
-        recovered(&env, pages)
-    };
-    let whole = recovered(&killed().0, Pages::Kept);
-    assert_eq!(whole.0, Offset(14));
-    // A payload in the middle is looked at when it is read; its header leads on.
-    assert_eq!(hit(batch_bytes + 70, Pages::Kept), whole);
-    assert_eq!(hit(batch_bytes + 70, Pages::Lost).2, batch_bytes);
-    // A header that leads nowhere and a last batch that is wrong have the segment judged.
-    assert_eq!(hit(batch_bytes + 9, Pages::Kept), (Offset(14), whole.1 - batch_bytes, batch_bytes));
-    assert_eq!(hit(len - 3, Pages::Kept), (Offset(13), whole.1 - batch_bytes, batch_bytes));
+        files.open(&path, OpenMode::Write).unwrap().set_len(cut).unwrap();
+        let left = (cut / batch_bytes) as i64;
+        let expected = (Offset(whole.0.0 - batches as i64 + left), left as u64 * batch_bytes, 0);
+        assert_eq!(recovered(&env), expected, "cut at {cut}; a torn tail is no damage");
+    }
 }
 
 #[test]
@@ -90,10 +72,10 @@ fn a_crash_while_a_segment_is_written_anew_changes_nothing() {
         cleaned.push(".cleaned");
         let leftover = files.open(Path::new(&cleaned), OpenMode::Create).unwrap();
         leftover.set_len(seed_of_leftover * 100).unwrap();
-        let first = recovered(&env, Pages::Lost);
+        let first = recovered(&env);
         files.kill();
         assert!(!files.exists(Path::new(&cleaned)));
-        let again = recovered(&env, Pages::Lost);
+        let again = recovered(&env);
         assert_eq!((first.0, first.1), (again.0, again.1));
         assert_eq!((first.2, again.2), (len / 6, 0), "nothing is set aside twice");
     }

@@ -233,7 +233,8 @@ impl Disk {
 
     fn sync_node(&mut self, id: NodeId, fate: Fate) -> io::Result<()> {
         let node = &mut self.nodes[id];
-        if self.faults.sync {
+        // A failure of which nobody heard is the next flush's: the kernel keeps it until it is told.
+        if self.faults.sync && fate == Fate::Whole {
             if let Node::File(file) = node {
                 file.lose_unflushed();
             }

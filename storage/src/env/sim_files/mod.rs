@@ -42,9 +42,12 @@ impl SimFiles {
         self.disk().crash();
     }
 
-    /// Ends the process and not the machine: everything written stays, every handle is dead.
+    /// Ends the process and not the machine: everything written stays, every handle is dead. If the power seemed to go in
+    /// the middle of an operation, it was the process that went.
     pub fn kill(&self) {
-        self.disk().end_process();
+        let mut disk = self.disk();
+        disk.end_process();
+        disk.power.stays();
     }
 
     /// Lets `operations` more of those that [`SimFiles::operations`] counts be done, and cuts the power in the middle
@@ -200,6 +203,11 @@ impl Files for SimFiles {
         }
         disk.locks.push(id);
         Ok(Box::new(SimLock { disk: Arc::clone(&self.disk), id, life: disk.life }))
+    }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        let disk = self.running()?;
+        Ok(disk.find(path).is_ok_and(|id| disk.locks.contains(&id)))
     }
 
     fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {

@@ -56,8 +56,13 @@ impl Power {
     }
 
     pub(super) fn back(&mut self) {
-        (self.cut_at, self.out) = (None, false);
+        self.stays();
         self.boots += 1;
+    }
+
+    /// It was not cut after all.
+    pub(super) fn stays(&mut self) {
+        (self.cut_at, self.out) = (None, false);
     }
 
     pub(super) fn operations(&self) -> u64 {

@@ -1,0 +1,201 @@
+//! The machine's files with a window and a gate: what is opened and flushed can be seen, and the journal can be held up
+//! or broken.
+//!
+//! A held journal is a disk that takes its time: writes to it begin and do not end until they are let go. Everything
+//! else goes to the real files. It must not know what the broker does with them.
+
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex};
+
+use bytes::Bytes;
+use storage::env::{DirEntry, LockGuard, OpenMode, RealFiles};
+use storage::{Env, File, Files};
+
+/// A handle on the files of one broker.
+#[derive(Clone, Default)]
+pub(crate) struct Disk {
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    seen: Mutex<Seen>,
+    let_go: Condvar,
+}
+
+#[derive(Default)]
+struct Seen {
+    journal_is_held: bool,
+    journal_is_broken: bool,
+    /// How often each file was flushed by itself.
+    syncs: BTreeMap<PathBuf, usize>,
+    /// Whether the journal's files were opened past the page cache.
+    direct: Vec<bool>,
+}
+
+impl Disk {
+    /// The machine, with these files.
+    pub(crate) fn env(&self) -> Env {
+        let files = WatchedFiles { real: RealFiles::default(), state: Arc::clone(&self.state) };
+        Env { files: Arc::new(files), ..Env::real() }
+    }
+
+    /// From here on no write to the journal ends, until what is returned is dropped.
+    pub(crate) fn hold_journal(&self) -> HeldJournal {
+        self.state.seen.lock().unwrap().journal_is_held = true;
+        HeldJournal(Arc::clone(&self.state))
+    }
+
+    /// From here on every write to the journal fails.
+    pub(crate) fn break_journal(&self) {
+        self.state.seen.lock().unwrap().journal_is_broken = true;
+    }
+
+    /// How often files whose path ends so were flushed.
+    pub(crate) fn syncs_of(&self, suffix: &str) -> usize {
+        let seen = self.state.seen.lock().unwrap();
+        seen.syncs.iter().filter(|(path, _)| path.ends_with(suffix)).map(|(_, count)| count).sum()
+    }
+
+    pub(crate) fn journal_files_direct(&self) -> Vec<bool> {
+        self.state.seen.lock().unwrap().direct.clone()
+    }
+}
+
+/// See [`Disk::hold_journal`]. A broker ends only when it is gone.
+pub(crate) struct HeldJournal(Arc<State>);
+
+impl Drop for HeldJournal {
+    fn drop(&mut self) {
+        self.0.seen.lock().unwrap().journal_is_held = false;
+        self.0.let_go.notify_all();
+    }
+}
+
+impl State {
+    /// Waits while the journal is held, and fails if it is broken.
+    fn begin_journal_write(&self) -> io::Result<()> {
+        let seen = self.seen.lock().unwrap();
+        let seen = self.let_go.wait_while(seen, |seen| seen.journal_is_held).unwrap();
+        if seen.journal_is_broken { Err(io::Error::other("the disk is broken")) } else { Ok(()) }
+    }
+}
+
+struct WatchedFiles {
+    real: RealFiles,
+    state: Arc<State>,
+}
+
+struct WatchedFile {
+    real: Arc<dyn File>,
+    path: PathBuf,
+    is_journal: bool,
+    state: Arc<State>,
+}
+
+impl WatchedFiles {
+    fn watched(&self, real: Arc<dyn File>, path: &Path, is_journal: bool) -> Arc<dyn File> {
+        Arc::new(WatchedFile { real, path: path.to_owned(), is_journal, state: Arc::clone(&self.state) })
+    }
+}
+
+impl Files for WatchedFiles {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        Ok(self.watched(self.real.open(path, mode)?, path, false))
+    }
+
+    fn open_durable(&self, path: &Path, direct: bool) -> io::Result<Arc<dyn File>> {
+        self.state.seen.lock().unwrap().direct.push(direct);
+        Ok(self.watched(self.real.open_durable(path, direct)?, path, true))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.real.create_dir(path)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.real.create_dir_all(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.real.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.real.remove_file(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.real.remove_dir_all(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<DirEntry>> {
+        self.real.list(dir)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.real.sync_dir(dir)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.real.exists(path)
+    }
+
+    fn map(&self, path: &Path) -> io::Result<Bytes> {
+        self.real.map(path)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>> {
+        self.real.lock(path)
+    }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        self.real.is_locked(path)
+    }
+
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        self.real.free_bytes(dir)
+    }
+
+    fn sync_fs(&self, dir: &Path) -> io::Result<()> {
+        self.real.sync_fs(dir)
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        self.real.boot_id()
+    }
+}
+
+impl File for WatchedFile {
+    fn read_at(&self, buf: &mut [u8], pos: u64) -> io::Result<usize> {
+        self.real.read_at(buf, pos)
+    }
+
+    fn write_all_at(&self, bufs: &[IoSlice<'_>], pos: u64) -> io::Result<()> {
+        if self.is_journal {
+            self.state.begin_journal_write()?;
+        }
+        self.real.write_all_at(bufs, pos)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.real.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.real.sync_data()?;
+        *self.state.seen.lock().unwrap().syncs.entry(self.path.clone()).or_default() += 1;
+        Ok(())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.real.len()
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.real.as_fd()
+    }
+}

@@ -1,0 +1,427 @@
+//! The simulated machine with a data directory on it, and everything that happens to both.
+//!
+//! Whatever happens is decided by the seed, and noted. Before any step the power may be set to go, or the process to be
+//! killed, in the middle of one of the next operations on the disk; the same goes for starts.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage::env::{Files, OpenMode, SimClock, SimFiles, SimRandom};
+use storage::{
+    BatchBuilder, Clock, DataDir, DataDirOptions, Durability, Env, Flushing, JournalOptions, LeaderEpoch,
+    Log, LogConfig, LogId, OffsetSpec, OpenError, Origin, TopicId, check_internal,
+};
+
+use crate::model::Model;
+
+const DIR: &str = "/sim/data";
+const LOGS: usize = 4;
+const STEPS_MAX: u64 = 160;
+/// A stop that is set happens within this many operations, or not at all.
+const STOP_WITHIN: u64 = 40;
+
+struct LogUnderTest {
+    name: String,
+    id: LogId,
+    config: LogConfig,
+    log: Option<Arc<Log>>,
+    model: Model,
+    /// Its deletion was decided: whatever is left of it goes at the next start.
+    doomed: bool,
+}
+
+/// How a process ended.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum End {
+    Killed,
+    PowerCut,
+}
+
+pub(crate) struct World {
+    random: SimRandom,
+    env: Env,
+    files: SimFiles,
+    clock: SimClock,
+    dir: Option<Arc<DataDir>>,
+    logs: Vec<LogUnderTest>,
+    starts: i32,
+    appends: u64,
+    topics: u8,
+    trace: Vec<String>,
+    /// How often the process ended otherwise than in order.
+    pub(crate) crashes: u64,
+}
+
+/// A world's whole life; what happened in it, and how many crashes it saw.
+pub(crate) fn run(seed: u64) -> (Vec<String>, u64) {
+    let mut world = World::new(seed);
+    for _ in 0..20 + world.below(STEPS_MAX) {
+        world.step();
+    }
+    world.restart(End::PowerCut);
+    world.check();
+    (world.trace, world.crashes)
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let (env, files, clock) = Env::simulated(seed);
+        let random = SimRandom::new(seed);
+        let mut world = World {
+            random,
+            env,
+            files,
+            clock,
+            dir: None,
+            logs: Vec::new(),
+            starts: 0,
+            appends: 0,
+            topics: 0,
+            trace: Vec::new(),
+            crashes: 0,
+        };
+        world.logs = (0..LOGS).map(|number| world.new_log(format!("topic{number}-0"))).collect();
+        world.start();
+        world
+    }
+
+    fn new_log(&mut self, name: String) -> LogUnderTest {
+        self.topics = self.topics.wrapping_add(1).max(1);
+        let id = LogId { topic: TopicId([self.topics; 16]), partition: 0 };
+        let config = self.config();
+        LogUnderTest { name, id, config, log: None, model: Model::default(), doomed: false }
+    }
+
+    fn config(&self) -> LogConfig {
+        let durable = self.below(3) > 0;
+        LogConfig {
+            segment_bytes: 400 + self.below(4_000) as u32,
+            index_interval_bytes: 64 + self.below(1_000) as u32,
+            segment_index_bytes: 24 + self.below(400) as u32,
+            durability: if durable { Durability::Durable } else { Durability::Relaxed },
+            flush_messages: if self.below(2) == 0 { u64::MAX } else { 1 + self.below(20) },
+            flush_after: (self.below(2) == 0).then(|| Duration::from_millis(self.below(200))),
+        }
+    }
+
+    fn below(&self, bound: u64) -> u64 {
+        self.random.below(bound)
+    }
+
+    fn note(&mut self, what: String) {
+        if std::env::var_os("OTTLA_SIM_TRACE").is_some() {
+            eprintln!("{what}");
+        }
+        self.trace.push(what);
+    }
+
+    fn dir(&self) -> &DataDir {
+        self.dir.as_ref().expect("a data directory is open")
+    }
+
+    fn log(&self, number: usize) -> &Arc<Log> {
+        self.logs[number].log.as_ref().expect("the logs are open")
+    }
+
+    /// Starts until a start is not cut short.
+    fn start(&mut self) {
+        self.starts += 1;
+        loop {
+            self.arm(3);
+            match self.open() {
+                Ok(()) if !self.files.power_is_out() => break,
+                Ok(()) => {}
+                Err(error) => assert!(self.files.power_is_out(), "{error}"),
+            }
+            let end = self.any_end();
+            self.note(format!("start {} is cut short: {end:?}", self.starts));
+            self.stop(end);
+        }
+        for under_test in &mut self.logs {
+            let log = under_test.log.as_ref().expect("it was opened just now");
+            under_test.model.survived(&under_test.name, log);
+        }
+        let ends: Vec<i64> = self.logs.iter().map(|l| l.model.end).collect();
+        self.note(format!("start {} ends {ends:?}", self.starts));
+    }
+
+    fn open(&mut self) -> Result<(), OpenError> {
+        let options = DataDirOptions {
+            flushing: Flushing::Manual,
+            journal: JournalOptions::SMALL,
+            ..Default::default()
+        };
+        let dir = DataDir::open(self.env.clone(), PathBuf::from(DIR), options)?;
+        self.dir = Some(Arc::clone(&dir));
+        let _together = (self.below(2) == 0).then(|| dir.open_together());
+        for number in 0..LOGS {
+            if self.logs[number].doomed {
+                self.redo_deletion(&dir, number)?;
+            }
+            let under_test = &mut self.logs[number];
+            let (config, epoch) = (under_test.config.clone(), LeaderEpoch(self.starts));
+            under_test.log = Some(dir.open_log(under_test.id, &under_test.name, config, epoch)?);
+        }
+        Ok(())
+    }
+
+    /// As a broker does with the topics that its metadata calls deleted.
+    fn redo_deletion(&mut self, dir: &DataDir, number: usize) -> Result<(), OpenError> {
+        let (id, name) = (self.logs[number].id, self.logs[number].name.clone());
+        let config = self.logs[number].config.clone();
+        match dir.open_log(id, &name, config, LeaderEpoch(self.starts)) {
+            Ok(log) => dir.delete_log(&log).map_err(|source| OpenError::Io {
+                what: "deleting",
+                path: PathBuf::from(&name),
+                source,
+            })?,
+            Err(OpenError::LogGone { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        self.logs[number] = self.new_log(name);
+        Ok(())
+    }
+
+    /// In one of `one_in` cases the next operations are cut short.
+    fn arm(&mut self, one_in: u64) {
+        if self.below(one_in) == 0 {
+            self.files.cut_power_after(self.below(STOP_WITHIN));
+        }
+    }
+
+    fn step(&mut self) {
+        self.arm(12);
+        match self.below(100) {
+            0..=49 => self.append(),
+            50..=62 => self.flush(),
+            63..=67 => self.checkpoint(),
+            68..=73 => self.check(),
+            74..=80 => self.poll(),
+            81..=82 => self.fill_disk(),
+            83 => self.fail_flush(),
+            84 => self.fail_commit(),
+            85..=88 => self.reconfigure(),
+            89..=90 => self.delete(),
+            91..=93 => self.close(),
+            94..=96 => self.restart(End::Killed),
+            _ => self.restart(End::PowerCut),
+        }
+        if self.files.power_is_out() {
+            let end = self.any_end();
+            self.restart(end);
+        }
+        self.clock.advance(Duration::from_millis(self.random.below(50)));
+    }
+
+    fn any_end(&self) -> End {
+        if self.below(3) == 0 { End::Killed } else { End::PowerCut }
+    }
+
+    fn append(&mut self) {
+        let number = self.below(LOGS as u64) as usize;
+        for _ in 0..1 + self.below(3) {
+            let (count, size) = (1 + self.below(6), self.below(300) as usize);
+            let mut builder = BatchBuilder::new(self.clock.now_ms());
+            for _ in 0..count {
+                self.appends += 1;
+                let value = format!("{}{}", self.appends, "x".repeat(size));
+                builder = builder.push(None, Some(value.as_bytes()), &[]);
+            }
+            let batch = builder.build();
+            let force = self.below(4) == 0;
+            let log = Arc::clone(self.log(number));
+            let ticket = log.append(check_internal(batch.clone()).unwrap(), Origin::Client, None);
+            let answer = ticket.peek().and_then(Result::err).map_or("taken".to_owned(), |e| e.to_string());
+            let under_test = &mut self.logs[number];
+            under_test.model.sent(ticket, batch, count as i64);
+            under_test.model.settle(&log, force);
+            let end = log.end_offset();
+            self.note(format!("append {number} count {count} {answer}, end {end}"));
+        }
+    }
+
+    fn settle(&mut self) {
+        for under_test in &mut self.logs {
+            if let Some(log) = &under_test.log {
+                under_test.model.settle(log, false);
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        self.note("flush".to_owned());
+        self.dir().flush();
+        self.settle();
+    }
+
+    /// With room on the disk, a flush answers everything.
+    fn flush_all(&mut self) {
+        self.flush();
+        let goes_on = !self.dir().is_offline() && !self.files.power_is_out();
+        assert!(!goes_on || self.logs.iter().all(|l| l.model.is_settled()), "a flush answers everything");
+    }
+
+    fn checkpoint(&mut self) {
+        self.note("checkpoint".to_owned());
+        self.dir().checkpoint();
+        self.settle();
+    }
+
+    fn check(&mut self) {
+        if self.files.power_is_out() {
+            return;
+        }
+        for under_test in &mut self.logs {
+            let log = under_test.log.as_ref().expect("the logs are open");
+            under_test.model.check(log);
+            let seen = log.offset_for(OffsetSpec::MaxTimestamp).unwrap();
+            assert!(seen.is_none_or(|found| found.offset < log.high_watermark()));
+        }
+        let marks: Vec<i64> = (0..LOGS).map(|number| self.log(number).high_watermark().0).collect();
+        self.note(format!("high watermarks {marks:?}"));
+    }
+
+    fn poll(&mut self) {
+        if self.files.power_is_out() {
+            return;
+        }
+        let (number, bytes_max) = (self.below(LOGS as u64) as usize, 1 + self.below(2_000) as usize);
+        let log = Arc::clone(self.log(number));
+        self.logs[number].model.poll(&log, bytes_max);
+    }
+
+    fn fill_disk(&mut self) {
+        let free = self.below(600);
+        self.files.set_free_bytes(free);
+        self.note(format!("{free} bytes free"));
+        for _ in 0..self.below(6) {
+            match self.below(3) {
+                0 => self.flush(),
+                1 => self.checkpoint(),
+                _ => self.append(),
+            }
+        }
+        self.files.set_free_bytes(1 << 40);
+        self.flush_all();
+    }
+
+    fn fail_flush(&mut self) {
+        self.append();
+        self.files.fail_syncs(true);
+        self.flush();
+        self.files.fail_syncs(false);
+        self.note(format!("flushes failed, offline {}", self.dir().is_offline()));
+        self.append();
+        self.flush();
+        self.check();
+    }
+
+    fn fail_commit(&mut self) {
+        let nth = 1 + self.below(5);
+        self.note(format!("durable write {nth} fails"));
+        self.files.fail_durable_after(nth);
+    }
+
+    fn reconfigure(&mut self) {
+        let number = self.below(LOGS as u64) as usize;
+        let config = self.config();
+        self.note(format!("log {number} becomes {:?}", config.durability));
+        self.log(number).reconfigure(config.clone());
+        self.logs[number].config = config;
+    }
+
+    fn delete(&mut self) {
+        let number = self.below(LOGS as u64) as usize;
+        let log = Arc::clone(self.log(number));
+        self.logs[number].doomed = true;
+        let deleted = self.dir().delete_log(&log);
+        self.note(format!("delete {number}: {}", deleted.is_ok()));
+        if deleted.is_err() || self.files.power_is_out() {
+            return self.restart(End::PowerCut);
+        }
+        let name = self.logs[number].name.clone();
+        let mut anew = self.new_log(name.clone());
+        match self.dir().open_log(anew.id, &name, anew.config.clone(), LeaderEpoch(self.starts)) {
+            Ok(log) => anew.log = Some(log),
+            Err(error) => {
+                assert!(self.files.power_is_out() || self.dir().is_offline(), "{error}");
+                self.logs[number] = anew;
+                return self.restart(End::PowerCut);
+            }
+        }
+        self.logs[number] = anew;
+    }
+
+    /// The process ends in order, and another begins.
+    fn close(&mut self) {
+        self.note("close".to_owned());
+        self.dir().close();
+        self.settle();
+        if self.dir().is_offline() || self.files.power_is_out() {
+            let end = self.any_end();
+            return self.restart(end);
+        }
+        for under_test in &mut self.logs {
+            under_test.model.closed();
+        }
+        self.leave();
+        self.start();
+    }
+
+    fn restart(&mut self, end: End) {
+        self.note(format!("{end:?}"));
+        self.settle();
+        self.stop(end);
+        self.start();
+    }
+
+    /// The end of a process, be it one that was still starting.
+    fn stop(&mut self, end: End) {
+        self.crashes += 1;
+        match end {
+            End::Killed => self.files.kill(),
+            End::PowerCut => {
+                self.files.crash();
+                self.logs.iter_mut().for_each(|log| log.model.cut());
+            }
+        }
+        self.leave();
+        if self.below(4) == 0 {
+            self.harm_hints();
+        }
+    }
+
+    fn leave(&mut self) {
+        self.dir = None;
+        for under_test in &mut self.logs {
+            under_test.log = None;
+            under_test.model.left();
+        }
+    }
+
+    /// Damages files that only save time: indexes, epochs, the checkpoint.
+    fn harm_hints(&mut self) {
+        let mut hints = vec![Path::new(DIR).join("checkpoint")];
+        for under_test in &self.logs {
+            let dir = Path::new(DIR).join(&under_test.name);
+            let Ok(entries) = self.files.list(&dir) else { continue };
+            let is_hint = |name: &str| name.ends_with("index") || name == "leader-epoch-checkpoint";
+            hints.extend(entries.iter().filter(|e| is_hint(&e.name)).map(|e| dir.join(&e.name)));
+        }
+        hints.retain(|path| self.files.exists(path));
+        for _ in 0..=self.below(3) {
+            let Some(path) = hints.get(self.below(hints.len() as u64 + 1) as usize) else { continue };
+            let len = self.files.content(path).map_or(0, |content| content.len() as u64);
+            let file = self.files.open(path, OpenMode::Write).unwrap();
+            match self.below(3) {
+                0 if len > 0 => self.files.flip_bit(path, self.below(len), self.below(8) as u8).unwrap(),
+                1 => file.set_len(self.below(len + 1)).unwrap(),
+                _ => file.set_len(0).unwrap(),
+            }
+            // No later power cut mends it.
+            file.sync_data().unwrap();
+            self.note(format!("harmed {}", path.display()));
+        }
+    }
+}
