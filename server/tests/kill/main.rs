@@ -47,6 +47,9 @@ fn nothing_acknowledged_is_lost_to_a_kill() {
     let mut records = 0;
     for round in 0..kills / LIVES {
         records += one_directory(&random, round);
+        if long_effort() && round % 20 == 19 {
+            println!("{} of {kills} kills, {records} records acknowledged", (round + 1) * LIVES);
+        }
     }
     println!("{kills} kills, {records} records acknowledged, 0 lost, {} s", begun.elapsed().as_secs());
     assert!(records > kills * 100, "too few acknowledgements to prove anything: {records}");
