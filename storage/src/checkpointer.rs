@@ -55,13 +55,6 @@ impl Shared {
         }
     }
 
-    /// Says it once, until there was room.
-    fn say_no_room(&self, what: &'static str) {
-        if !self.without_room.swap(true, Ordering::Relaxed) {
-            tracing::warn!(path = %self.path.display(), "{what}; delete topics or add space, or raise `ulimit -n` if that is what is short");
-        }
-    }
-
     /// A checkpoint in passing. One that fails for want of room is made up for by the next; the cost is a longer recovery.
     /// False if there was none: it is to be tried again soon, because appends may wait for it.
     pub(crate) fn checkpoint_cycle(&self) -> bool {

@@ -107,7 +107,7 @@ impl Queues {
     }
 }
 
-/// Counted for metrics.
+/// Counted for metrics, and to know when a checkpoint is due.
 #[derive(Default)]
 pub(crate) struct Counts {
     pub(crate) checkpoints: AtomicU64,
@@ -257,6 +257,13 @@ impl Shared {
             ),
             Some(false) => tracing::info!(%path, "there is room again: clients' records are taken"),
             None => {}
+        }
+    }
+
+    /// Says it once, until a checkpoint finds room.
+    pub(crate) fn say_no_room(&self, what: &'static str) {
+        if !self.without_room.swap(true, Ordering::Relaxed) {
+            tracing::warn!(path = %self.path.display(), "{what}; delete topics or add space, or raise `ulimit -n` if that is what is short");
         }
     }
 

@@ -32,6 +32,9 @@ pub enum AppendError {
     /// The disk is full, or its reserve is reached. Nothing was kept, and the log goes on as soon as there is room.
     #[error("the data directory has no room: delete topics or add space")]
     NoSpace,
+    /// The log's file could not be opened. Nothing was kept, and the log goes on as soon as other files are closed.
+    #[error("too many files are open: raise `ulimit -n`, or keep fewer partitions")]
+    TooManyFiles,
     /// A write or a flush of the data directory failed; a restart is the repair. Whether the records are there, nobody knows.
     #[error("the data directory is offline: {reason}")]
     Offline { reason: Arc<str> },

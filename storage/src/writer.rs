@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use crate::batch::{BatchHeader, HEADER_BYTES};
 use crate::config::{Durability, LogConfig, UNFLUSHED_BYTES_MAX};
 use crate::env::{File, OpenMode};
-use crate::error::is_passing;
+use crate::error::{is_out_of_files, is_passing};
 use crate::ids::Offset;
 use crate::journal::RaiseSlot;
 use crate::journal::record::Op;
@@ -453,7 +453,8 @@ impl Log {
     /// Tells what passes, a full disk or too many open files, from a broken disk, which takes the directory offline.
     fn failed(&self, what: &str, error: &io::Error) -> AppendError {
         if is_passing(error) && !self.shared.is_offline() {
-            return AppendError::NoSpace;
+            self.shared.say_no_room("no room for an append: it is refused");
+            return if is_out_of_files(error) { AppendError::TooManyFiles } else { AppendError::NoSpace };
         }
         self.shared.go_offline(&format!("{what} of {}", self.dir_name()), error);
         self.shared.refusal().expect("it went offline just now")

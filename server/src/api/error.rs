@@ -43,7 +43,9 @@ impl ToCode for AppendError {
             Self::Deleted => ErrorCode::UnknownTopicOrPartition,
             Self::Closed => ErrorCode::NotLeaderOrFollower,
             Self::ControlBatch | Self::Empty => ErrorCode::InvalidRecord,
-            Self::NoSpace | Self::Offline { .. } | Self::OutOfOrder { .. } => ErrorCode::KafkaStorageError,
+            Self::NoSpace | Self::TooManyFiles | Self::Offline { .. } | Self::OutOfOrder { .. } => {
+                ErrorCode::KafkaStorageError
+            }
         }
     }
 }
