@@ -98,6 +98,11 @@ pub(crate) fn has_one_wrong_bit(text: &[u8], topic: TopicId) -> bool {
     text.len() == expected.len() && differences.sum::<u32>() == 1
 }
 
+/// Whether a `partition.metadata` says that the directory is another topic's.
+pub(crate) fn is_anothers(text: &[u8], topic: TopicId) -> bool {
+    decode_partition(text).is_some_and(|owner| owner != topic) && !has_one_wrong_bit(text, topic)
+}
+
 /// The partition in the name of a log's directory, `<topic>-<partition>`.
 pub(crate) fn partition_of(dir_name: &str) -> Option<i32> {
     let (topic, partition) = dir_name.rsplit_once('-')?;

@@ -161,11 +161,8 @@ fn replay(
 /// Where the logs live: as the checkpoint says, unless the directory is another's by now, and as their directories say.
 fn homes(env: &Env, path: &Path, known: &BTreeMap<LogId, checkpoint::Entry>) -> HashMap<LogId, PathBuf> {
     let metadata = |dir: &Path| small_file::read(&*env.files, &dir.join(PARTITION_FILE_NAME)).ok().flatten();
-    let is_anothers = |id: LogId, dir: &Path| {
-        let text = metadata(dir).unwrap_or_default();
-        meta::decode_partition(&text).is_some_and(|owner| owner != id.topic)
-            && !meta::has_one_wrong_bit(&text, id.topic)
-    };
+    let is_anothers =
+        |id: LogId, dir: &Path| metadata(dir).is_some_and(|text| meta::is_anothers(&text, id.topic));
     let mut homes: HashMap<_, _> = known
         .values()
         .map(|entry| (entry.id, path.join(&entry.dir_name)))

@@ -106,8 +106,7 @@ impl<'r> Replay<'r> {
             self.files.create_dir(&path)?;
         }
         let found = small_file::read(&**self.files, &path.join(PARTITION_FILE_NAME))?.unwrap_or_default();
-        let is_anothers = meta::decode_partition(&found).is_some_and(|owner| owner != log.topic);
-        if is_anothers && !meta::has_one_wrong_bit(&found, log.topic) {
+        if meta::is_anothers(&found, log.topic) {
             self.left_out += 1;
             return Ok(());
         }
