@@ -9,8 +9,8 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::env::{DirEntry, Env};
 use crate::error::OpenError;
 use crate::journal::record::Key;
-use crate::meta::{self, META_FILE_NAME, MetaProblem, MetaProperties};
-use crate::{journal, lock_file, small_file};
+use crate::meta::{self, META_FILE_NAME, MetaProperties};
+use crate::{claim, journal, lock_file, small_file};
 
 use super::AtRestError;
 
@@ -83,16 +83,8 @@ pub(super) fn is_data_dir(env: &Env, dir: &Path) -> bool {
 
 /// Whose directory it is, where that can be read. Somebody else's is an error.
 pub(super) fn read_meta(env: &Env, dir: &Path) -> Result<Option<MetaProperties>, AtRestError> {
-    let file = dir.join(META_FILE_NAME);
-    let Some(text) = small_file::read(&*env.files, &file).map_err(AtRestError::io(&file))? else {
-        return Ok(None);
-    };
-    match MetaProperties::decode(&text) {
-        Ok(meta) => Ok(Some(meta)),
-        Err(MetaProblem::Kafka) => Err(OpenError::KafkaDirectory { path: dir.to_owned() }.into()),
-        Err(MetaProblem::Newer(found)) => {
-            Err(OpenError::NewerFormat { path: dir.to_owned(), found, known: meta::FORMAT }.into())
-        }
-        Err(MetaProblem::Invalid(_)) => Ok(None),
+    match claim::read_meta(env, dir) {
+        Err(OpenError::MetaInvalid { .. }) => Ok(None),
+        other => Ok(other?),
     }
 }
