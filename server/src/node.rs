@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use protocol_compat::{guard, versions};
 use storage::{
-    AppendError, DataDir, DataDirOptions, Durability, Env, JournalOptions, LeaderEpoch, LogConfig, LogId,
-    OnFlush, OnOffline, OpenError, TopicId,
+    AppendError, Cleanup, DataDir, DataDirOptions, Durability, Env, JournalOptions, LeaderEpoch, LogConfig,
+    LogId, OnFlush, OnOffline, OpenError, TopicId,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -201,8 +201,12 @@ async fn open_broker(
     dirs: &[Arc<DataDir>],
     metrics: &Arc<Metrics>,
 ) -> Result<Broker, StartError> {
-    let durable = LogConfig { durability: Durability::Durable, ..LogConfig::default() };
-    let log = dirs[0].open_log(METADATA_LOG, METADATA_DIR, durable, LeaderEpoch(0))?;
+    let kept = LogConfig {
+        durability: Durability::Durable,
+        cleanup: Cleanup { delete: false, compact: false },
+        ..LogConfig::default()
+    };
+    let log = dirs[0].open_log(METADATA_LOG, METADATA_DIR, kept, LeaderEpoch(0))?;
     let controller = Controller::load(log.clone(), env.clone())?;
     let started = BrokerStarted { node_id: config.node_id as u32 };
     let (noted, seen) = controller.execute(|_| Ok::<_, Infallible>((vec![started.into()], ())));

@@ -11,7 +11,16 @@ pub enum Durability {
     Relaxed,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What becomes of old records (`cleanup.policy`); with neither, all are kept.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Cleanup {
+    /// Segments go when they are too old or the log is too large.
+    pub delete: bool,
+    /// Of each key the last record is kept.
+    pub compact: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
     /// A segment that would grow beyond this is rolled first (`segment.bytes`).
     pub segment_bytes: u32,
@@ -19,12 +28,35 @@ pub struct LogConfig {
     pub index_interval_bytes: u32,
     /// The most that either index of a segment may hold (`segment.index.bytes`).
     pub segment_index_bytes: u32,
+    /// A segment older than this is rolled at the next append (`segment.ms`), some earlier by up to `segment_jitter`.
+    pub segment_age_max: Duration,
+    /// `segment.jitter.ms`
+    pub segment_jitter: Duration,
     pub durability: Durability,
     /// A relaxed log is flushed in the background when it took this many records (`flush.messages`).
     pub flush_messages: u64,
     /// A relaxed log is flushed in the background this long after its first unflushed record (`flush.ms`).
     pub flush_after: Option<Duration>,
+    pub cleanup: Cleanup,
+    /// `retention.bytes`
+    pub retention_bytes: Option<u64>,
+    /// `retention.ms`
+    pub retention: Option<Duration>,
+    /// How long a removed segment's files stay (`file.delete.delay.ms`).
+    pub file_delete_delay: Duration,
+    /// The longest batch that was ever allowed is about this long (`max.message.bytes`).
+    pub message_bytes_max: usize,
+    /// How long tombstones and transactions' markers outlive their first cleaning (`delete.retention.ms`).
+    pub delete_retention: Duration,
+    /// Younger records are not compacted (`min.compaction.lag.ms`).
+    pub compaction_lag_min: Duration,
+    /// Older ones are, whatever the ratio (`max.compaction.lag.ms`).
+    pub compaction_lag_max: Duration,
+    /// The share of bytes not yet compacted from which a log is (`min.cleanable.dirty.ratio`).
+    pub dirty_ratio_min: f64,
 }
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Default for LogConfig {
     fn default() -> LogConfig {
@@ -32,9 +64,20 @@ impl Default for LogConfig {
             segment_bytes: 1 << 30,
             index_interval_bytes: 4096,
             segment_index_bytes: 10 << 20,
+            segment_age_max: 7 * DAY,
+            segment_jitter: Duration::ZERO,
             durability: Durability::Durable,
             flush_messages: u64::MAX,
             flush_after: None,
+            cleanup: Cleanup { delete: true, compact: false },
+            retention_bytes: None,
+            retention: Some(7 * DAY),
+            file_delete_delay: Duration::from_secs(60),
+            message_bytes_max: (1 << 20) + 12,
+            delete_retention: DAY,
+            compaction_lag_min: Duration::ZERO,
+            compaction_lag_max: Duration::MAX,
+            dirty_ratio_min: 0.5,
         }
     }
 }

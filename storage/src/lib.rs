@@ -56,7 +56,7 @@ mod writer;
 
 pub use batch::{BatchError, BatchHeader, TimestampType};
 pub use codec::Codec;
-pub use config::{Durability, LogConfig};
+pub use config::{Cleanup, Durability, LogConfig};
 pub use data_dir::{
     DataDir, DataDirOptions, DataDirStats, Flushing, MetaProperties, OnFlush, OnOffline, Opening,
 };

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use storage::{DataDir, Env, LeaderEpoch, LogConfig, LogId, OpenError, TopicId};
+use storage::{Cleanup, DataDir, Env, LeaderEpoch, LogConfig, LogId, OpenError, TopicId};
 
 use super::Partition;
 use crate::cluster::{Image, Topic};
@@ -245,14 +245,31 @@ fn log_config(config: &TopicConfig) -> LogConfig {
         segment_bytes: config.segment_bytes,
         index_interval_bytes: config.index_interval_bytes,
         segment_index_bytes: config.segment_index_bytes,
+        segment_age_max: duration(config.segment_ms),
+        segment_jitter: duration(config.segment_jitter_ms),
         durability: config.durability,
         flush_messages: u64::try_from(config.flush_messages).unwrap_or(u64::MAX),
-        // Kafka's word for never.
-        flush_after: u64::try_from(config.flush_ms)
-            .ok()
-            .filter(|_| config.flush_ms != i64::MAX)
-            .map(Duration::from_millis),
+        flush_after: limit(config.flush_ms),
+        cleanup: Cleanup { delete: config.is_deleted, compact: config.is_compacted },
+        retention_bytes: u64::try_from(config.retention_bytes).ok(),
+        retention: limit(config.retention_ms),
+        file_delete_delay: duration(config.file_delete_delay_ms),
+        message_bytes_max: config.message_bytes_max,
+        delete_retention: duration(config.delete_retention_ms),
+        compaction_lag_min: duration(config.compaction_lag_min_ms),
+        compaction_lag_max: duration(config.compaction_lag_max_ms),
+        dirty_ratio_min: config.cleanable_dirty_ratio_min,
     }
+}
+
+/// The settings' bounds leave no negative ones here.
+fn duration(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+/// Kafka's words for no limit are the greatest number and those below zero.
+fn limit(ms: i64) -> Option<Duration> {
+    (0..i64::MAX).contains(&ms).then(|| duration(ms))
 }
 
 #[cfg(test)]

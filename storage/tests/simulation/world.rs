@@ -102,6 +102,7 @@ impl World {
             durability: if durable { Durability::Durable } else { Durability::Relaxed },
             flush_messages: if self.below(2) == 0 { u64::MAX } else { 1 + self.below(20) },
             flush_after: (self.below(2) == 0).then(|| Duration::from_millis(self.below(200))),
+            ..LogConfig::default()
         }
     }
 
