@@ -130,13 +130,19 @@ impl Shared {
     /// Writes `checkpoint`. The caller holds `cycle`.
     pub(crate) fn write_checkpoint(&self, journal: Position, clean: bool) -> io::Result<()> {
         let open: Vec<_> = self.logs().values().cloned().collect();
+        let mut covered = Vec::with_capacity(open.len());
         for log in open {
             if let Some(entry) = log.checkpoint_entry(By::Itself)? {
+                covered.push((log, entry.recovery.segment));
                 self.known().insert(entry.id, entry);
             }
         }
         let entries = self.known().values().cloned().collect();
         write(self, &Checkpoint { journal, clean, entries })?;
+        self.replays.lock().unwrap().push(journal.lsn);
+        for (log, segment) in covered {
+            log.covered.lock().unwrap().push(Some(segment));
+        }
         // Whatever was in doubt was written again and flushed when its log was opened.
         if self.doubtful.swap(false, Ordering::SeqCst) {
             lock_file::note_boot(&*self.env.files, &self.path)?;

@@ -38,6 +38,7 @@ mod records;
 mod recover;
 mod scan;
 mod segment;
+mod settled;
 mod shared;
 mod slot;
 mod small_file;

@@ -17,6 +17,7 @@ use crate::ids::{LeaderEpoch, LogId, Offset};
 use crate::plan::Bound;
 use crate::recover::Recovered;
 use crate::segment::{Mark, Segment};
+use crate::settled::Pair;
 use crate::shared::Shared;
 use crate::watch::Watch;
 use crate::writer::{Jobs, Writer};
@@ -39,6 +40,8 @@ pub struct Log {
     start: AtomicI64,
     epoch: AtomicI32,
     pub(crate) epochs: Mutex<Epochs>,
+    /// The segment where recovery begins, by each of the two checkpoints on the disk that this process wrote.
+    pub(crate) covered: Mutex<Pair<Option<Offset>>>,
     /// Whether the flusher has it in its queue; changed under the queue's lock.
     pub(crate) queued: AtomicBool,
     /// Whether the journal has records of it that no checkpoint covers; changed under the journal's lock.
@@ -95,6 +98,7 @@ impl Log {
             start: AtomicI64::new(start.0),
             epoch: AtomicI32::new(LeaderEpoch::NONE.0),
             epochs: Mutex::new(Epochs { cache: epochs, written: epochs_written }),
+            covered: Mutex::new(Pair::both(None)),
             queued: AtomicBool::new(false),
             in_journal: AtomicBool::new(false),
             deleted: AtomicBool::new(false),

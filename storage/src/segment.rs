@@ -60,6 +60,8 @@ pub(crate) struct Segment {
     times_unchecked: AtomicBool,
     /// What of the bytes an earlier process wrote.
     pub(crate) verification: Verification,
+    /// The last record of it in the journal, once it is rolled; none if an earlier process wrote it.
+    pub(crate) sealed_lsn: AtomicU64,
 }
 
 pub(crate) enum Indexes {
@@ -78,7 +80,8 @@ impl Segment {
     ) -> Segment {
         let (file, size, indexes) = (OnceLock::new(), AtomicU64::new(size), RwLock::new(indexes));
         let (verification, times_unchecked) = (Verification::default(), AtomicBool::new(false));
-        Segment { base, dir, files, file, size, indexes, times_unchecked, verification }
+        let sealed_lsn = AtomicU64::new(0);
+        Segment { base, dir, files, file, size, indexes, times_unchecked, verification, sealed_lsn }
     }
 
     /// Makes the file of a new, empty segment; those of its indexes come with their first entries, or when it is sealed.

@@ -20,6 +20,7 @@ use crate::journal::Journal;
 use crate::lock_file::{self, Pages};
 use crate::log::Log;
 use crate::opening::Opened;
+use crate::settled::Pair;
 use crate::space::Space;
 use crate::spare::Spare;
 use crate::syncs::Syncs;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) opening: Mutex<Option<Syncs>>,
     /// What the last checkpoint says of logs that are not open.
     known: Mutex<BTreeMap<LogId, checkpoint::Entry>>,
+    /// Where in the journal, in LSNs, each of the two checkpoints on the disk begins.
+    pub(crate) replays: Mutex<Pair<u64>>,
     pub(crate) on_flush: Option<OnFlush>,
     on_offline: Option<OnOffline>,
     space: Space,
@@ -144,6 +147,7 @@ impl Shared {
             logs: Mutex::default(),
             opening: Mutex::default(),
             known: Mutex::new(known),
+            replays: Mutex::new(Pair::both(next_lsn)),
             on_flush: options.on_flush.clone(),
             on_offline: options.on_offline.clone(),
             space: Space::new(options.free_bytes_min),

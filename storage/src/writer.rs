@@ -379,6 +379,9 @@ impl Log {
             self.make_dir(writer)?;
         }
         let rolled = writer.active.is_some();
+        if let Some(active) = &writer.active {
+            active.sealed_lsn.store(writer.last_lsn, Ordering::Release);
+        }
         let base = writer.end.offset;
         let segment = Segment::create(Arc::clone(&self.shared.env.files), Arc::clone(&self.path), base)?;
         let segment = Arc::new(segment);
@@ -435,7 +438,7 @@ impl Log {
         if writer.active.is_some() && !self.is_deleted() {
             self.note_dir(writer);
             let op = Op::Join { segment: writer.end.segment, position: writer.end.position };
-            self.shared.journal().queue(&self.me(), &mut writer.raise_slot, op, &[], None);
+            writer.last_lsn = self.shared.journal().queue(&self.me(), &mut writer.raise_slot, op, &[], None);
         }
     }
 

@@ -511,3 +511,22 @@ fn many_threads_append_to_one_log_on_real_files() {
     }
     env.files.remove_dir_all(&root).unwrap();
 }
+
+#[test]
+fn a_segment_is_settled_by_the_second_checkpoint_behind_it() {
+    for durability in [Durability::Durable, Durability::Relaxed] {
+        let world = World::new(small(durability));
+        while world.log.segment_count() < 3 {
+            world.append(5, 1);
+        }
+        world.dir.flush();
+        assert_eq!(world.log.settled_segment_count(), 0);
+        let by_checkpoint: Vec<usize> = (0..3)
+            .map(|_| {
+                world.dir.checkpoint();
+                world.log.settled_segment_count()
+            })
+            .collect();
+        assert_eq!(by_checkpoint, [0, 2, 2], "{durability:?}: the active segment never is");
+    }
+}
