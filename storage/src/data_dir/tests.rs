@@ -3,7 +3,7 @@
 use std::io::IoSlice;
 
 use super::*;
-use crate::config::Durability;
+use crate::config::{Durability, UNCOVERED_BYTES_MAX};
 use crate::env::{Files, OpenMode, SimFiles};
 use crate::ids::Offset;
 use crate::ids::TopicId;
@@ -242,4 +242,27 @@ fn dropping_without_close_ends_the_thread_and_frees_the_logs() {
     drop(open_log);
     drop(dir);
     assert!(weak.upgrade().is_none());
+}
+
+#[test]
+fn what_relaxed_logs_flush_brings_a_checkpoint_in_time() {
+    let (env, _, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    let log = log(&dir, id(1, 0), "t-0").unwrap();
+    let uncovered = &dir.shared.counts.uncovered_bytes;
+    let flush = || {
+        append(&log);
+        dir.shared.mark_dirty(&log);
+        dir.flush();
+        dir.shared.journal().wanted().checkpoint
+    };
+    assert!(!flush(), "one batch is little");
+    let bytes = log.size_bytes();
+    assert_eq!(uncovered.load(std::sync::atomic::Ordering::Relaxed), bytes, "what was flushed counts");
+    uncovered.store(UNCOVERED_BYTES_MAX - bytes - 1, std::sync::atomic::Ordering::Relaxed);
+    assert!(!flush(), "a byte is missing");
+    assert!(flush(), "recovery would have to judge more than allowed");
+    dir.checkpoint();
+    assert_eq!(uncovered.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert!(!flush(), "the count begins anew");
 }
