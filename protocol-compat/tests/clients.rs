@@ -14,6 +14,8 @@ mod harness;
 mod console;
 #[path = "clients/defaults.rs"]
 mod defaults;
+#[path = "differential/mod.rs"]
+mod differential;
 #[path = "clients/generated.rs"]
 mod generated;
 #[path = "hostile/mod.rs"]
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         console::scenarios(),
         observed::scenarios(),
         generated::scenarios(),
+        differential::scenarios(),
         hostile::scenarios(),
     ];
     let trials = suites.into_iter().flatten().filter_map(Scenario::into_trial).collect();

@@ -1,7 +1,7 @@
 //! A broker as a process: started on a port of its own with a data directory of its own, stopped politely, killed
 //! hard, started again on the same ports and data. Dropping it kills it, by its process id.
 
-use crate::harness::place::{Judged, judged};
+use crate::harness::place::Judged;
 use crate::harness::{kafka, ottla, program};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
@@ -63,6 +63,7 @@ pub(crate) struct Ready {
 /// A running broker, or one between a stop and the next start.
 #[derive(Debug)]
 pub(crate) struct Broker {
+    kind: Judged,
     spec: Spec,
     home: PathBuf,
     ready: Ready,
@@ -70,10 +71,15 @@ pub(crate) struct Broker {
 
 impl Broker {
     /// Starts a broker whose files all lie in `home`.
-    pub(crate) fn start(home: &Path, spec: Spec) -> Result<Self> {
+    pub(crate) fn start(kind: Judged, home: &Path, spec: Spec) -> Result<Self> {
         fs::create_dir_all(home)?;
-        let ready = launch(home, &spec)?;
-        Ok(Self { spec, home: home.to_owned(), ready })
+        let ready = launch(kind, home, &spec)?;
+        Ok(Self { kind, spec, home: home.to_owned(), ready })
+    }
+
+    /// Whose broker it is.
+    pub(crate) fn kind(&self) -> Judged {
+        self.kind
     }
 
     /// The address for a client's only setting.
@@ -128,13 +134,13 @@ impl Broker {
             i32::try_from(self.ready.child.id()).ok().and_then(Pid::from_raw).context("a process id")?;
         let asked = Instant::now();
         kill_process(pid, Signal::TERM).context("sending SIGTERM")?;
-        let limit = match judged() {
+        let limit = match self.kind {
             Judged::Ottla => STOP_LIMIT,
             Judged::Kafka => KAFKA_STOP_LIMIT,
         };
         match program::wait(&mut self.ready.child, limit)? {
             None => bail!("still running {} s after SIGTERM", limit.as_secs()),
-            Some(false) if judged() == Judged::Ottla => {
+            Some(false) if self.kind == Judged::Ottla => {
                 bail!(
                     "SIGTERM must end the broker as a success, it ended with {:?}",
                     self.ready.child.wait()?
@@ -156,7 +162,7 @@ impl Broker {
         if let Listen::FreePort = self.spec.listen {
             self.spec.listen = Listen::At(self.ready.listeners[0].clone());
         }
-        self.ready = launch(&self.home, &self.spec)?;
+        self.ready = launch(self.kind, &self.home, &self.spec)?;
         Ok(())
     }
 }
@@ -179,8 +185,8 @@ pub(crate) fn data_dir(home: &Path) -> PathBuf {
     home.join("data")
 }
 
-fn launch(home: &Path, spec: &Spec) -> Result<Ready> {
-    match judged() {
+fn launch(kind: Judged, home: &Path, spec: &Spec) -> Result<Ready> {
+    match kind {
         Judged::Ottla => ottla::launch(home, spec),
         Judged::Kafka => kafka::launch(home, spec),
     }

@@ -13,6 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How much of a broker's log is shown, from its end.
@@ -125,8 +126,13 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts a broker. Apache Kafka's own start is no part of a scenario's time.
+    /// Starts the broker that is judged.
     pub(crate) fn broker(&self, spec: Spec) -> Result<Broker> {
+        self.broker_of(judged(), spec)
+    }
+
+    /// Starts a broker of this kind. Apache Kafka's own start is no part of a scenario's time.
+    pub(crate) fn broker_of(&self, kind: Judged, spec: Spec) -> Result<Broker> {
         let home = {
             let mut homes = self.homes.lock().expect("no holder panics");
             let home = self.folder.join(format!("broker-{}", homes.len()));
@@ -134,8 +140,8 @@ impl Stage {
             home
         };
         let asked = Instant::now();
-        let broker = Broker::start(&home, spec)?;
-        self.forgive_kafka(asked);
+        let broker = Broker::start(kind, &home, spec)?;
+        self.forgive_kafka(kind, asked);
         Ok(broker)
     }
 
@@ -143,14 +149,23 @@ impl Stage {
     pub(crate) fn again(&self, broker: &mut Broker) -> Result<()> {
         let asked = Instant::now();
         broker.start_again()?;
-        self.forgive_kafka(asked);
+        self.forgive_kafka(broker.kind(), asked);
         Ok(())
     }
 
-    fn forgive_kafka(&self, asked: Instant) {
-        if judged() == Judged::Kafka {
+    fn forgive_kafka(&self, kind: Judged, asked: Instant) {
+        if kind == Judged::Kafka {
             *self.started.lock().expect("no holder panics") += asked.elapsed();
         }
+    }
+
+    /// Waits until something is so, as long as the scenario's time allows.
+    pub(crate) fn wait_for(&self, what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+        while !is_so()? {
+            self.time_left().with_context(|| format!("waiting for {what}"))?;
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     /// Runs a part of one of the committed Python programs.

@@ -4,7 +4,7 @@
 //!
 //! `OTTLA_SIM_SEED` chooses another order, `OTTLA_EFFORT=long` sends fifty times as many.
 
-mod frames;
+pub(crate) mod frames;
 mod good;
 mod rude;
 
