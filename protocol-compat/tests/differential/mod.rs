@@ -4,6 +4,7 @@
 mod batch;
 mod cases;
 mod defects;
+mod moved;
 mod peer;
 mod producers;
 
@@ -24,7 +25,11 @@ const SHOWN_MAX: usize = 400;
 const NAMES_SHOWN_MAX: usize = 12;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    vec![Scenario::of_ottla("differential::batches", &[Need::Java], batches_are_judged_alike)]
+    let moved = moved::our_segments_are_served_by_kafka;
+    vec![
+        Scenario::of_ottla("differential::batches", &[Need::Java], batches_are_judged_alike),
+        Scenario::of_ottla("differential::segments_served_by_kafka", &[Need::Java], moved),
+    ]
 }
 
 fn batches_are_judged_alike(stage: &Stage) -> Result<()> {
