@@ -8,6 +8,7 @@
 
 pub mod apply;
 pub mod command;
+pub mod configure;
 pub mod controller;
 pub mod image;
 pub mod records;
