@@ -12,6 +12,7 @@ pub mod configure;
 pub mod controller;
 pub mod image;
 pub mod records;
+pub mod snapshot;
 pub mod topic_name;
 
 pub use controller::Controller;

@@ -405,3 +405,42 @@ fn durability_is_in_force_when_the_reply_comes() {
         assert_eq!(produced(&mut client, "durable", 5000), 0);
     }
 }
+
+/// The metadata log grows by megabytes, the image hardly: the next lives begin with a snapshot that says the same.
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a look at what the broker has on the disk, and a bound on the wait for it"
+)]
+fn much_history_ends_in_a_snapshot() {
+    let dir = TestDir::new();
+    let images = || -> Vec<String> {
+        let names = std::fs::read_dir(dir.path().join("__cluster_metadata-0")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".image")).collect()
+    };
+    let name = "leader.replication.throttled.replicas";
+    let replicas: Vec<String> = (0..3_000).map(|n| format!("{n}:1")).collect();
+    let replicas = replicas.join(",");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    {
+        let broker = Broker::start(&dir, &[]);
+        let mut client = broker.client();
+        create(&mut client, "t");
+        while images().len() < 2 {
+            assert!(std::time::Instant::now() < deadline, "no two snapshots: {:?}", images());
+            assert_eq!(alter_topic(&mut client, &[(name, SET, Some(&replicas))]), 0);
+            assert_eq!(alter_topic(&mut client, &[(name, DELETE, None)]), 0);
+        }
+        assert_eq!(alter_topic(&mut client, &[("retention.ms", SET, Some("5"))]), 0);
+        assert_eq!(produced(&mut client, "kept", 5000), 0);
+    }
+    for _life in 0..2 {
+        let broker = Broker::start(&dir, &[]);
+        let mut client = broker.client();
+        assert_eq!(images().len(), 2);
+        assert_eq!(value(&mut client, "retention.ms"), is("5", 1));
+        assert_eq!(value(&mut client, name), is("", 5));
+        assert_eq!(produced(&mut client, "more", 5000), 0);
+    }
+}
