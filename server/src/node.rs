@@ -63,6 +63,8 @@ pub struct Node {
     health: Arc<Health>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<io::Result<()>>,
+    /// Writes the metadata's snapshots.
+    keeping: JoinHandle<()>,
     helpers: Vec<JoinHandle<()>>,
     addresses: Vec<String>,
     metadata_offline: Arc<Notify>,
@@ -98,9 +100,10 @@ impl Node {
         addresses.splice(0..0, bound.iter().map(|b| format!("{}://{}", b.name, b.address)));
         let (stop, stopping) = watch::channel(false);
         let admission = Admission::new(config, metrics);
+        let keeping = tokio::spawn(keep_snapshots(broker.clone(), stopping.clone()));
         let serving = tokio::spawn(net::serve(bound, broker.clone(), admission, stopping));
         health.set(State::Ready);
-        Ok(Node { broker, dirs, health, stop, serving, helpers, addresses, metadata_offline })
+        Ok(Node { broker, dirs, health, stop, serving, keeping, helpers, addresses, metadata_offline })
     }
 
     /// Waits until this broker cannot go on: the directory of its metadata takes no more writes, so that nothing it would
@@ -126,6 +129,10 @@ impl Node {
         let _ = self.stop.send(true);
         let served = self.serving.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
         self.helpers.iter().for_each(JoinHandle::abort);
+        // Nothing may be written once another process can have the directories.
+        if let Err(panic) = self.keeping.await {
+            tracing::error!(%panic, "the metadata's snapshots were not kept to the end");
+        }
         for dir in &self.dirs {
             dir.close();
         }
@@ -207,7 +214,7 @@ async fn open_broker(
         ..LogConfig::default()
     };
     let log = dirs[0].open_log(METADATA_LOG, METADATA_DIR, kept, LeaderEpoch(0))?;
-    let controller = Controller::load(log.clone(), env.clone())?;
+    let controller = Controller::load(log.clone(), dirs[0].path().join(METADATA_DIR), env.clone())?;
     let started = BrokerStarted { node_id: config.node_id as u32 };
     let (noted, seen) = controller.execute(|_| Ok::<_, Infallible>((vec![started.into()], ())));
     if let Err(CommandError::Storage(error)) = noted {
@@ -233,6 +240,22 @@ async fn open_broker(
     };
     image.deleting().for_each(|topic| broker.purge(topic));
     Ok(broker)
+}
+
+/// Writes a snapshot of the metadata whenever one is due, until the broker stops.
+#[expect(clippy::disallowed_methods, reason = "rare and long: it encodes and flushes a whole image")]
+async fn keep_snapshots(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let seen = tokio::select! {
+            seen = broker.controller.snapshot_due() => seen,
+            _ = stopping.changed() => return,
+        };
+        let broker = broker.clone();
+        let written = tokio::task::spawn_blocking(move || broker.controller.write_snapshot(&seen)).await;
+        if let Err(error) = written.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
+            tracing::warn!(%error, "no snapshot of the metadata: the next start reads more of its log");
+        }
+    }
 }
 
 fn bind_all(config: &Config) -> Result<Vec<BoundListener>, StartError> {

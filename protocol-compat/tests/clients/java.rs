@@ -52,6 +52,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("read_committed", |stage| part(stage, "Consuming", "read_committed", &[])),
         scenario("two_waiting_consumers_wake", |stage| part(stage, "Consuming", "long_poll", &[])),
         scenario("admin_topics", |stage| part(stage, "Administering", "topics", &[])),
+        scenario("admin_configs", |stage| part(stage, "Administering", "configs", &[])),
         scenario("admin_cluster", |stage| part(stage, "Administering", "cluster", &[])),
         scenario("admin_offsets", |stage| part(stage, "Administering", "offsets", &[])),
     ]

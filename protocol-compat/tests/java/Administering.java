@@ -1,3 +1,4 @@
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -6,7 +7,15 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.AlterConfigOp.OpType;
+import org.apache.kafka.clients.admin.AlterConfigsOptions;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.ConfigEntry.ConfigSource;
+import org.apache.kafka.clients.admin.ConfigEntry.ConfigType;
 import org.apache.kafka.clients.admin.CreateTopicsOptions;
+import org.apache.kafka.clients.admin.DescribeConfigsOptions;
 import org.apache.kafka.clients.admin.ListTopicsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -16,9 +25,11 @@ import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicCollection;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
 import org.apache.kafka.common.errors.InvalidPartitionsException;
 import org.apache.kafka.common.errors.InvalidReplicationFactorException;
+import org.apache.kafka.common.errors.InvalidRequestException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
@@ -33,6 +44,7 @@ final class Administering {
                         "topics", Administering::topics,
                         "cluster", Administering::cluster,
                         "offsets", Administering::offsets,
+                        "configs", Administering::configs,
                         "identity", Administering::identity),
                 args);
     }
@@ -146,6 +158,100 @@ final class Administering {
                 Suite.expectEqual(found.offset(), pair.getValue(), "the offset for " + pair.getKey());
             }
         }
+    }
+
+    /** Settings described with synonyms and docs, changed by every operation, refused, and set back as they were shown. */
+    private static void configs(String[] words) throws Exception {
+        ConfigResource topic = new ConfigResource(ConfigResource.Type.TOPIC, words[1]);
+        try (Admin admin = Admin.create(Suite.settings(words[0]))) {
+            var made = admin.createTopics(List.of(newTopic(words[1], 1).configs(Map.of("segment.bytes", "2000000"))));
+            Config answered = wait(made.config(words[1]));
+            shows(admin, topic, "segment.bytes", "2000000", ConfigSource.DYNAMIC_TOPIC_CONFIG);
+            Suite.expectEqual(names(answered), names(described(admin, topic)), "the settings that creation answers");
+            ConfigEntry segment = described(admin, topic).get("segment.bytes");
+            Suite.expectEqual(segment.type(), ConfigType.INT, "the type");
+            Suite.expect(segment.documentation().length() > 20, "the doc is " + segment.documentation());
+            Suite.expect(!segment.isReadOnly() && !segment.isSensitive(), "it can be set and shown: " + segment);
+            List<String> synonyms =
+                    segment.synonyms().stream().map(s -> s.name() + "=" + s.value() + " " + s.source()).toList();
+            List<String> wanted = List.of(
+                    "segment.bytes=2000000 DYNAMIC_TOPIC_CONFIG", "log.segment.bytes=1073741824 DEFAULT_CONFIG");
+            Suite.expectEqual(synonyms, wanted, "the synonyms");
+
+            wait(alter(admin, topic, set("retention.ms", "5000"), op("cleanup.policy", "compact", OpType.APPEND)));
+            shows(admin, topic, "cleanup.policy", "delete,compact", ConfigSource.DYNAMIC_TOPIC_CONFIG);
+            shows(admin, topic, "retention.ms", "5000", ConfigSource.DYNAMIC_TOPIC_CONFIG);
+            wait(alter(admin, topic, op("cleanup.policy", "delete", OpType.SUBTRACT), op("retention.ms", null, OpType.DELETE)));
+            shows(admin, topic, "cleanup.policy", "compact", ConfigSource.DYNAMIC_TOPIC_CONFIG);
+            shows(admin, topic, "retention.ms", "604800000", ConfigSource.DEFAULT_CONFIG);
+            wrong(admin, topic);
+
+            List<AlterConfigOp> all = described(admin, topic).entries().stream()
+                    .map(entry -> set(entry.name(), entry.value()))
+                    .toList();
+            wait(alter(admin, topic, all.toArray(AlterConfigOp[]::new)));
+            shows(admin, topic, "retention.ms", "604800000", ConfigSource.DYNAMIC_TOPIC_CONFIG);
+            brokersSettings(admin);
+        }
+    }
+
+    /** Each wrong change has its own error and changes nothing. */
+    private static void wrong(Admin admin, ConfigResource topic) throws Exception {
+        var config = InvalidConfigurationException.class;
+        Suite.expectFailure(config, alter(admin, topic, set("segment.ms", "7"), set("retention.ms", "soon")));
+        Suite.expectFailure(config, alter(admin, topic, set("no.such.setting", "1")));
+        Suite.expectFailure(config, alter(admin, topic, op("retention.ms", "1", OpType.APPEND)));
+        ConfigResource nobody = new ConfigResource(ConfigResource.Type.TOPIC, "nobody-made-this");
+        Suite.expectFailure(UnknownTopicOrPartitionException.class, alter(admin, nobody, set("retention.ms", "1")));
+        Suite.expectFailure(UnknownTopicOrPartitionException.class, admin.describeConfigs(List.of(nobody)).all());
+        Map<ConfigResource, Collection<AlterConfigOp>> question = Map.of(topic, List.of(set("segment.ms", "7")));
+        wait(admin.incrementalAlterConfigs(question, new AlterConfigsOptions().validateOnly(true)).all());
+        shows(admin, topic, "segment.ms", "604800000", ConfigSource.DEFAULT_CONFIG);
+    }
+
+    private static void brokersSettings(Admin admin) throws Exception {
+        String id = wait(admin.describeCluster().controller()).idString();
+        ConfigResource broker = new ConfigResource(ConfigResource.Type.BROKER, id);
+        Config settings = described(admin, broker);
+        Suite.expectEqual(settings.get("auto.create.topics.enable").value(), "true", "a setting of the broker");
+        Suite.expect(settings.get("log.dirs").isReadOnly(), "the directories can be changed");
+        var refused = alter(admin, broker, set("log.dirs", "elsewhere"));
+        Suite.expectFailure(InvalidRequestException.class, refused);
+    }
+
+    private static AlterConfigOp op(String name, String value, OpType type) {
+        return new AlterConfigOp(new ConfigEntry(name, value), type);
+    }
+
+    private static AlterConfigOp set(String name, String value) {
+        return op(name, value, OpType.SET);
+    }
+
+    private static KafkaFuture<Void> alter(Admin admin, ConfigResource resource, AlterConfigOp... ops) {
+        return admin.incrementalAlterConfigs(Map.of(resource, List.of(ops))).all();
+    }
+
+    private static Config described(Admin admin, ConfigResource resource) throws Exception {
+        var options = new DescribeConfigsOptions().includeSynonyms(true).includeDocumentation(true);
+        return wait(admin.describeConfigs(List.of(resource), options).all()).get(resource);
+    }
+
+    private static Set<String> names(Config config) {
+        return config.entries().stream().map(ConfigEntry::name).collect(Collectors.toSet());
+    }
+
+    private static void shows(Admin admin, ConfigResource resource, String name, String value, ConfigSource source)
+            throws Exception {
+        Suite.settled(() -> {
+            try {
+                ConfigEntry entry = described(admin, resource).get(name);
+                boolean holds = entry.value().equals(value) && entry.source() == source;
+                return holds ? Optional.of(true) : Optional.empty();
+            } catch (ExecutionException e) {
+                Suite.expect(e.getCause() instanceof UnknownTopicOrPartitionException, "describing failed: " + e);
+                return Optional.empty();
+            }
+        }, name + " is not " + value + " from " + source);
     }
 
     /** Prints what must survive a restart: the cluster's id, the node's id, the topic's id. */

@@ -1,6 +1,8 @@
-"""kafka-python's admin client: topics made, seen, refused and deleted; the cluster described."""
+"""kafka-python's admin client: topics made, seen, refused and deleted; settings described and altered; the cluster
+described."""
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
     InvalidPartitionsError,
     InvalidReplicationFactorError,
@@ -65,6 +67,46 @@ def cluster(bootstrap, topic):
         expect_equal(described["controller_id"], described["brokers"][0]["broker_id"], "the controller")
 
 
+def configs(bootstrap, topic):
+    """Single settings and all of them, described before and after."""
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}})
+
+        def of_topic(settings=None):
+            return ConfigResource(ConfigResourceType.TOPIC, topic, settings)
+
+        def shown(name):
+            described = admin.describe_configs([of_topic()], include_synonyms=True, config_filter="all")
+            setting = described["topic"][topic].get(name, {})
+            return setting.get("value"), setting.get("config_source")
+
+        def becomes(name, value, source):
+            settled(lambda: shown(name) == (value, source), name, "is not", value, "from", source)
+
+        def altered(settings, **options):
+            return admin.alter_configs([of_topic(settings)], **options)["topic"][topic]
+
+        becomes("retention.ms", "604800000", "DEFAULT_CONFIG")
+        answer = altered({"retention.ms": "5000", "cleanup.policy": ("APPEND", "compact")})
+        expect_equal(answer, "OK", "the answer")
+        becomes("retention.ms", "5000", "DYNAMIC_TOPIC_CONFIG")
+        becomes("cleanup.policy", "delete,compact", "DYNAMIC_TOPIC_CONFIG")
+        expect_equal(altered({"cleanup.policy": ("SUBTRACT", "compact")}), "OK", "the answer")
+        expect_equal(altered({"retention.ms": ("DELETE", None)}), "OK", "the answer")
+        becomes("cleanup.policy", "delete", "DYNAMIC_TOPIC_CONFIG")
+        becomes("retention.ms", "604800000", "DEFAULT_CONFIG")
+        expect("InvalidConfig" in altered({"retention.ms": "soon"}), "a wrong value is taken")
+        expect_equal(altered({"retention.ms": "7"}, validate_only=True), "OK", "the answer to a question")
+        # Without the incremental API all settings are replaced; the client fills in those that it does not name.
+        expect_equal(altered({"retention.ms": "9000"}, incremental=False), "OK", "the answer")
+        becomes("retention.ms", "9000", "DYNAMIC_TOPIC_CONFIG")
+        becomes("cleanup.policy", "delete", "DYNAMIC_TOPIC_CONFIG")
+        node = admin.describe_cluster()["brokers"][0]["broker_id"]
+        broker = ConfigResource(ConfigResourceType.BROKER, str(node))
+        settings = admin.describe_configs([broker], config_filter="all")["broker"][str(node)]
+        expect_equal(settings["auto.create.topics.enable"]["value"], "true", "a setting of the broker")
+
+
 def auto_creation(bootstrap, topic):
     """The first record makes its topic; a question about all topics makes none; a deleted topic's data does not come
     back with its name."""
@@ -82,4 +124,4 @@ def auto_creation(bootstrap, topic):
 
 
 if __name__ == "__main__":
-    play({"topics": topics, "cluster": cluster, "auto_creation": auto_creation})
+    play({"topics": topics, "configs": configs, "cluster": cluster, "auto_creation": auto_creation})

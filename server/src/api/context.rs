@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use protocol_compat::guard;
 use protocol_compat::messages::StrBytes;
-use storage::Env;
+use storage::{Env, TopicId};
 
 use crate::cluster::controller::Seen;
 use crate::cluster::records::TopicPurged;
@@ -16,6 +17,9 @@ use crate::coordinator::ProducerIds;
 use crate::metrics::Metrics;
 use crate::partition::Partitions;
 use crate::security::{Authorizer, Operation, Principal, Resource};
+
+/// How long between two looks whether a log is durable yet. It takes a flush, of milliseconds.
+const DURABILITY_LOOK: Duration = Duration::from_millis(2);
 
 /// Who this broker is, for good.
 #[derive(Debug, Clone)]
@@ -44,6 +48,19 @@ impl Broker {
     pub fn advertised_on(&self, listener: &str) -> Option<&Advertised> {
         let all = self.advertised.get()?;
         all.iter().find(|a| a.name == listener).or_else(|| all.first())
+    }
+
+    /// Gives a topic's open logs the settings that the newest image has, and waits until each of them keeps what they
+    /// promise: a log that becomes durable is flushed first.
+    pub async fn reconfigure(&self, id: TopicId) {
+        let newest = || self.controller.seen().image.topic_by_id(id).cloned();
+        let open = self.partitions.reconfigure(newest);
+        let deadline = self.env.clock.monotonic() + Duration::from_millis(self.config.request_timeout_ms);
+        for partition in open {
+            while !partition.is_as_durable_as_wanted() && self.env.clock.monotonic() < deadline {
+                tokio::time::sleep(DURABILITY_LOOK).await;
+            }
+        }
     }
 
     /// Removes what a deleted topic left on disk, and notes in the metadata that nothing is left. What fails now is done

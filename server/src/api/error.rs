@@ -5,6 +5,7 @@ use protocol_compat::messages::StrBytes;
 use storage::{AppendError, ReadError, Reject};
 
 use crate::cluster::command::Refusal;
+use crate::cluster::configure::ConfigRefusal;
 use crate::cluster::controller::CommandError;
 use crate::partition::{EpochCheck, ProduceRefusal, Unavailable};
 
@@ -24,6 +25,16 @@ impl ToCode for Refusal {
             Self::InvalidRequest(_) | Self::Reserved(_) => ErrorCode::InvalidRequest,
             Self::UnknownName(_) => ErrorCode::UnknownTopicOrPartition,
             Self::UnknownId(_) => ErrorCode::UnknownTopicId,
+        }
+    }
+}
+
+impl ToCode for ConfigRefusal {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NoList { .. } | Self::Value(_) => ErrorCode::InvalidConfig,
+            Self::NoName => ErrorCode::InvalidRequest,
+            Self::Topic(refusal) => refusal.code(),
         }
     }
 }

@@ -14,13 +14,14 @@ use protocol_compat::messages::create_topics_response::{CreatableTopicConfigs, C
 use protocol_compat::messages::{ApiKey, CreateTopicsRequest, CreateTopicsResponse, StrBytes, Uuid};
 use storage::TopicId;
 
+use super::config_resource::source_number;
 use super::error::{ToCode, text};
 use super::{Api, Cx, Then};
 use crate::cluster::command::{self, Defaults, NewTopic, Refusal};
 use crate::cluster::controller::{CommandError, Seen};
 use crate::cluster::records::TopicCreated;
-use crate::config::TopicConfig;
-use crate::config::topic::topic_settings;
+use crate::config::topic::topic_setting;
+use crate::config::{TopicConfig, ValueSource, describe_topic};
 use crate::security::{Operation, Resource};
 
 pub(super) struct CreateTopics;
@@ -167,29 +168,25 @@ fn result(
     }
 }
 
-// Where a value comes from, as DescribeConfigs and CreateTopics number it.
-const SOURCE_TOPIC: i8 = 1;
-const SOURCE_STATIC_BROKER: i8 = 4;
-const SOURCE_DEFAULT: i8 = 5;
-
-/// All settings of the topic, with the source of each.
+/// All settings of the topic, with the source of each: here Kafka looks at all of the broker's settings that may stand
+/// behind one, where DescribeConfigs looks at the strongest.
 fn describe_configs(cx: &Cx, created: &TopicCreated) -> Vec<CreatableTopicConfigs> {
     let broker = &cx.broker.config;
-    // Checked before the topic was created.
-    let Ok(config) = TopicConfig::from_overrides(&created.configs, broker) else { return Vec::new() };
-    topic_settings()
+    let is_set = |name: &str| {
+        let behind = topic_setting(name).map_or(&[][..], |setting| setting.synonyms);
+        behind.iter().any(|(synonym, _)| broker.values.assigned(synonym).is_some())
+    };
+    describe_topic(&created.configs, broker)
+        .into_iter()
         .map(|setting| {
-            let source = if created.configs.contains_key(setting.name) {
-                SOURCE_TOPIC
-            } else if setting.synonyms.iter().any(|(synonym, _)| broker.values.assigned(synonym).is_some()) {
-                SOURCE_STATIC_BROKER
-            } else {
-                SOURCE_DEFAULT
+            let source = match setting.source {
+                ValueSource::Default if is_set(setting.name) => ValueSource::Broker,
+                source => source,
             };
             CreatableTopicConfigs::default()
                 .with_name(StrBytes::from_static_str(setting.name))
-                .with_value(config.text(setting.name, broker).map(StrBytes::from_string))
-                .with_config_source(source)
+                .with_value(setting.value.map(StrBytes::from_string))
+                .with_config_source(source_number(source))
         })
         .collect()
 }

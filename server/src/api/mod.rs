@@ -4,6 +4,7 @@
 //! only translates between the wire and the modules below (`cluster`, `partition`), which know no Kafka message; so
 //! another listener could call those without this folder.
 
+mod config_resource;
 mod context;
 mod dispatch;
 mod error;
@@ -137,6 +138,9 @@ apis! {
     k20_delete_topics::DeleteTopics,
     k22_init_producer_id::InitProducerId,
     k23_offset_for_leader_epoch::OffsetForLeaderEpoch,
+    k32_describe_configs::DescribeConfigs,
+    k33_alter_configs::AlterConfigs,
+    k44_incremental_alter_configs::IncrementalAlterConfigs,
     k60_describe_cluster::DescribeCluster,
 }
 

@@ -1,6 +1,9 @@
 //! The one writer of metadata: decide → append → apply at once → publish; only the reply waits for the disk.
+//!
+//! Snapshots of what is durable are written beside, by whoever calls [`Controller::write_snapshot`] when one is due.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -8,10 +11,12 @@ use storage::{
     AppendError, BatchBuilder, BatchError, BatchHeader, Bound, Env, Log, Offset, Origin, ReadError, ReadPlan,
     Ticket, check_internal, records,
 };
+use tokio::sync::Notify;
 
 use super::apply::apply;
 use super::image::Image;
 use super::records::{Record, RecordError};
+use super::snapshot::{SnapshotError, Snapshots};
 
 /// Bytes of the metadata log read at a time when it is loaded.
 const LOAD_STEP_BYTES: usize = 1 << 20;
@@ -21,9 +26,21 @@ const LOAD_STEP_BYTES: usize = 1 << 20;
 pub struct Seen {
     pub image: Arc<Image>,
     last_append: Option<Ticket>,
+    /// The first offset that this life appended, or will.
+    loaded_to: Offset,
+    /// How much the log has grown since the last snapshot of the life before.
+    grown_bytes: u64,
 }
 
 impl Seen {
+    /// The offset behind the last record that the image knows; `None` as long as a crash could take that back.
+    fn durable_to(&self) -> Option<Offset> {
+        match &self.last_append {
+            None => Some(self.loaded_to),
+            Some(ticket) => ticket.peek()?.ok().map(|appended| Offset(appended.last.0 + 1)),
+        }
+    }
+
     /// True when a crash can no longer take this image back: a reply that saw it may leave.
     pub fn is_durable(&self) -> bool {
         self.last_append.as_ref().is_none_or(|t| t.peek().is_some_and(|r| r.is_ok()))
@@ -49,6 +66,8 @@ pub enum LoadError {
     Batch { offset: Offset, error: BatchError },
     #[error("the metadata log holds no batch at offset {0}")]
     Gap(Offset),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     #[error("metadata record at offset {offset}: {error}")]
     Record { offset: Offset, error: RecordError },
 }
@@ -68,18 +87,50 @@ pub struct Controller {
     /// Held from decision to publication, so that each decision sees the one before.
     writer: Mutex<()>,
     current: ArcSwap<Seen>,
+    snapshots: Snapshots,
+    snapshot_due: Notify,
 }
 
 impl Controller {
-    /// Replays the whole log into an image.
-    pub fn load(log: Arc<Log>, env: Env) -> Result<Self, LoadError> {
-        let mut image = Image::default();
-        let mut next = log.start_offset();
-        while next < log.end_offset() {
-            next = replay_step(&log, next, &mut image)?;
+    /// Loads the newest snapshot in `dir`, the log's directory, and replays the log behind it.
+    pub fn load(log: Arc<Log>, dir: PathBuf, env: Env) -> Result<Self, LoadError> {
+        let (start, end) = (log.start_offset(), log.end_offset());
+        let (snapshots, loaded) = Snapshots::load(env.clone(), dir, start, end)?;
+        let (mut image, snapshot) = (loaded.image, loaded.next);
+        let (mut next, mut grown_bytes) = (snapshot, 0);
+        while next < end {
+            let step = replay_step(&log, next, &mut image)?;
+            (next, grown_bytes) = (step.next, grown_bytes + step.bytes);
         }
-        let seen = Seen { image: Arc::new(image), last_append: None };
-        Ok(Self { log, env, writer: Mutex::new(()), current: ArcSwap::from_pointee(seen) })
+        tracing::info!(%snapshot, replayed_bytes = grown_bytes, %end, "the metadata is loaded");
+        let seen = Seen { image: Arc::new(image), last_append: None, loaded_to: next, grown_bytes };
+        let current = ArcSwap::from_pointee(seen);
+        Ok(Self { log, env, writer: Mutex::new(()), current, snapshots, snapshot_due: Notify::new() })
+    }
+
+    /// Waits until a snapshot is due and what it is to say is durable. An image whose records are lost with their disk gets
+    /// none.
+    pub async fn snapshot_due(&self) -> Arc<Seen> {
+        loop {
+            self.snapshot_due.notified().await;
+            let seen = self.seen();
+            if self.snapshots.is_due(seen.grown_bytes) && Seen::clone(&seen).durable().await.is_ok() {
+                return seen;
+            }
+        }
+    }
+
+    /// Writes a snapshot, for the next start to begin with. Without effect for an image that is not durable.
+    pub fn write_snapshot(&self, seen: &Seen) -> io::Result<()> {
+        match seen.durable_to() {
+            Some(next) => self.snapshots.write(&seen.image, next, seen.grown_bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// As far as this the log is of no use any more: two snapshots know what stands before.
+    pub fn covered_by_snapshots(&self) -> Option<Offset> {
+        self.snapshots.covered()
     }
 
     /// The image now. A request takes it once and keeps it.
@@ -102,7 +153,7 @@ impl Controller {
         if records.is_empty() {
             return (Ok(outcome), before);
         }
-        let ticket = self.append(&records);
+        let (ticket, bytes) = self.append(&records);
         if let Some(Err(error)) = ticket.peek() {
             return (Err(CommandError::Storage(error)), before);
         }
@@ -110,25 +161,39 @@ impl Controller {
         for record in records {
             apply(&mut image, record);
         }
-        let after = Arc::new(Seen { image: Arc::new(image), last_append: Some(ticket) });
+        let grown_bytes = before.grown_bytes + bytes;
+        let (image, last_append) = (Arc::new(image), Some(ticket));
+        let after = Arc::new(Seen { image, last_append, loaded_to: before.loaded_to, grown_bytes });
         self.current.store(after.clone());
+        if self.snapshots.is_due(grown_bytes) {
+            self.snapshot_due.notify_one();
+        }
         (Ok(outcome), after)
     }
 
-    fn append(&self, records: &[Record]) -> Ticket {
+    /// Appends the records as one batch, and answers how large it is.
+    fn append(&self, records: &[Record]) -> (Ticket, u64) {
         let mut builder = BatchBuilder::new(self.env.clock.now_ms());
         for record in records {
             builder = builder.push(None, Some(&record.encode()), &[]);
         }
-        match check_internal(builder.build()) {
-            Ok(batch) => self.log.append(batch, Origin::Coordinator, None),
+        let batch = builder.build();
+        let bytes = batch.len() as u64;
+        match check_internal(batch) {
+            Ok(batch) => (self.log.append(batch, Origin::Coordinator, None), bytes),
             Err(reject) => unreachable!("a batch of our own is refused: {reject}"),
         }
     }
 }
 
-/// Applies what one read gives; answers the offset behind it.
-fn replay_step(log: &Log, from: Offset, image: &mut Image) -> Result<Offset, LoadError> {
+struct Step {
+    /// The offset behind what was applied.
+    next: Offset,
+    bytes: u64,
+}
+
+/// Applies what one read gives.
+fn replay_step(log: &Log, from: Offset, image: &mut Image) -> Result<Step, LoadError> {
     let bytes = in_memory(&log.read(from, LOAD_STEP_BYTES, true, Bound::End)?)?;
     let mut rest = &bytes[..];
     let mut next = from;
@@ -140,7 +205,8 @@ fn replay_step(log: &Log, from: Offset, image: &mut Image) -> Result<Offset, Loa
         next = header.next_offset();
         rest = behind;
     }
-    if next == from { Err(LoadError::Gap(from)) } else { Ok(next) }
+    let bytes = (bytes.len() - rest.len()) as u64;
+    if next == from { Err(LoadError::Gap(from)) } else { Ok(Step { next, bytes }) }
 }
 
 fn replay_batch(batch: &[u8], image: &mut Image, offset: Offset) -> Result<(), LoadError> {

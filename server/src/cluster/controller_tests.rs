@@ -1,19 +1,21 @@
 //! The controller over simulated files: what it answered is what the next life loads.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use storage::{DataDir, DataDirOptions, LeaderEpoch, LogConfig, LogId, TopicId};
 
-use super::super::records::{BrokerStarted, ProducerIdsReserved};
+use super::super::records::{BrokerStarted, ProducerIdsReserved, TopicCreated, TopicDeleted, TopicPurged};
 use super::*;
 
+const NAME: &str = "__cluster_metadata-0";
 const LOG: LogId = LogId { topic: TopicId([1; 16]), partition: 0 };
 
 fn open(env: &Env) -> (Arc<DataDir>, Controller) {
     let dir = DataDir::open(env.clone(), PathBuf::from("/data"), DataDirOptions::default()).unwrap();
-    let log = dir.open_log(LOG, "__cluster_metadata-0", LogConfig::default(), LeaderEpoch(0)).unwrap();
-    let controller = Controller::load(log, env.clone()).unwrap();
+    let log = dir.open_log(LOG, NAME, LogConfig::default(), LeaderEpoch(0)).unwrap();
+    let controller = Controller::load(log, dir.path().join(NAME), env.clone()).unwrap();
     (dir, controller)
 }
 
@@ -48,5 +50,99 @@ fn a_refusal_changes_nothing() {
     let (answer, seen) = controller.execute(|_| Err::<(Vec<Record>, ()), _>("no"));
     assert!(matches!(answer, Err(CommandError::Refused("no"))));
     assert!(Arc::ptr_eq(&seen, &before));
+    dir.close();
+}
+
+fn say(controller: &Controller, records: Vec<Record>) -> Arc<Seen> {
+    controller.execute(|_| Ok::<_, Infallible>((records, ()))).1
+}
+
+fn durable(seen: &Seen) {
+    seen.last_append.clone().unwrap().wait().unwrap();
+}
+
+/// A topic that comes and goes.
+fn history_of(n: u128) -> [Record; 3] {
+    let id = TopicId(n.to_be_bytes());
+    let name = format!("topic-{n}");
+    [
+        TopicCreated { id, name, partitions: 1, configs: BTreeMap::new() }.into(),
+        TopicDeleted { id }.into(),
+        TopicPurged { id }.into(),
+    ]
+}
+
+fn snapshots_on_disk(env: &Env) -> Vec<(PathBuf, u64)> {
+    let dir = Path::new("/data").join(NAME);
+    let entries = env.files.list(&dir).unwrap().into_iter();
+    entries.filter(|e| e.name.ends_with(".image")).map(|e| (dir.join(&e.name), e.len)).collect()
+}
+
+/// 10,000 topics that came and went, and 3 that stay: the next start reads what is due by them, and not history.
+#[test]
+fn a_start_follows_topics_and_not_history() {
+    let (env, files, _clock) = Env::simulated(7);
+    let (dir, controller) = open(&env);
+    start(&controller);
+    for stays in [20_001, 20_002, 20_003] {
+        say(&controller, vec![history_of(stays)[0].clone()]);
+    }
+    let mut written = 0;
+    for n in 0..10_000 {
+        let mut seen = None;
+        for record in history_of(n) {
+            seen = Some(say(&controller, vec![record]));
+        }
+        let seen = seen.unwrap();
+        if controller.snapshots.is_due(seen.grown_bytes) {
+            durable(&seen);
+            controller.write_snapshot(&seen).unwrap();
+            written += 1;
+        }
+    }
+    let last = controller.seen();
+    durable(&last);
+    let log_bytes = controller.log.size_bytes();
+    assert!(written >= 2 && log_bytes > 2 << 20, "{written} snapshots of {log_bytes} bytes");
+    dir.close();
+    let on_disk = snapshots_on_disk(&env);
+    assert_eq!(on_disk.len(), 2);
+    assert!(on_disk.iter().all(|(_, bytes)| *bytes < 300), "{on_disk:?}");
+
+    let (dir, controller) = open(&env);
+    let seen = controller.seen();
+    assert_eq!(seen.image, last.image);
+    assert!(seen.grown_bytes < 1 << 20, "{} of {log_bytes} bytes were replayed", seen.grown_bytes);
+    assert!(controller.covered_by_snapshots().is_some_and(|covered| covered > Offset(0)));
+    dir.close();
+
+    // With the newest damaged, the one before and more of the log say the same.
+    files.flip_bit(&on_disk[1].0, 20, 1).unwrap();
+    let (dir, controller) = open(&env);
+    let seen = controller.seen();
+    assert_eq!(seen.image, last.image);
+    assert!((1 << 20..2 << 20).contains(&seen.grown_bytes), "{}", seen.grown_bytes);
+    dir.close();
+    files.flip_bit(&on_disk[0].0, 20, 1).unwrap();
+    let (dir, controller) = open(&env);
+    assert_eq!(controller.seen().image, last.image, "the log has all");
+    assert_eq!(controller.seen().grown_bytes, log_bytes);
+    dir.close();
+}
+
+/// What a crash could still take back stands in no snapshot.
+#[test]
+fn only_what_is_durable_is_kept() {
+    let (env, _files, _clock) = Env::simulated(7);
+    let options = DataDirOptions { flushing: storage::Flushing::Manual, ..DataDirOptions::default() };
+    let dir = DataDir::open(env.clone(), PathBuf::from("/data"), options).unwrap();
+    let log = dir.open_log(LOG, NAME, LogConfig::default(), LeaderEpoch(0)).unwrap();
+    let controller = Controller::load(log, dir.path().join(NAME), env.clone()).unwrap();
+    let seen = start(&controller);
+    controller.write_snapshot(&seen).unwrap();
+    assert_eq!(snapshots_on_disk(&env), []);
+    dir.flush();
+    controller.write_snapshot(&seen).unwrap();
+    assert_eq!(snapshots_on_disk(&env).len(), 1);
     dir.close();
 }

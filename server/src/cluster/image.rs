@@ -15,7 +15,7 @@ pub struct Topic {
     pub id: TopicId,
     pub name: Arc<str>,
     pub partitions: u32,
-    /// What its creator set; every other setting has the broker's default.
+    /// What it has of its own; every other setting has the broker's default.
     pub configs: BTreeMap<String, String>,
 }
 
@@ -32,7 +32,7 @@ impl Topic {
 }
 
 /// The state of the metadata log at one position.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Image {
     topics: OrdMap<TopicId, Arc<Topic>>,
     ids_by_name: OrdMap<Arc<str>, TopicId>,
@@ -72,6 +72,10 @@ impl Image {
         LeaderEpoch(self.broker_starts.saturating_sub(1) as i32)
     }
 
+    pub fn broker_starts(&self) -> u32 {
+        self.broker_starts
+    }
+
     pub fn producer_id_next(&self) -> i64 {
         self.producer_id_next
     }
@@ -80,6 +84,23 @@ impl Image {
 
     pub(super) fn count_start(&mut self) {
         self.broker_starts += 1;
+    }
+
+    pub(super) fn set_starts(&mut self, count: u32) {
+        self.broker_starts = count;
+    }
+
+    /// Changes of a topic that is gone by now change nothing.
+    pub(super) fn configure_topic(&mut self, id: TopicId, changes: BTreeMap<String, Option<String>>) {
+        let Some(topic) = self.topics.get(&id) else { return };
+        let mut topic = Topic::clone(topic);
+        for (name, value) in changes {
+            match value {
+                Some(value) => topic.configs.insert(name, value),
+                None => topic.configs.remove(&name),
+            };
+        }
+        self.topics.insert(id, Arc::new(topic));
     }
 
     pub(super) fn insert_topic(&mut self, topic: Topic) {

@@ -8,9 +8,11 @@
 
 pub mod apply;
 pub mod command;
+pub mod configure;
 pub mod controller;
 pub mod image;
 pub mod records;
+pub mod snapshot;
 pub mod topic_name;
 
 pub use controller::Controller;

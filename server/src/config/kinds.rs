@@ -14,7 +14,7 @@ pub enum Kind {
     Long,
     Double,
     Text,
-    /// Items between commas, each at most once.
+    /// Items between commas.
     List,
     /// The name of a Java class; nothing here can load one.
     Class,
@@ -85,6 +85,12 @@ pub(super) fn items(text: &str) -> Vec<&str> {
     if text.is_empty() { Vec::new() } else { text.split(',').map(str::trim).collect() }
 }
 
+/// The items with those left out that occurred before, as Kafka does with lists of words.
+pub(super) fn without_repeats<'a>(items: &[&'a str]) -> Vec<&'a str> {
+    let mut seen = std::collections::HashSet::with_capacity(items.len());
+    items.iter().copied().filter(|item| seen.insert(*item)).collect()
+}
+
 /// A boolean as Kafka reads it.
 pub(super) fn boolean(text: &str) -> Option<bool> {
     let text = text.trim();
@@ -107,6 +113,22 @@ impl Kind {
             Kind::List => allowed.has_items(&items(text)),
             Kind::Text | Kind::Class | Kind::Password => allowed.has_text(text.trim()),
         }
+    }
+
+    /// An accepted text as Kafka shows it: without the space around it, numbers without leading zeros, no item twice. A text
+    /// that is not accepted stays as it is.
+    pub fn canonical(self, allowed: Allowed, text: &str) -> String {
+        let canonical = match self {
+            Kind::Boolean => boolean(text).map(|value| value.to_string()),
+            Kind::Short | Kind::Int | Kind::Long => self.whole(text).map(|number| number.to_string()),
+            Kind::Double => text.trim().parse().ok().map(java_double),
+            Kind::List if matches!(allowed, Allowed::Items { .. }) => {
+                Some(without_repeats(&items(text)).join(","))
+            }
+            Kind::List => Some(items(text).join(",")),
+            Kind::Text | Kind::Class | Kind::Password => Some(text.trim().to_owned()),
+        };
+        canonical.unwrap_or_else(|| text.to_owned())
     }
 
     fn whole(self, text: &str) -> Option<i64> {
@@ -140,11 +162,11 @@ impl Kind {
             (_, Allowed::OneOf(words)) => format!("one of {}", words.join(", ")),
             (_, Allowed::OneOfAnyCase(words)) => format!("one of {} in any case", words.join(", ")),
             (_, Allowed::Items { of: [], none_too }) => {
-                format!("{} between commas, no item twice", list_word(none_too))
+                format!("{} between commas", list_word(none_too))
             }
             (_, Allowed::Items { of, none_too }) => format!("{} of {}", list_word(none_too), of.join(", ")),
             (_, Allowed::ThrottledReplicas) => "pairs of partition:broker between commas, or *".to_owned(),
-            (Kind::List, _) => "items between commas, no item twice".to_owned(),
+            (Kind::List, _) => "items between commas".to_owned(),
             (_, Allowed::NotEmpty) => "a text that is not empty".to_owned(),
             (Kind::Class, _) => "a class name".to_owned(),
             _ => "any text".to_owned(),
@@ -192,7 +214,7 @@ impl Allowed {
         match self {
             Allowed::Items { of, none_too } => {
                 (none_too || !items.is_empty())
-                    && distinct(items)
+                    && items.iter().all(|item| !item.is_empty())
                     && (of.is_empty() || items.iter().all(|i| of.contains(i)))
             }
             Allowed::ThrottledReplicas => {
@@ -203,9 +225,16 @@ impl Allowed {
     }
 }
 
-fn distinct(items: &[&str]) -> bool {
-    let mut seen = std::collections::HashSet::with_capacity(items.len());
-    items.iter().all(|item| !item.is_empty() && seen.insert(item))
+/// A number as Java's `Double.toString` writes it.
+fn java_double(number: f64) -> String {
+    if number == 0.0 || (1e-3..1e7).contains(&number.abs()) {
+        return format!("{number:?}");
+    }
+    let scientific = format!("{number:E}");
+    match scientific.split_once('E') {
+        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0E{exponent}"),
+        _ => scientific,
+    }
 }
 
 fn is_throttled_replica(item: &str) -> bool {

@@ -5,6 +5,7 @@
 //! changes and holds nothing that still needs checking. This module binds no socket, opens no data directory and asks no clock.
 
 mod closest;
+mod describe;
 mod error;
 mod kafka_names;
 mod kinds;
@@ -16,8 +17,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 pub mod topic;
+mod topic_docs;
 mod values;
 
+pub use describe::{Described, Synonym, ValueSource, describe_broker, describe_topic};
 pub use error::{BadValue, ConfigError, Given};
 pub use kinds::{Allowed, KafkaSetting, Kind, Update};
 pub use listeners::{Advertised, Endpoint, Host, Listener, SecurityProtocol};

@@ -6,6 +6,7 @@
 use super::Config;
 use super::kafka_names::{SYNONYMS, TOPIC};
 use super::kinds::{Allowed, Kind, Update, boolean, find, items};
+use super::topic_docs::{self, doc_of};
 use super::values::{Compression, FromSetting, Words};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct TopicSetting {
     pub update: Update,
     /// The broker settings that give its default, the strongest first, each with the factor to this setting's unit.
     pub synonyms: &'static [(&'static str, i64)],
+    /// What it does, in a sentence.
+    pub doc: &'static str,
 }
 
 const DURABILITY: &str = "durability";
@@ -45,6 +48,7 @@ static OWN: [TopicSetting; 2] = [
         allowed: Allowed::OneOf(Durability::WORDS),
         update: Update::ReadOnly,
         synonyms: &[("log.durability", 1)],
+        doc: topic_docs::DURABILITY,
     },
     TopicSetting {
         name: RECORD_VALIDATION,
@@ -53,6 +57,7 @@ static OWN: [TopicSetting; 2] = [
         allowed: Allowed::OneOf(RecordValidation::WORDS),
         update: Update::ReadOnly,
         synonyms: &[("record.validation", 1)],
+        doc: topic_docs::RECORD_VALIDATION,
     },
 ];
 
@@ -68,6 +73,7 @@ pub fn topic_settings() -> impl Iterator<Item = TopicSetting> {
             .iter()
             .find(|(topic, _)| *topic == kafkas.name)
             .map_or(&[], |(_, synonyms)| synonyms),
+        doc: doc_of(kafkas.name),
     });
     OWN.into_iter().chain(kafkas)
 }
@@ -201,13 +207,13 @@ fn check(name: &str, value: &str) -> Result<(), TopicConfigError> {
 }
 
 /// The texts of a topic's settings by their order of precedence.
-struct Texts<'a> {
-    overrides: &'a BTreeMap<String, String>,
-    broker: &'a Config,
+pub(super) struct Texts<'a> {
+    pub(super) overrides: &'a BTreeMap<String, String>,
+    pub(super) broker: &'a Config,
 }
 
 impl<'a> Texts<'a> {
-    fn find(&self, setting: &TopicSetting) -> Option<Cow<'a, str>> {
+    pub(super) fn find(&self, setting: &TopicSetting) -> Option<Cow<'a, str>> {
         if let Some(text) = self.overrides.get(setting.name) {
             return Some(Cow::Borrowed(text));
         }

@@ -86,7 +86,7 @@ impl FromSetting for String {
 impl FromSetting for Vec<String> {
     fn from_setting(text: Option<&str>) -> Result<Self, String> {
         let text = text.ok_or_else(|| "a list".to_owned())?;
-        Ok(kinds::items(text).into_iter().map(str::to_owned).collect())
+        Ok(kinds::without_repeats(&kinds::items(text)).into_iter().map(str::to_owned).collect())
     }
 }
 

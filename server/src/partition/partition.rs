@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
-use storage::{BatchHeader, Env, LeaderEpoch, Log, LogId, Origin, Reject, Rules, Ticket, check};
+use storage::{BatchHeader, Durability, Env, LeaderEpoch, Log, LogId, Origin, Reject, Rules, Ticket, check};
 
 use crate::config::TopicConfig;
 
@@ -28,17 +29,33 @@ pub enum ProduceRefusal {
 
 pub struct Partition {
     pub log: Arc<Log>,
-    pub config: TopicConfig,
+    /// Each batch is judged by the settings that count when it comes.
+    config: ArcSwap<TopicConfig>,
     env: Env,
 }
 
 impl Partition {
     pub fn new(log: Arc<Log>, config: TopicConfig, env: Env) -> Self {
-        Self { log, config, env }
+        Self { log, config: ArcSwap::from_pointee(config), env }
     }
 
     pub fn id(&self) -> LogId {
         self.log.id()
+    }
+
+    /// The topic's settings now.
+    pub fn config(&self) -> Arc<TopicConfig> {
+        self.config.load_full()
+    }
+
+    pub(super) fn set_config(&self, config: Arc<TopicConfig>) {
+        self.config.store(config);
+    }
+
+    /// False while a log that is to be durable is not yet.
+    pub fn is_as_durable_as_wanted(&self) -> bool {
+        let is_to_be_durable = self.config.load().durability == Durability::Durable;
+        !is_to_be_durable || self.log.is_deleted() || self.log.durability() == Durability::Durable
     }
 
     /// An absent epoch (-1) is not checked.
@@ -54,15 +71,16 @@ impl Partition {
 
     /// Validates a client's batch and appends it. The ticket resolves when the topic's durability says so.
     pub fn produce(&self, batch: Bytes, zstd_allowed: bool) -> Result<(Ticket, usize), ProduceRefusal> {
+        let config = self.config.load();
         let rules = Rules {
-            message_bytes_max: self.config.message_bytes_max,
-            segment_bytes: self.config.segment_bytes,
-            timestamp_type: self.config.timestamp_type,
-            before_max_ms: self.config.timestamp_before_max_ms,
-            after_max_ms: self.config.timestamp_after_max_ms,
+            message_bytes_max: config.message_bytes_max,
+            segment_bytes: config.segment_bytes,
+            timestamp_type: config.timestamp_type,
+            before_max_ms: config.timestamp_before_max_ms,
+            after_max_ms: config.timestamp_after_max_ms,
             now_ms: self.env.clock.now_ms(),
-            compacted: self.config.is_compacted,
-            walk: self.config.record_validation,
+            compacted: config.is_compacted,
+            walk: config.record_validation,
             zstd_allowed,
         };
         let checked = check(batch, &rules)?;

@@ -80,6 +80,12 @@ impl Slot {
         }
     }
 
+    /// What is open, once an opening that has begun is over.
+    fn settled(&self) -> Option<Arc<Partition>> {
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        self.opened.get().cloned()
+    }
+
     /// From here on it opens no more; answers what was open.
     fn close(&self) -> Option<Arc<Partition>> {
         *self.opening.lock().unwrap_or_else(PoisonError::into_inner) = Opening::Deleted;
@@ -93,6 +99,8 @@ pub struct Partitions {
     env: Env,
     epoch: LeaderEpoch,
     state: RwLock<State>,
+    /// Held from asking for a topic's newest settings until its logs have them.
+    reconfiguring: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -102,6 +110,8 @@ struct State {
     homes: HashMap<LogId, usize>,
     /// Topics that were deleted in this life: a request that began before must not open them again.
     deleted: HashSet<TopicId>,
+    /// Topics whose settings changed in this life: a request that began before must not open them with the old ones.
+    configured: HashMap<TopicId, Arc<Topic>>,
 }
 
 impl Partitions {
@@ -123,7 +133,14 @@ impl Partitions {
             }
         }
         let epoch = image.leader_epoch();
-        Ok(Self { dirs, config, env, epoch, state: RwLock::new(State { homes, ..State::default() }) })
+        Ok(Self {
+            dirs,
+            config,
+            env,
+            epoch,
+            state: RwLock::new(State { homes, ..State::default() }),
+            reconfiguring: Mutex::new(()),
+        })
     }
 
     /// Opens every partition that is on disk, so that recovery is over before the first client comes.
@@ -181,10 +198,33 @@ impl Partitions {
     }
 
     fn open(&self, topic: &Topic, id: LogId, home: usize) -> Result<Arc<Partition>, OpenError> {
-        let config = self.config_of(topic);
+        let newest = self.read().configured.get(&topic.id).cloned();
+        let config = self.config_of(newest.as_deref().unwrap_or(topic));
         let log =
             self.dirs[home].open_log(id, &dir_name(topic, id.partition), log_config(&config), self.epoch)?;
         Ok(Arc::new(Partition::new(log, config, self.env.clone())))
+    }
+
+    /// Gives a topic's logs the settings that `newest` says now, and answers the logs that are open. However many do this
+    /// at once, the newest settings stay.
+    pub fn reconfigure(&self, newest: impl FnOnce() -> Option<Arc<Topic>>) -> Vec<Arc<Partition>> {
+        let _reconfiguring = self.reconfiguring.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(topic) = newest() else { return Vec::new() };
+        let config = Arc::new(self.config_of(&topic));
+        let slots: Vec<Arc<Slot>> = {
+            let mut state = self.write();
+            if state.deleted.contains(&topic.id) {
+                return Vec::new();
+            }
+            state.configured.insert(topic.id, topic.clone());
+            topic.partition_ids().filter_map(|p| state.slots.get(&topic.log_id(p)?).cloned()).collect()
+        };
+        let open: Vec<Arc<Partition>> = slots.iter().filter_map(|slot| slot.settled()).collect();
+        for partition in &open {
+            partition.set_config(config.clone());
+            partition.log.reconfigure(log_config(&config));
+        }
+        open
     }
 
     fn config_of(&self, topic: &Topic) -> TopicConfig {
@@ -197,7 +237,11 @@ impl Partitions {
 
     /// Closes a deleted topic's partitions and removes their directories. Doing it twice does no harm.
     pub fn delete(&self, topic: &Topic) -> Result<(), DeleteError> {
-        self.write().deleted.insert(topic.id);
+        {
+            let mut state = self.write();
+            state.deleted.insert(topic.id);
+            state.configured.remove(&topic.id);
+        }
         for partition in topic.partition_ids() {
             let id = LogId { topic: topic.id, partition };
             let (slot, home) = {

@@ -12,6 +12,8 @@ pub enum Operation {
     Create,
     Delete,
     Describe,
+    DescribeConfigs,
+    AlterConfigs,
     ClusterAction,
     IdempotentWrite,
 }

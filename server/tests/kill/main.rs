@@ -9,6 +9,7 @@ mod audit;
 mod process;
 mod produce;
 mod requests;
+mod switching;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! The broker over a real socket: every API in every version that is served, and the rules of a connection.
 
 mod apis;
+mod configs;
 mod connections;
 mod disk;
 mod durability;

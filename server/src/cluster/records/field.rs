@@ -53,6 +53,10 @@ impl<'a> Reader<'a> {
         Some(*head)
     }
 
+    pub(super) fn u8(&mut self) -> Option<u8> {
+        self.chunk().map(u8::from_be_bytes)
+    }
+
     pub(super) fn u32(&mut self) -> Option<u32> {
         self.chunk().map(u32::from_be_bytes)
     }

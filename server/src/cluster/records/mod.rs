@@ -4,14 +4,18 @@
 //! or a version that it does not know: guessing at metadata loses topics.
 
 mod broker_started;
+mod broker_starts;
 mod field;
 mod producer_ids_reserved;
+mod topic_configured;
 mod topic_created;
 mod topic_deleted;
 mod topic_purged;
 
 pub use broker_started::BrokerStarted;
+pub use broker_starts::BrokerStarts;
 pub use producer_ids_reserved::ProducerIdsReserved;
+pub use topic_configured::TopicConfigured;
 pub use topic_created::TopicCreated;
 pub use topic_deleted::TopicDeleted;
 pub use topic_purged::TopicPurged;
@@ -77,7 +81,9 @@ macro_rules! records {
     };
 }
 
-records! { BrokerStarted, TopicCreated, TopicDeleted, TopicPurged, ProducerIdsReserved }
+records! {
+    BrokerStarted, TopicCreated, TopicDeleted, TopicPurged, ProducerIdsReserved, TopicConfigured, BrokerStarts
+}
 
 fn encode<B: Body>(body: &B) -> Vec<u8> {
     let mut w = Writer::default();

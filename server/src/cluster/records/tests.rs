@@ -18,7 +18,10 @@ fn record() -> impl Strategy<Value = Record> {
         (id.clone(), ".{0,30}", any::<u32>(), configs())
             .prop_map(|(id, name, partitions, configs)| TopicCreated { id, name, partitions, configs }.into()),
         id.clone().prop_map(|id| TopicDeleted { id }.into()),
-        id.prop_map(|id| TopicPurged { id }.into()),
+        id.clone().prop_map(|id| TopicPurged { id }.into()),
+        (id, prop::collection::btree_map("[a-z.]{1,20}", any::<Option<String>>(), 0..4))
+            .prop_map(|(id, changes)| TopicConfigured { id, changes }.into()),
+        any::<u32>().prop_map(|count| BrokerStarts { count }.into()),
         any::<i64>().prop_map(|next| ProducerIdsReserved { next }.into()),
     ]
 }
@@ -30,7 +33,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused(kind in 0u16..8, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn any_bytes_are_read_or_refused(kind in 0u16..9, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         let mut value = kind.to_be_bytes().to_vec();
         value.extend(bytes);
         let _ = Record::decode(&value);
@@ -54,4 +57,34 @@ fn ids_are_unique_and_newer_versions_are_refused() {
     newer[2] = 9;
     assert_eq!(Record::decode(&newer), Err(RecordError::UnknownVersion(1, 9)));
     assert_eq!(Record::decode(&[0, 99, 0]), Err(RecordError::UnknownType(99)));
+}
+
+/// The bytes that later versions have to read, one line a record.
+#[test]
+fn golden() {
+    let id = TopicId([7; 16]);
+    let ids = "07".repeat(16);
+    let settings = |pairs: &[(&str, Option<&str>)]| {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned))).collect()
+    };
+    let configs = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
+    let golden: [(Record, String); 7] = [
+        (BrokerStarted { node_id: 1 }.into(), "00010000000001".to_owned()),
+        (
+            TopicCreated { id, name: "ab".to_owned(), partitions: 3, configs }.into(),
+            format!("000200{ids}000000026162000000030000000100000001 6b 00000001 76"),
+        ),
+        (TopicDeleted { id }.into(), format!("000300{ids}")),
+        (TopicPurged { id }.into(), format!("000400{ids}")),
+        (ProducerIdsReserved { next: 1000 }.into(), "00050000000000000003e8".to_owned()),
+        (
+            TopicConfigured { id, changes: settings(&[("a", None), ("b", Some("v"))]) }.into(),
+            format!("000600{ids}00000002 00000001 61 00 00000001 62 01 00000001 76"),
+        ),
+        (BrokerStarts { count: 5 }.into(), "00070000000005".to_owned()),
+    ];
+    for (record, hex) in golden {
+        let bytes: String = record.encode().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(bytes, hex.replace(' ', ""), "{record:?}");
+    }
 }

@@ -1,7 +1,9 @@
 //! A topic's settings.
 
+use super::super::describe::{Described, ValueSource, describe_broker, describe_topic};
 use super::super::kafka_names::TOPIC;
 use super::super::topic::{topic_setting, topic_settings};
+use super::super::topic_docs::DOCS;
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -112,6 +114,7 @@ fn what_becomes_of_old_records() {
     };
     assert_eq!(policy("compact"), (false, true));
     assert_eq!(policy("compact, delete"), (true, true));
+    assert_eq!(policy("delete,delete"), (true, false), "Kafka drops what occurs twice");
     assert_eq!(policy(""), (false, false), "Kafka allows to keep everything");
 }
 
@@ -128,7 +131,7 @@ fn what_is_refused_is_named_with_what_is_allowed() {
         ("log.retention.ms", "1", "the names of Kafka's topic settings"),
         ("retention.ms", "-2", "at least -1"),
         ("cleanup.policy", "shred", "compact, delete"),
-        ("cleanup.policy", "delete,delete", "compact, delete"),
+        ("cleanup.policy", "delete,", "compact, delete"),
         ("min.cleanable.dirty.ratio", "NaN", "from 0 to 1"),
         ("preallocate", "maybe", "true or false"),
         ("durability", "safe", "durable, relaxed"),
@@ -157,6 +160,89 @@ fn what_is_accepted_without_effect() {
         let config = fine(&[(name, value)], &[]);
         assert_eq!(config.text(name, &load(&[])).as_deref(), Some(value));
     }
+}
+
+fn described(overrides: &[(&str, &str)], broker: &[(&str, &str)], name: &str) -> Described {
+    let all = describe_topic(&self::overrides(overrides), &load(broker));
+    all.into_iter().find(|setting| setting.name == name).unwrap_or_else(|| panic!("{name} is not described"))
+}
+
+#[test]
+fn values_are_shown_in_kafkas_form() {
+    for (name, given, shown) in [
+        ("retention.ms", " 600000 ", "600000"),
+        ("retention.ms", "+5", "5"),
+        ("retention.bytes", "007", "7"),
+        ("compression.type", " gzip ", "gzip"),
+        ("preallocate", "TRUE", "true"),
+        ("cleanup.policy", "compact, delete,compact", "compact,delete"),
+        ("cleanup.policy", "", ""),
+        ("leader.replication.throttled.replicas", "3:1,3:1", "3:1,3:1"),
+        ("min.cleanable.dirty.ratio", "0.10", "0.1"),
+        ("min.cleanable.dirty.ratio", "0", "0.0"),
+        ("min.cleanable.dirty.ratio", "0.00001", "1.0E-5"),
+    ] {
+        assert_eq!(described(&[(name, given)], &[], name).value.as_deref(), Some(shown), "{name}={given}");
+    }
+}
+
+#[test]
+fn synonyms_are_told_with_their_sources() {
+    use ValueSource::{Broker, Default, Topic};
+    let told = |overrides: &[(&str, &str)], broker: &[(&str, &str)], name: &str| {
+        let setting = described(overrides, broker, name);
+        let synonyms = setting.synonyms.into_iter();
+        let synonyms: Vec<_> = synonyms.map(|s| (s.name, s.value.unwrap_or_default(), s.source)).collect();
+        (setting.source, synonyms)
+    };
+    let text = str::to_owned;
+    assert_eq!(
+        told(&[("segment.bytes", "2000000")], &[("log.segment.bytes", "3000000")], "segment.bytes"),
+        (
+            Topic,
+            vec![
+                ("segment.bytes", text("2000000"), Topic),
+                ("log.segment.bytes", text("3000000"), Broker),
+                ("log.segment.bytes", text("1073741824"), Default),
+            ]
+        )
+    );
+    // Kafka's lists begin with the strongest synonym, or are empty.
+    assert_eq!(told(&[], &[], "retention.ms"), (Default, vec![]));
+    assert_eq!(told(&[], &[("log.retention.hours", "2")], "retention.ms"), (Default, vec![]));
+    assert_eq!(
+        told(&[], &[("log.retention.ms", "9")], "retention.ms"),
+        (
+            Broker,
+            vec![("log.retention.ms", text("9"), Broker), ("log.retention.hours", text("168"), Default)]
+        )
+    );
+    assert_eq!(described(&[], &[("log.retention.hours", "2")], "retention.ms").value, Some(text("7200000")));
+}
+
+#[test]
+fn each_topic_setting_has_a_doc() {
+    assert!(DOCS.windows(2).all(|pair| pair[0].0 < pair[1].0), "sorted by name");
+    assert_eq!(DOCS.len(), TOPIC.len());
+    for setting in topic_settings() {
+        assert!(setting.doc.len() > 20 && setting.doc.ends_with('.'), "{}", setting.name);
+    }
+}
+
+#[test]
+fn the_brokers_settings_are_described_once_each() {
+    let all = describe_broker(&load(&[("num.partitions", "3"), ("log.retention.hours", "2")]));
+    let find = |name: &str| {
+        let found: Vec<_> = all.iter().filter(|setting| setting.name == name).collect();
+        assert_eq!(found.len(), 1, "{name}");
+        found[0]
+    };
+    let shown = |name| (find(name).value.as_deref(), find(name).source);
+    assert_eq!(shown("num.partitions"), (Some("3"), ValueSource::Broker));
+    assert_eq!(shown("auto.create.topics.enable"), (Some("true"), ValueSource::Default));
+    assert_eq!(shown("log.retention.hours"), (Some("2"), ValueSource::Broker));
+    assert_eq!(shown("log.retention.ms"), (None, ValueSource::Default));
+    assert!(all.iter().all(|setting| setting.is_read_only && !setting.doc.is_empty()));
 }
 
 /// A described setting must be accepted when it is set back.

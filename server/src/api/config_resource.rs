@@ -1,0 +1,230 @@
+//! What the three APIs of settings share: the kinds of resources by their numbers, which of them can be altered at all, and
+//! the way from decided changes to the reply.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use protocol_compat::ErrorCode;
+use storage::{AppendError, TopicId};
+
+use super::error::ToCode;
+use super::{Cx, Then};
+use crate::cluster::configure::{self, ConfigRefusal, Wanted};
+use crate::cluster::controller::Seen;
+use crate::config::ValueSource;
+use crate::security::Resource;
+
+/// What settings belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResourceType {
+    Topic,
+    Broker,
+    BrokerLogger,
+    ClientMetrics,
+    Group,
+}
+
+impl ResourceType {
+    pub(super) fn of(number: i8) -> Option<Self> {
+        Some(match number {
+            2 => Self::Topic,
+            4 => Self::Broker,
+            8 => Self::BrokerLogger,
+            16 => Self::ClientMetrics,
+            32 => Self::Group,
+            _ => return None,
+        })
+    }
+}
+
+/// Where a value comes from, as replies number it.
+pub(super) fn source_number(source: ValueSource) -> i8 {
+    match source {
+        ValueSource::Topic => 1,
+        ValueSource::Broker => 4,
+        ValueSource::Default => 5,
+    }
+}
+
+/// An error code with its words.
+pub(super) type Refused = (ErrorCode, String);
+
+pub(super) fn invalid(why: impl Into<String>) -> Refused {
+    (ErrorCode::InvalidRequest, why.into())
+}
+
+/// Is this name the id of this broker?
+pub(super) fn check_broker_id(cx: &Cx, name: &str) -> Result<(), Refused> {
+    let expected = cx.broker.identity.node_id;
+    match name.parse::<i32>() {
+        Ok(id) if id == expected => Ok(()),
+        Ok(_) => Err(invalid(format!("this is broker {expected}, not {name}"))),
+        Err(_) => Err(invalid(format!("the id of a broker is a number, and not '{name}'"))),
+    }
+}
+
+/// One resource of a request that alters settings.
+pub(super) struct Altered<V> {
+    pub(super) kind: i8,
+    pub(super) name: String,
+    pub(super) configs: Vec<(String, Option<V>)>,
+}
+
+/// What a request asks for as a whole.
+pub(super) struct Asked<'a> {
+    pub(super) validate_only: bool,
+    /// Whether the API may alter loggers.
+    pub(super) loggers_too: bool,
+    /// Whether the asker may alter the settings of this resource.
+    pub(super) may_alter: &'a dyn Fn(Resource<'_>) -> bool,
+}
+
+/// What became of each resource of a request, in the request's order.
+pub(super) struct Altering {
+    pub(super) outcomes: Vec<Result<(), Refused>>,
+    changed: Vec<TopicId>,
+    newest: Arc<Seen>,
+}
+
+/// Alters what can be altered. `translate` makes of a resource's settings what is wanted of a topic; `None` in place of a
+/// value is a null that is not allowed there.
+pub(super) fn alter<V>(
+    cx: &Cx,
+    resources: Vec<Altered<V>>,
+    asked: &Asked<'_>,
+    translate: impl Fn(BTreeMap<String, V>) -> Result<Wanted, Refused>,
+) -> Altering {
+    let mut times_named = HashMap::new();
+    for resource in &resources {
+        *times_named.entry((resource.kind, resource.name.clone())).or_insert(0u32) += 1;
+    }
+    let mut altering = Altering { outcomes: Vec::new(), changed: Vec::new(), newest: cx.seen.clone() };
+    for resource in resources {
+        let outcome = if times_named[&(resource.kind, resource.name.clone())] > 1 {
+            Err(invalid("the request names this resource more than once"))
+        } else {
+            alter_one(cx, resource, asked, &translate, &mut altering)
+        };
+        altering.outcomes.push(outcome);
+    }
+    altering
+}
+
+fn alter_one<V>(
+    cx: &Cx,
+    resource: Altered<V>,
+    asked: &Asked<'_>,
+    translate: &impl Fn(BTreeMap<String, V>) -> Result<Wanted, Refused>,
+    altering: &mut Altering,
+) -> Result<(), Refused> {
+    let Altered { kind, name, configs } = resource;
+    let configs = named_once(configs)?;
+    match ResourceType::of(kind) {
+        Some(ResourceType::Topic) => {
+            if !(asked.may_alter)(Resource::Topic(&name)) {
+                let why = "altering this topic's settings is not allowed".to_owned();
+                return Err((ErrorCode::TopicAuthorizationFailed, why));
+            }
+            alter_topic(cx, &name, &translate(configs)?, asked.validate_only, altering)
+        }
+        Some(ResourceType::Broker) => {
+            if !name.is_empty() {
+                check_broker_id(cx, &name)?;
+            }
+            alter_nothing(asked, configs.keys(), |names| {
+                invalid(format!("these settings cannot change while the broker runs: {names}"))
+            })
+        }
+        Some(ResourceType::BrokerLogger) if asked.loggers_too => {
+            check_broker_id(cx, &name)?;
+            let unknown =
+                |names| (ErrorCode::InvalidConfig, format!("there are no loggers of these names: {names}"));
+            alter_nothing(asked, configs.keys(), unknown)
+        }
+        _ => Err(invalid(format!("settings of resources of type {kind} cannot be altered here"))),
+    }
+}
+
+/// Nothing of such a resource can be altered; that is no mistake of a request that alters nothing.
+fn alter_nothing<'a>(
+    asked: &Asked<'_>,
+    names: impl Iterator<Item = &'a String>,
+    refuse: impl FnOnce(String) -> Refused,
+) -> Result<(), Refused> {
+    if !(asked.may_alter)(Resource::Cluster) {
+        let why = "altering the broker's settings is not allowed".to_owned();
+        return Err((ErrorCode::ClusterAuthorizationFailed, why));
+    }
+    let names: Vec<&str> = names.map(String::as_str).collect();
+    if names.is_empty() { Ok(()) } else { Err(refuse(names.join(", "))) }
+}
+
+fn named_once<V>(configs: Vec<(String, Option<V>)>) -> Result<BTreeMap<String, V>, Refused> {
+    let mut names = HashSet::new();
+    if let Some((twice, _)) = configs.iter().find(|(name, _)| !names.insert(name.as_str())) {
+        return Err(invalid(format!("the request names the setting '{twice}' more than once")));
+    }
+    let with_value = |(name, value): (String, Option<V>)| match value {
+        Some(value) => Ok((name, value)),
+        None => Err(invalid(format!("the setting '{name}' has no value"))),
+    };
+    configs.into_iter().map(with_value).collect()
+}
+
+fn alter_topic(
+    cx: &Cx,
+    name: &str,
+    wanted: &Wanted,
+    validate_only: bool,
+    altering: &mut Altering,
+) -> Result<(), Refused> {
+    let broker = &cx.broker.config;
+    if validate_only {
+        let decided = configure::configure_topic(&altering.newest.image, name, wanted, broker);
+        return decided.map(drop).map_err(|refusal| (refusal.code(), refusal.to_string()));
+    }
+    let (outcome, seen) = cx.broker.controller.execute(|image| {
+        let record = configure::configure_topic(image, name, wanted, broker)?;
+        let changed = record.is_some().then(|| image.topic(name).map(|topic| topic.id)).flatten();
+        Ok::<_, ConfigRefusal>((record.into_iter().collect(), changed))
+    });
+    altering.newest = seen;
+    let changed = outcome.map_err(|error| (error.code(), error.to_string()))?;
+    altering.changed.extend(changed);
+    Ok(())
+}
+
+impl Altering {
+    /// The reply, once the changes are durable and in force. `failed` says what the client learns if they cannot be.
+    pub(super) fn then<R: Send + 'static>(
+        self,
+        cx: &Cx,
+        reply: R,
+        failed: impl FnOnce(R, ErrorCode, &str) -> R + Send + 'static,
+    ) -> Then<R> {
+        let Altering { changed, newest, .. } = self;
+        if changed.is_empty() {
+            return Then::once_durable(&newest, reply, |reply, error| {
+                failed(reply, error.code(), &error.to_string())
+            });
+        }
+        // The logs get their settings even if the client hangs up: this work has begun.
+        let (seen, broker) = (Seen::clone(&newest), cx.broker.clone());
+        let work = tokio::spawn(async move {
+            seen.durable().await?;
+            for id in changed {
+                broker.reconfigure(id).await;
+            }
+            Ok::<(), AppendError>(())
+        });
+        Then::later(async move {
+            match work.await {
+                Ok(Ok(())) => reply,
+                Ok(Err(error)) => failed(reply, error.code(), &error.to_string()),
+                Err(_) => {
+                    failed(reply, ErrorCode::UnknownServerError, "the settings did not reach every log")
+                }
+            }
+        })
+    }
+}

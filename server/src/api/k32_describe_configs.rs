@@ -1,0 +1,159 @@
+//! DescribeConfigs (key 32), versions 1–4.
+//!
+//! - 1: synonyms. 3 (KIP-569): types and docs. 4: flexible.
+//!
+//! As ConfigHelper answers: null and empty keys mean all, unknown keys are left out, a resource that is asked for twice is
+//! answered twice, resources that the asker may not see come last. A type of resource that does not exist makes every answer
+//! an INVALID_REQUEST.
+//!
+//! Of a broker those settings are described that have an effect here, all of them read only; there are no dynamic defaults
+//! (empty name) and no loggers whose level could be altered. Groups and client metrics have no settings here yet (42).
+
+use protocol_compat::ErrorCode;
+use protocol_compat::messages::describe_configs_request::DescribeConfigsResource;
+use protocol_compat::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use protocol_compat::messages::{ApiKey, DescribeConfigsRequest, DescribeConfigsResponse, StrBytes};
+
+use super::config_resource::{Refused, ResourceType, check_broker_id, invalid, source_number};
+use super::error::{ToCode, text};
+use super::{Api, Cx, Then};
+use crate::cluster::command::Refusal;
+use crate::cluster::topic_name;
+use crate::config::{Described, Kind, describe_broker, describe_topic};
+use crate::security::{Operation, Resource};
+
+pub(super) struct DescribeConfigs;
+
+/// The first version with types and docs.
+const TYPED_FROM: i16 = 3;
+
+impl Api for DescribeConfigs {
+    const KEY: i16 = ApiKey::DescribeConfigs as i16;
+    const VERSIONS: std::ops::RangeInclusive<i16> = 1..=4;
+    type Req = DescribeConfigsRequest;
+    type Resp = DescribeConfigsResponse;
+
+    fn failed(reply: &DescribeConfigsResponse) -> bool {
+        reply.results.iter().any(|result| result.error_code != 0)
+    }
+
+    fn begin(cx: &Cx, req: DescribeConfigsRequest, version: i16) -> Then<DescribeConfigsResponse> {
+        let detail = Detail {
+            synonyms: req.include_synonyms,
+            docs: req.include_documentation && version >= TYPED_FROM,
+            types: version >= TYPED_FROM,
+        };
+        let all_known = req.resources.iter().all(|r| ResourceType::of(r.resource_type).is_some());
+        let (mut seen, mut unseen) = (Vec::new(), Vec::new());
+        for resource in &req.resources {
+            match ResourceType::of(resource.resource_type) {
+                Some(kind) if all_known => match forbidden(cx, kind, &resource.resource_name) {
+                    Some(code) => unseen.push(refused(resource, (code, "describing this is not allowed".to_owned()))),
+                    None => seen.push(match describe(cx, kind, &resource.resource_name) {
+                        Ok(all) => described(resource, all, detail),
+                        Err(why) => refused(resource, why),
+                    }),
+                },
+                _ => seen.push(refused(resource, invalid("the request asks for a type of resource that does not exist"))),
+            }
+        }
+        seen.append(&mut unseen);
+        Then::Now(DescribeConfigsResponse::default().with_results(seen))
+    }
+}
+
+fn forbidden(cx: &Cx, kind: ResourceType, name: &str) -> Option<ErrorCode> {
+    let (resource, code) = match kind {
+        ResourceType::Topic => (Resource::Topic(name), ErrorCode::TopicAuthorizationFailed),
+        _ => (Resource::Cluster, ErrorCode::ClusterAuthorizationFailed),
+    };
+    (!cx.allow(Operation::DescribeConfigs, resource)).then_some(code)
+}
+
+fn describe(cx: &Cx, kind: ResourceType, name: &str) -> Result<Vec<Described>, Refused> {
+    match kind {
+        ResourceType::Topic => {
+            let refuse = |refusal: Refusal| (refusal.code(), refusal.to_string());
+            topic_name::check(name).map_err(|why| refuse(Refusal::InvalidName(why)))?;
+            let topic =
+                cx.seen.image.topic(name).ok_or_else(|| refuse(Refusal::UnknownName(name.to_owned())))?;
+            Ok(describe_topic(&topic.configs, &cx.broker.config))
+        }
+        ResourceType::Broker if name.is_empty() => Ok(Vec::new()),
+        ResourceType::Broker => check_broker_id(cx, name).map(|()| describe_broker(&cx.broker.config)),
+        ResourceType::BrokerLogger => check_broker_id(cx, name).map(|()| Vec::new()),
+        ResourceType::ClientMetrics | ResourceType::Group => {
+            Err(invalid("resources of this type have no settings here"))
+        }
+    }
+}
+
+/// What the asker wants to know besides values and sources.
+#[derive(Clone, Copy)]
+struct Detail {
+    synonyms: bool,
+    docs: bool,
+    types: bool,
+}
+
+fn described(resource: &DescribeConfigsResource, all: Vec<Described>, detail: Detail) -> DescribeConfigsResult {
+    let keys = resource.configuration_keys.as_deref().filter(|keys| !keys.is_empty());
+    let is_asked = |name: &str| keys.is_none_or(|keys| keys.iter().any(|key| **key == *name));
+    let asked = all.into_iter().filter(|setting| is_asked(setting.name));
+    base(resource).with_configs(asked.map(|setting| entry(setting, detail)).collect())
+}
+
+fn entry(setting: Described, detail: Detail) -> DescribeConfigsResourceResult {
+    let mut entry = DescribeConfigsResourceResult::default()
+        .with_name(StrBytes::from_static_str(setting.name))
+        .with_value(setting.value.map(StrBytes::from_string))
+        .with_read_only(setting.is_read_only)
+        .with_config_source(source_number(setting.source))
+        .with_is_sensitive(setting.is_secret)
+        .with_documentation(None);
+    if detail.types {
+        entry.config_type = type_number(setting.kind);
+    }
+    if detail.docs {
+        entry.documentation = Some(StrBytes::from_string(setting.doc));
+    }
+    if detail.synonyms {
+        entry.synonyms = setting
+            .synonyms
+            .into_iter()
+            .map(|synonym| {
+                DescribeConfigsSynonym::default()
+                    .with_name(StrBytes::from_static_str(synonym.name))
+                    .with_value(synonym.value.map(StrBytes::from_string))
+                    .with_source(source_number(synonym.source))
+            })
+            .collect();
+    }
+    entry
+}
+
+fn type_number(kind: Kind) -> i8 {
+    match kind {
+        Kind::Boolean => 1,
+        Kind::Text => 2,
+        Kind::Int => 3,
+        Kind::Short => 4,
+        Kind::Long => 5,
+        Kind::Double => 6,
+        Kind::List => 7,
+        Kind::Class => 8,
+        Kind::Password => 9,
+    }
+}
+
+fn refused(resource: &DescribeConfigsResource, (code, why): Refused) -> DescribeConfigsResult {
+    base(resource).with_error_code(code.code()).with_error_message(text(why))
+}
+
+fn base(resource: &DescribeConfigsResource) -> DescribeConfigsResult {
+    DescribeConfigsResult::default()
+        .with_resource_type(resource.resource_type)
+        .with_resource_name(resource.resource_name.clone())
+}

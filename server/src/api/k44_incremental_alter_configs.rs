@@ -1,0 +1,101 @@
+//! IncrementalAlterConfigs (key 44), versions 0–1.
+//!
+//! - 1: flexible.
+//!
+//! Changes single settings of a topic: set, delete, append to a list, subtract from a list. One wrong change, and nothing of
+//! that topic changes. Brokers' settings cannot change while a broker runs: naming one is answered as Kafka answers for one
+//! that is read only (42), and naming none changes nothing. There are no loggers whose level could be altered: naming one is
+//! answered as Kafka answers for one that it does not have (40). Groups and client metrics have no settings here yet (42).
+//!
+//! An operation that does not exist takes the whole request with it, but for what is refused before operations are looked
+//! at: -1 for each resource, as 4.3.1 answers.
+
+use std::collections::BTreeMap;
+
+use protocol_compat::ErrorCode;
+use protocol_compat::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use protocol_compat::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
+use protocol_compat::messages::{
+    ApiKey, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, StrBytes,
+};
+
+use super::config_resource::{Altered, Asked, alter};
+use super::error::text;
+use super::{Api, Cx, Then};
+use crate::cluster::configure::{Change, Wanted};
+use crate::security::{Operation, Resource};
+
+pub(super) struct IncrementalAlterConfigs;
+
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
+
+impl Api for IncrementalAlterConfigs {
+    const KEY: i16 = ApiKey::IncrementalAlterConfigs as i16;
+    const VERSIONS: std::ops::RangeInclusive<i16> = 0..=1;
+    type Req = IncrementalAlterConfigsRequest;
+    type Resp = IncrementalAlterConfigsResponse;
+
+    fn failed(reply: &IncrementalAlterConfigsResponse) -> bool {
+        reply.responses.iter().any(|response| response.error_code != 0)
+    }
+
+    fn begin(
+        cx: &Cx,
+        req: IncrementalAlterConfigsRequest,
+        _version: i16,
+    ) -> Then<IncrementalAlterConfigsResponse> {
+        let asked: Vec<(i8, StrBytes)> =
+            req.resources.iter().map(|resource| (resource.resource_type, resource.resource_name.clone())).collect();
+        let is_known = |config: &AlterableConfig| (SET..=SUBTRACT).contains(&config.config_operation);
+        let all_known = req.resources.iter().flat_map(|resource| &resource.configs).all(is_known);
+        let resources = req.resources.into_iter().map(altered).collect();
+        let wanted = |configs: BTreeMap<String, Change>| match all_known {
+            true => Ok(Wanted::Changes(configs)),
+            false => {
+                let why = "the request holds an operation that does not exist; there are 0 to 3";
+                Err((ErrorCode::UnknownServerError, why.to_owned()))
+            }
+        };
+        let may_alter = |resource: Resource<'_>| cx.allow(Operation::AlterConfigs, resource);
+        let whole = Asked { validate_only: req.validate_only, loggers_too: true, may_alter: &may_alter };
+        let altering = alter(cx, resources, &whole, wanted);
+        let responses = asked.into_iter().zip(&altering.outcomes).map(|((kind, name), outcome)| {
+            let response =
+                AlterConfigsResourceResponse::default().with_resource_type(kind).with_resource_name(name);
+            match outcome {
+                Ok(()) => response.with_error_message(None),
+                Err((code, why)) => response.with_error_code(code.code()).with_error_message(text(why)),
+            }
+        });
+        let reply = IncrementalAlterConfigsResponse::default().with_responses(responses.collect());
+        altering.then(cx, reply, |mut reply, code, why| {
+            for response in reply.responses.iter_mut().filter(|response| response.error_code == 0) {
+                response.error_code = code.code();
+                response.error_message = text(why);
+            }
+            reply
+        })
+    }
+}
+
+fn altered(resource: AlterConfigsResource) -> Altered<Change> {
+    Altered {
+        kind: resource.resource_type,
+        name: resource.resource_name.to_string(),
+        configs: resource.configs.into_iter().map(|config| (config.name.to_string(), change(config))).collect(),
+    }
+}
+
+/// `None`: it has no value and needs one.
+fn change(config: AlterableConfig) -> Option<Change> {
+    let value = config.value.map(|value| value.to_string());
+    match config.config_operation {
+        DELETE => Some(Change::Delete),
+        APPEND => value.map(Change::Append),
+        SUBTRACT => value.map(Change::Subtract),
+        _ => value.map(Change::Set),
+    }
+}

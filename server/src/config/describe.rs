@@ -1,0 +1,128 @@
+//! Settings as DescribeConfigs and CreateTopics show them: value, source, synonyms, type, doc.
+//!
+//! What Kafka's ConfigHelper shows of a topic's settings, with its corner: the synonyms of a setting begin with the
+//! strongest one, so that where only a weaker one is set (`log.retention.hours` and not `log.retention.ms`), the list is
+//! empty and the source is called a default, although the value is the broker's. Pure, and without a wire format.
+
+use super::kafka_names::SERVER;
+use super::kinds::{Kind, find};
+use super::table::SETTINGS;
+use super::topic::{Texts, TopicSetting, topic_settings};
+use super::{Config, setting};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueSource {
+    /// The topic's own.
+    Topic,
+    /// The command line, the environment or the file of the broker.
+    Broker,
+    Default,
+}
+
+/// A value that counts, or would if those before it were not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Synonym {
+    pub name: &'static str,
+    pub value: Option<String>,
+    pub source: ValueSource,
+}
+
+/// One setting with all that is known about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    pub name: &'static str,
+    /// `None`: it has none, or it must not be shown.
+    pub value: Option<String>,
+    pub source: ValueSource,
+    pub kind: Kind,
+    pub is_read_only: bool,
+    pub is_secret: bool,
+    pub synonyms: Vec<Synonym>,
+    pub doc: String,
+}
+
+/// All settings of a topic. Those of Kafka's own tests are shown only where somebody has set them.
+pub fn describe_topic(overrides: &BTreeMap<String, String>, broker: &Config) -> Vec<Described> {
+    let texts = Texts { overrides, broker };
+    let is_shown = |s: &TopicSetting| !s.name.starts_with("internal.") || overrides.contains_key(s.name);
+    topic_settings().filter(is_shown).map(|setting| of_topic(&setting, &texts)).collect()
+}
+
+fn of_topic(setting: &TopicSetting, texts: &Texts<'_>) -> Described {
+    let value = texts.find(setting).map(|text| setting.kind.canonical(setting.allowed, &text));
+    let mut synonyms = Vec::new();
+    if texts.overrides.contains_key(setting.name) {
+        synonyms.push(Synonym { name: setting.name, value: value.clone(), source: ValueSource::Topic });
+    }
+    let of_broker: Vec<&'static str> = setting.synonyms.iter().map(|(name, _)| *name).collect();
+    synonyms.extend(broker_synonyms(&of_broker, texts.broker));
+    Described {
+        name: setting.name,
+        value,
+        source: synonyms.first().map_or(ValueSource::Default, |first| first.source),
+        kind: setting.kind,
+        is_read_only: false,
+        is_secret: false,
+        synonyms,
+        doc: setting.doc.to_owned(),
+    }
+}
+
+/// What is set by one of these names, then what is a default by one of them, from the first name's first occurrence on.
+fn broker_synonyms(names: &[&'static str], broker: &Config) -> Vec<Synonym> {
+    let set = names.iter().filter_map(|name| {
+        let text = broker.values.assigned(name)?.text.trim().to_owned();
+        Some(Synonym { name, value: shown(name, text), source: ValueSource::Broker })
+    });
+    let defaults = names.iter().filter_map(|name| {
+        let text = default_of(name)?.to_owned();
+        Some(Synonym { name, value: shown(name, text), source: ValueSource::Default })
+    });
+    set.chain(defaults).skip_while(|synonym| names.first() != Some(&synonym.name)).collect()
+}
+
+fn shown(name: &str, text: String) -> Option<String> {
+    (!super::is_secret(name)).then_some(text)
+}
+
+fn default_of(name: &str) -> Option<&'static str> {
+    match setting(name) {
+        Some(ours) => ours.default,
+        None => find(SERVER, name)?.default,
+    }
+}
+
+/// The broker's settings that have an effect here: those that are declared, and those behind topics' settings. None can
+/// change while the broker runs.
+pub fn describe_broker(broker: &Config) -> Vec<Described> {
+    let mut named = BTreeSet::new();
+    let declared = SETTINGS.iter().map(|ours| (ours.name, ours.kind, ours.doc()));
+    let behind_topics = topic_settings().flat_map(|topics| {
+        topics.synonyms.iter().filter_map(move |(name, _)| {
+            let kafkas = find(SERVER, name)?;
+            let doc = format!("The default of the topic setting {}. {}", topics.name, topics.doc);
+            Some((kafkas.name, kafkas.kind, doc))
+        })
+    });
+    let all: Vec<(&'static str, Kind, String)> = declared.chain(behind_topics).collect();
+    all.into_iter()
+        .filter(|(name, ..)| named.insert(*name))
+        .map(|(name, kind, doc)| of_broker(name, kind, doc, broker))
+        .collect()
+}
+
+fn of_broker(name: &'static str, kind: Kind, doc: String, broker: &Config) -> Described {
+    let synonyms = broker_synonyms(&[name], broker);
+    Described {
+        name,
+        value: broker.values.text(name).and_then(|text| shown(name, text.trim().to_owned())),
+        source: synonyms.first().map_or(ValueSource::Default, |first| first.source),
+        kind,
+        is_read_only: true,
+        is_secret: super::is_secret(name),
+        synonyms,
+        doc,
+    }
+}
