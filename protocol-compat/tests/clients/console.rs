@@ -8,6 +8,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let scenario = |name: &str, play| Scenario::new(&format!("tools::{name}"), &[Need::Java], play);
     vec![
         scenario("topic_command", topic_command),
+        scenario("config_command", config_command),
         scenario("get_offset_shell", get_offset_shell),
         scenario("console_producer_and_consumer", console),
         scenario("producer_performance", producer_performance),
@@ -27,6 +28,28 @@ fn topic_command(stage: &Stage) -> Result<()> {
     let listed = run(&["--list"])?;
     ensure!(listed.lines().any(|line| line == "made-by-tool"), "{listed}");
     run(&["--delete", "--topic", "made-by-tool"]).map(drop)
+}
+
+fn config_command(stage: &Stage) -> Result<()> {
+    let broker = stage.broker(Spec::default())?;
+    let run = |class: &str, words: &[&str]| {
+        stage.tool(class, &[&["--bootstrap-server", broker.bootstrap()], words].concat(), "")
+    };
+    run("TopicCommand", &["--create", "--topic", "set-by-tool"])?;
+    let of_topic = |words: &[&str]| {
+        let entity = ["--entity-type", "topics", "--entity-name", "set-by-tool"];
+        run("kafka.admin.ConfigCommand", &[words, &entity].concat())
+    };
+    of_topic(&["--alter", "--add-config", "retention.ms=5000,cleanup.policy=[compact,delete]"])?;
+    let described = of_topic(&["--describe"])?;
+    for wanted in ["retention.ms=5000 ", "cleanup.policy=compact,delete "] {
+        ensure!(described.contains(wanted), "{wanted} is missing in {described}");
+    }
+    of_topic(&["--alter", "--delete-config", "retention.ms"])?;
+    let described = run("TopicCommand", &["--describe", "--topic", "set-by-tool"])?;
+    ensure!(described.contains("cleanup.policy=compact,delete"), "{described}");
+    ensure!(!described.contains("retention.ms"), "{described}");
+    Ok(())
 }
 
 fn write_records(stage: &Stage, broker: &Broker, client: &str, codec: &str, count: usize) -> Result<()> {

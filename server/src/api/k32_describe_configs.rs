@@ -2,12 +2,14 @@
 //!
 //! - 1: synonyms. 3 (KIP-569): types and docs. 4: flexible.
 //!
-//! As ConfigHelper answers: null and empty keys mean all, unknown keys are left out, a resource that is asked for twice is
-//! answered twice, resources that the asker may not see come last. A type of resource that does not exist makes every answer
-//! an INVALID_REQUEST.
+//! As ConfigHelper answers: null and empty keys mean all, unknown keys are left out, resources that the asker may not see come
+//! last. A type of resource that does not exist makes every answer an INVALID_REQUEST. A question that is asked twice is
+//! answered once, where Kafka answers twice: some bytes of a request must not become kilobytes each.
 //!
 //! Of a broker those settings are described that have an effect here, all of them read only; there are no dynamic defaults
 //! (empty name) and no loggers whose level could be altered. Groups and client metrics have no settings here yet (42).
+
+use std::collections::HashSet;
 
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::describe_configs_request::DescribeConfigsResource;
@@ -47,7 +49,8 @@ impl Api for DescribeConfigs {
         };
         let all_known = req.resources.iter().all(|r| ResourceType::of(r.resource_type).is_some());
         let (mut seen, mut unseen) = (Vec::new(), Vec::new());
-        for resource in &req.resources {
+        let mut questions = HashSet::new();
+        for resource in req.resources.iter().filter(|resource| questions.insert(question(resource))) {
             match ResourceType::of(resource.resource_type) {
                 Some(kind) if all_known => match forbidden(cx, kind, &resource.resource_name) {
                     Some(code) => unseen.push(refused(resource, (code, "describing this is not allowed".to_owned()))),
@@ -62,6 +65,16 @@ impl Api for DescribeConfigs {
         seen.append(&mut unseen);
         Then::Now(DescribeConfigsResponse::default().with_results(seen))
     }
+}
+
+/// What a resource asks for: the same for every way to say it.
+fn question(resource: &DescribeConfigsResource) -> (i8, String, &[StrBytes]) {
+    // A broker's id is the same number with zeros in front.
+    let name = match (ResourceType::of(resource.resource_type), resource.resource_name.parse::<i32>()) {
+        (Some(ResourceType::Broker | ResourceType::BrokerLogger), Ok(id)) => id.to_string(),
+        _ => resource.resource_name.to_string(),
+    };
+    (resource.resource_type, name, resource.configuration_keys.as_deref().unwrap_or_default())
 }
 
 fn forbidden(cx: &Cx, kind: ResourceType, name: &str) -> Option<ErrorCode> {

@@ -9,6 +9,9 @@ use storage::{DataDir, DataDirOptions, LeaderEpoch, LogConfig, LogId, TopicId};
 use super::super::records::{BrokerStarted, ProducerIdsReserved, TopicCreated, TopicDeleted, TopicPurged};
 use super::*;
 
+/// Sequences of commands, flushes and snapshots that are cut off by a power cut.
+const CUTS: u64 = 120;
+
 const NAME: &str = "__cluster_metadata-0";
 const LOG: LogId = LogId { topic: TopicId([1; 16]), partition: 0 };
 
@@ -17,6 +20,15 @@ fn open(env: &Env) -> (Arc<DataDir>, Controller) {
     let log = dir.open_log(LOG, NAME, LogConfig::default(), LeaderEpoch(0)).unwrap();
     let controller = Controller::load(log, dir.path().join(NAME), env.clone()).unwrap();
     (dir, controller)
+}
+
+/// Flushed by nobody but the test.
+fn open_by_hand(env: &Env) -> Result<(Arc<DataDir>, Controller), Box<dyn std::error::Error>> {
+    let options = DataDirOptions { flushing: storage::Flushing::Manual, ..DataDirOptions::default() };
+    let dir = DataDir::open(env.clone(), PathBuf::from("/data"), options)?;
+    let log = dir.open_log(LOG, NAME, LogConfig::default(), LeaderEpoch(0))?;
+    let controller = Controller::load(log, dir.path().join(NAME), env.clone())?;
+    Ok((dir, controller))
 }
 
 fn start(controller: &Controller) -> Arc<Seen> {
@@ -130,14 +142,57 @@ fn a_start_follows_topics_and_not_history() {
     dir.close();
 }
 
+/// The power goes in the midst of commands, flushes and snapshots: what comes back is what was said up to some command, and
+/// never less than was durable.
+#[test]
+fn no_power_cut_takes_back_what_was_durable() {
+    let (mut lives, mut from_snapshots) = (0, 0);
+    for seed in 0..CUTS {
+        let (env, files, _clock) = Env::simulated(seed);
+        let (mut durable_next, mut said_next) = (0, 0);
+        for _life in 0..3 {
+            let Ok((dir, controller)) = open_by_hand(&env) else {
+                // The power went in the start.
+                files.crash();
+                continue;
+            };
+            let found = controller.seen().image.producer_id_next();
+            assert!(
+                (durable_next..=said_next).contains(&found),
+                "{durable_next}..={said_next}: {found}, seed {seed}"
+            );
+            lives += 1;
+            from_snapshots += u64::from(!controller.snapshots.is_empty());
+            (durable_next, said_next) = (found, found);
+            files.cut_power_after(env.random.next_u64() % 60);
+            while !files.power_is_out() {
+                said_next += 1;
+                say(&controller, vec![ProducerIdsReserved { next: said_next }.into()]);
+                let chance = env.random.next_u64() % 4;
+                if chance < 2 {
+                    dir.flush();
+                }
+                let seen = controller.seen();
+                if seen.is_durable() && !files.power_is_out() {
+                    durable_next = seen.image.producer_id_next();
+                }
+                if chance == 1 {
+                    // It may fail: the power goes.
+                    let _ = controller.write_snapshot(&seen);
+                }
+            }
+            drop((dir, controller));
+            files.crash();
+        }
+    }
+    assert!(lives > CUTS && from_snapshots > CUTS / 4, "{lives} lives, {from_snapshots} with a snapshot");
+}
+
 /// What a crash could still take back stands in no snapshot.
 #[test]
 fn only_what_is_durable_is_kept() {
     let (env, _files, _clock) = Env::simulated(7);
-    let options = DataDirOptions { flushing: storage::Flushing::Manual, ..DataDirOptions::default() };
-    let dir = DataDir::open(env.clone(), PathBuf::from("/data"), options).unwrap();
-    let log = dir.open_log(LOG, NAME, LogConfig::default(), LeaderEpoch(0)).unwrap();
-    let controller = Controller::load(log, dir.path().join(NAME), env.clone()).unwrap();
+    let (dir, controller) = open_by_hand(&env).unwrap();
     let seen = start(&controller);
     controller.write_snapshot(&seen).unwrap();
     assert_eq!(snapshots_on_disk(&env), []);

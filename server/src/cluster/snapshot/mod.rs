@@ -164,6 +164,11 @@ impl Snapshots {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.state().whole.is_empty()
+    }
+
     /// The offset up to which the older of the snapshots that are kept covers the log. What stands before it in the log is
     /// not read any more.
     pub(super) fn covered(&self) -> Option<Offset> {
