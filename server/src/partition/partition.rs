@@ -63,6 +63,7 @@ impl Partition {
             now_ms: self.env.clock.now_ms(),
             compacted: self.config.is_compacted,
             walk: self.config.record_validation,
+            compression: self.config.encoding,
             zstd_allowed,
         };
         let checked = check(batch, &rules)?;
