@@ -18,10 +18,14 @@ mod defaults;
 mod differential;
 #[path = "clients/generated.rs"]
 mod generated;
+#[path = "clients/golden_batches.rs"]
+mod golden_batches;
 #[path = "hostile/mod.rs"]
 mod hostile;
 #[path = "clients/java.rs"]
 mod java;
+#[path = "clients/librdkafka.rs"]
+mod librdkafka;
 #[path = "clients/observed.rs"]
 mod observed;
 #[path = "clients/python.rs"]
@@ -41,11 +45,13 @@ fn main() -> ExitCode {
         defaults::scenarios(),
         python::scenarios(),
         java::scenarios(),
+        librdkafka::scenarios(),
         restart::scenarios(),
         console::scenarios(),
         observed::scenarios(),
         generated::scenarios(),
         differential::scenarios(),
+        golden_batches::scenarios(),
         hostile::scenarios(),
     ];
     let trials = suites.into_iter().flatten().filter_map(Scenario::into_trial).collect();

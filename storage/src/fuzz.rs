@@ -1,5 +1,5 @@
-//! What holds of any bytes at all that may stand in a data directory: one target for each kind of record, for whoever
-//! makes up bytes, be it a seeded test or a fuzzer.
+//! What holds of any bytes at all that may stand in a data directory or come from a producer: one target for each kind
+//! of record, for whoever makes up bytes, be it a seeded test or a fuzzer.
 //!
 //! A target panics only if the code under it is wrong: it panics itself, accepts what a checksum refuses, forgets what
 //! it accepted when that is written and read again, or serves what nobody appended. Invariant: the same bytes give the
@@ -7,6 +7,7 @@
 
 mod decoding;
 mod opening;
+mod sending;
 
 pub use decoding::{
     checkpoint, epochs, journal_commit, journal_file, lock_file, meta_properties, offset_index,
@@ -16,6 +17,7 @@ pub use opening::{
     checkpoint_opened, epochs_opened, journal_opened, lock_opened, meta_opened, new_disk,
     offset_index_opened, partition_opened, quarantine_opened, segment_opened, time_index_opened,
 };
+pub use sending::{compressed, sent_batch};
 
 use crate::batch::{BatchHeader, CRC_FROM};
 use crate::ids::TopicId;
@@ -42,7 +44,7 @@ const fn opens(name: &'static str, file: &'static str, run: fn(&[u8]), seal: fn(
     Target { name, file, run, seal, opens: true }
 }
 
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 22] = [
     decodes("offset_index", ".index", offset_index, seal_nothing),
     decodes("time_index", ".timeindex", time_index, seal_nothing),
     decodes("checkpoint", "checkpoint", checkpoint, seal_end),
@@ -53,6 +55,8 @@ pub const TARGETS: [Target; 20] = [
     decodes("epochs", "leader-epoch-checkpoint", epochs, seal_nothing),
     decodes("quarantine", ".quarantine", quarantine, seal_piece),
     decodes("lock_file", "lock", lock_file, seal_nothing),
+    decodes("compressed", ".batch", compressed, seal_nothing),
+    decodes("sent_batch", ".batch", sent_batch, seal_batches),
     opens("segment_opened", ".log", segment_opened, seal_batches),
     opens("offset_index_opened", ".index", offset_index_opened, seal_nothing),
     opens("time_index_opened", ".timeindex", time_index_opened, seal_nothing),

@@ -36,6 +36,7 @@ mod quarantine;
 mod reader;
 mod records;
 mod recover;
+mod rewrite;
 mod scan;
 mod segment;
 mod settled;
@@ -56,7 +57,7 @@ mod workers;
 mod writer;
 
 pub use batch::{BatchError, BatchHeader, TimestampType};
-pub use codec::Codec;
+pub use codec::{Codec, Encoding};
 pub use config::{Cleanup, Durability, LogConfig};
 pub use data_dir::{
     DataDir, DataDirOptions, DataDirStats, Flushing, MetaProperties, OnFlush, OnOffline, Opening,

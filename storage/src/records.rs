@@ -5,12 +5,11 @@
 //! once, allocates nothing, and refuses a record whose parts do not fill its length exactly.
 
 use std::borrow::Cow;
-use std::io::Read;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::batch::{BatchError, BatchHeader, HEADER_BYTES, MAGIC, OVERHEAD_BYTES, TimestampType, crc_of};
-use crate::codec::{self, Codec};
+use crate::codec::{self, Codec, Decompressor};
 use crate::ids::{LeaderEpoch, Offset, ProducerId, TimestampMs};
 use crate::source::{Fault, SliceSource, Source, StreamSource, write_varint, write_varlong};
 
@@ -60,7 +59,15 @@ fn field<'a, const KEEP: bool>(
     }
 }
 
-fn raw_record<'a, const KEEP: bool>(source: &mut impl Source<'a>) -> Result<RawRecord<'a>, Fault> {
+/// The numbers that a record begins with.
+pub(crate) struct RecordHead {
+    pub(crate) timestamp_delta: i64,
+    pub(crate) offset_delta: i32,
+    /// The source's position at which the record says that it ends.
+    pub(crate) end: u64,
+}
+
+pub(crate) fn record_head<'a>(source: &mut impl Source<'a>) -> Result<RecordHead, Fault> {
     let length = source.varint()?;
     if length < 0 {
         return Err(Fault::Bad("its length is negative"));
@@ -69,6 +76,15 @@ fn raw_record<'a, const KEEP: bool>(source: &mut impl Source<'a>) -> Result<RawR
     source.byte()?; // Attributes: no bit of them has a meaning yet.
     let timestamp_delta = source.varlong()?;
     let offset_delta = source.varint()?;
+    Ok(RecordHead { timestamp_delta, offset_delta, end })
+}
+
+/// What follows a record's head.
+pub(crate) fn record_body<'a, const KEEP: bool>(
+    source: &mut impl Source<'a>,
+    head: RecordHead,
+) -> Result<RawRecord<'a>, Fault> {
+    let RecordHead { timestamp_delta, offset_delta, end } = head;
     let key = field::<KEEP>(source, end)?;
     let value = field::<KEEP>(source, end)?;
     let header_count = source.varint()?;
@@ -92,7 +108,12 @@ fn raw_record<'a, const KEEP: bool>(source: &mut impl Source<'a>) -> Result<RawR
     Ok(RawRecord { timestamp_delta, offset_delta, key, value, headers })
 }
 
-fn fault_at(index: i32, fault: Fault) -> BatchError {
+fn raw_record<'a, const KEEP: bool>(source: &mut impl Source<'a>) -> Result<RawRecord<'a>, Fault> {
+    let head = record_head(source)?;
+    record_body::<KEEP>(source, head)
+}
+
+pub(crate) fn fault_at(index: i32, fault: Fault) -> BatchError {
     match fault {
         Fault::Ended => BatchError::Record { index, what: "the batch ends within it" },
         Fault::Bad(what) => BatchError::Record { index, what },
@@ -111,6 +132,11 @@ fn walk_source<'a>(
             return Ok(());
         }
     }
+    ends_here(count, &mut source)
+}
+
+/// Refuses what stands behind the last record.
+pub(crate) fn ends_here<'a>(count: i32, source: &mut impl Source<'a>) -> Result<(), BatchError> {
     if !source.is_at_end().map_err(|fault| fault_at(count, fault))? {
         return Err(BatchError::Record { index: count, what: "bytes remain behind the last record" });
     }
@@ -130,12 +156,12 @@ pub(crate) fn walk(
     }
 }
 
-fn records_of<'a>(header: &BatchHeader, batch: &'a [u8]) -> Result<&'a [u8], BatchError> {
+pub(crate) fn records_of<'a>(header: &BatchHeader, batch: &'a [u8]) -> Result<&'a [u8], BatchError> {
     let need = header.total_bytes();
     batch.get(HEADER_BYTES..need).ok_or(BatchError::Truncated { have: batch.len(), need })
 }
 
-fn open(codec: Codec, records: &[u8]) -> Result<Box<dyn Read + '_>, BatchError> {
+pub(crate) fn open(codec: Codec, records: &[u8]) -> Result<Decompressor<'_>, BatchError> {
     codec::decompress(codec, records, codec::decompressed_bytes_max(records.len()))
         .map_err(|error| BatchError::Decompress(error.to_string()))
 }
@@ -161,7 +187,7 @@ pub fn records(batch: &[u8]) -> Result<Records<'_>, BatchError> {
 
 enum Either<'a> {
     Slice(SliceSource<'a>),
-    Stream(StreamSource<Box<dyn Read + 'a>>),
+    Stream(StreamSource<Decompressor<'a>>),
 }
 
 /// See [`records`]. Ends after the first error.

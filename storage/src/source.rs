@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::io::Read;
 
+use crate::codec::Buffer;
+
 /// Why no more could be read.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -21,6 +23,8 @@ pub(crate) trait Source<'a> {
     fn byte(&mut self) -> Result<u8, Fault>;
     fn skip(&mut self, bytes: usize) -> Result<(), Fault>;
     fn take(&mut self, bytes: usize) -> Result<Cow<'a, [u8]>, Fault>;
+    /// Hands the next `bytes` on, in as many pieces as they come in.
+    fn copy(&mut self, bytes: usize, to: &mut impl FnMut(&[u8])) -> Result<(), Fault>;
     /// Bytes read so far.
     fn position(&self) -> u64;
     fn is_at_end(&mut self) -> Result<bool, Fault>;
@@ -87,6 +91,13 @@ impl<'a> Source<'a> for SliceSource<'a> {
         Ok(Cow::Borrowed(&self.bytes[from..self.at]))
     }
 
+    fn copy(&mut self, bytes: usize, to: &mut impl FnMut(&[u8])) -> Result<(), Fault> {
+        let from = self.at;
+        self.skip(bytes)?;
+        to(&self.bytes[from..self.at]);
+        Ok(())
+    }
+
     fn position(&self) -> u64 {
         self.at as u64
     }
@@ -99,7 +110,7 @@ impl<'a> Source<'a> for SliceSource<'a> {
 /// A stream, read through a buffer.
 pub(crate) struct StreamSource<R> {
     stream: R,
-    buffer: Box<[u8]>,
+    buffer: Buffer,
     at: usize,
     filled: usize,
     /// Bytes of all earlier fillings of the buffer.
@@ -110,7 +121,8 @@ const STREAM_BUFFER_BYTES: usize = 16 << 10;
 
 impl<R: Read> StreamSource<R> {
     pub(crate) fn new(stream: R) -> StreamSource<R> {
-        let buffer = vec![0; STREAM_BUFFER_BYTES].into_boxed_slice();
+        let mut buffer = Buffer::get();
+        buffer.resize(STREAM_BUFFER_BYTES, 0);
         StreamSource { stream, buffer, at: 0, filled: 0, before: 0 }
     }
 
@@ -169,6 +181,15 @@ impl<'a, R: Read> Source<'a> for StreamSource<R> {
         Ok(Cow::Owned(out))
     }
 
+    fn copy(&mut self, mut bytes: usize, to: &mut impl FnMut(&[u8])) -> Result<(), Fault> {
+        while bytes > 0 {
+            let some = self.some(bytes)?;
+            bytes -= some.len();
+            to(some);
+        }
+        Ok(())
+    }
+
     fn position(&self) -> u64 {
         self.before + self.at as u64
     }
@@ -176,6 +197,12 @@ impl<'a, R: Read> Source<'a> for StreamSource<R> {
     fn is_at_end(&mut self) -> Result<bool, Fault> {
         Ok(self.at == self.filled && !self.refill()?)
     }
+}
+
+/// How many bytes [`write_varlong`] writes.
+pub(crate) fn varlong_bytes(value: i64) -> u64 {
+    let raw = ((value << 1) ^ (value >> 63)) as u64;
+    u64::from(64 - (raw | 1).leading_zeros()).div_ceil(7)
 }
 
 pub(crate) fn write_varlong(out: &mut Vec<u8>, value: i64) {
@@ -211,10 +238,14 @@ mod tests {
     fn both_sources_read_alike() {
         let bytes: Vec<u8> = (0..60_000u32).map(|i| (i % 100) as u8).collect();
         let (mut slice, mut stream) = (SliceSource::new(&bytes), StreamSource::new(&bytes[..]));
-        for step in [1, 16_383, 7, 20_000, 500, 23_000] {
+        for step in [1, 16_328, 7, 20_000, 500, 22_750] {
             slice.skip(step).unwrap();
             stream.skip(step).unwrap();
             assert_eq!(slice.take(5).unwrap(), stream.take(5).unwrap());
+            let (mut of_slice, mut of_stream) = (Vec::new(), Vec::new());
+            slice.copy(50, &mut |bytes| of_slice.extend_from_slice(bytes)).unwrap();
+            stream.copy(50, &mut |bytes| of_stream.extend_from_slice(bytes)).unwrap();
+            assert_eq!((of_slice.len(), &of_slice), (50, &of_stream));
             assert_eq!(slice.position(), stream.position());
         }
         assert!(matches!((slice.skip(100), stream.skip(100)), (Err(Fault::Ended), Err(Fault::Ended))));
@@ -225,6 +256,7 @@ mod tests {
         fn integers_round_trip(value: i64, small: i32) {
             let mut out = Vec::new();
             write_varlong(&mut out, value);
+            prop_assert_eq!(varlong_bytes(value), out.len() as u64);
             write_varint(&mut out, small);
             let mut source = SliceSource::new(&out);
             prop_assert_eq!(source.varlong().unwrap(), value);

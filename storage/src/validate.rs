@@ -1,18 +1,27 @@
 //! What a producer may send: the rules of Kafka's `LogValidator` as far as they need no memory of earlier batches.
 //!
 //! Only what passed here can be appended: [`Checked`] has no other source. Invariants: the client's bytes stay
-//! untouched; where Kafka rewrites a header (time type, max timestamp), a new header of 61 bytes travels beside them.
+//! untouched; where Kafka rewrites a header (time type, max timestamp), a new header of 61 bytes travels beside them;
+//! where the log wants another codec than the batch's, the batch is written anew (`rewrite`).
 //! This module must not know API versions, error codes or topics: the server maps each [`Reject`].
+//!
+//! The order of the checks is Kafka's, and with it the error of a batch that is wrong in several ways: whole batch, base
+//! offset, size, CRC, header, structure of the records, single records (all of them), offsets inside compressed data,
+//! and last the sizes of what is to be written.
 
 use bytes::Bytes;
 
 use crate::batch::{
-    BatchError, BatchHeader, HEADER_BYTES, MAGIC, OVERHEAD_BYTES, STAMP_BYTES, TimestampType, crc_of,
-    verify_crc,
+    BatchHeader, HEADER_BYTES, MAGIC, OVERHEAD_BYTES, STAMP_BYTES, TimestampType, crc_of, verify_crc,
 };
-use crate::codec::Codec;
+use crate::codec::{Codec, CompressError, Encoding};
 use crate::ids::{NO_TIMESTAMP, Offset, ProducerId, TimestampMs};
 use crate::records::{timestamp_of, walk};
+use crate::rewrite::rewrite;
+
+mod inspect;
+
+use inspect::Inspection;
 
 /// How much of a batch is looked at (`record.validation`).
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -36,6 +45,9 @@ pub struct Rules {
     /// Whether the topic is compacted: then every record needs a key, and records are looked at in any case.
     pub compacted: bool,
     pub walk: RecordValidation,
+    /// How the log wants its batches compressed; `None`: as each producer does. Batches that are compressed anew are
+    /// looked at in full.
+    pub compression: Option<Encoding>,
     /// False below Produce version 7.
     pub zstd_allowed: bool,
 }
@@ -60,6 +72,11 @@ pub enum Reject {
     /// MESSAGE_TOO_LARGE (10).
     #[error("the batch has {bytes} bytes, {bytes_max} are allowed")]
     TooLarge { bytes: usize, bytes_max: usize },
+    /// MESSAGE_TOO_LARGE (10): it was not, before it was compressed as the log wants it.
+    #[error(
+        "compressed as the topic wants it, the batch has more than the {bytes_max} bytes that are allowed"
+    )]
+    GrownTooLarge { bytes_max: usize },
     /// RECORD_LIST_TOO_LARGE (18).
     #[error("the batch has {bytes} bytes, a segment holds {segment_bytes}")]
     LargerThanSegment { bytes: usize, segment_bytes: u32 },
@@ -69,6 +86,9 @@ pub enum Reject {
     /// UNSUPPORTED_COMPRESSION_TYPE (76): zstd in a version of Produce that does not know it.
     #[error("{codec:?} needs a newer version of the request")]
     UnsupportedCodec { codec: Codec },
+    /// UNKNOWN_SERVER_ERROR (-1): there is no memory to compress it anew.
+    #[error("the batch cannot be compressed anew: {why}")]
+    NotCompressed { why: String },
     /// INVALID_RECORD (87): message formats before batches.
     #[error("records of message format {magic} are not taken (only 2 is)")]
     UnsupportedMagic { magic: i8 },
@@ -143,7 +163,7 @@ impl Checked {
 
 /// Checks the records of one partition of a Produce request: exactly one batch of version 2.
 pub fn check(batch: Bytes, rules: &Rules) -> Result<Checked, Reject> {
-    let mut header = only_batch(&batch, rules)?;
+    let header = only_batch(&batch, rules)?;
     let batch = batch.slice(..header.total_bytes());
     if header.base_offset != Offset(0) {
         return Err(Reject::invalid(format!("a producer's base offset is 0, not {}", header.base_offset)));
@@ -153,20 +173,67 @@ pub fn check(batch: Bytes, rules: &Rules) -> Result<Checked, Reject> {
     }
     verify_crc(&header, &batch).map_err(|error| Reject::corrupt(error.to_string()))?;
     check_header(&header)?;
-    let max_timestamp = check_records(&header, &batch, rules)?;
-    if batch.len() > rules.segment_bytes as usize {
-        return Err(Reject::LargerThanSegment { bytes: batch.len(), segment_bytes: rules.segment_bytes });
-    }
-    let (max_timestamp, append_time) = match rules.timestamp_type {
-        TimestampType::CreateTime => (max_timestamp, NO_TIMESTAMP),
-        TimestampType::LogAppendTime => (rules.now_ms, rules.now_ms),
+    let other = rules.compression.filter(|wanted| header.codec() != Ok(wanted.codec));
+    let checked = match other {
+        None => as_it_came(header, batch, rules)?,
+        Some(encoding) => written_anew(&header, &batch, encoding, rules)?,
     };
+    let bytes = checked.bytes.len();
+    if bytes > rules.segment_bytes as usize {
+        return Err(Reject::LargerThanSegment { bytes, segment_bytes: rules.segment_bytes });
+    }
+    let append_time = match rules.timestamp_type {
+        TimestampType::CreateTime => NO_TIMESTAMP,
+        TimestampType::LogAppendTime => rules.now_ms,
+    };
+    Ok(Checked { batches: vec![checked], append_time })
+}
+
+/// What a batch's header says for the time of its records, whose greatest is `max_timestamp`.
+fn max_timestamp_of(rules: &Rules, max_timestamp: TimestampMs) -> TimestampMs {
+    match rules.timestamp_type {
+        TimestampType::CreateTime => max_timestamp,
+        TimestampType::LogAppendTime => rules.now_ms,
+    }
+}
+
+fn as_it_came(mut header: BatchHeader, batch: Bytes, rules: &Rules) -> Result<CheckedBatch, Reject> {
+    let max_timestamp = max_timestamp_of(rules, check_records(&header, &batch, rules)?);
     let rewritten = header.timestamp_type() != rules.timestamp_type || header.max_timestamp != max_timestamp;
     if rewritten {
         header.set_time(rules.timestamp_type, max_timestamp);
         header.crc = crc_of(&header, &batch[HEADER_BYTES..]);
     }
-    Ok(Checked { batches: vec![CheckedBatch { header, bytes: batch, rewritten }], append_time })
+    Ok(CheckedBatch { header, bytes: batch, rewritten })
+}
+
+/// The batch in another encoding. Offsets inside it are given anew, so wrong ones are right again, as in Kafka.
+fn written_anew(
+    header: &BatchHeader,
+    batch: &[u8],
+    encoding: Encoding,
+    rules: &Rules,
+) -> Result<CheckedBatch, Reject> {
+    let bytes_max = rules.message_bytes_max;
+    let (mut inspection, mut before_time) = (Inspection::new(header, rules), None);
+    let rewritten = rewrite(header, batch, encoding, bytes_max, |index, record| {
+        if record.timestamp < NO_TIMESTAMP {
+            before_time.get_or_insert(index);
+        }
+        inspection.see(index, record.timestamp, record.has_key);
+    });
+    let rewritten = rewritten.map_err(|error| Reject::invalid(error.to_string()))?;
+    let max_timestamp = max_timestamp_of(rules, inspection.verdict()?);
+    // Kafka writes no such record anew; where it need not, it takes them.
+    if let Some(index) = before_time {
+        return Err(Reject::invalid(format!("record {index} has a negative timestamp")));
+    }
+    let rewritten = rewritten.map_err(|error| match error {
+        CompressError::TooLarge => Reject::GrownTooLarge { bytes_max },
+        CompressError::Codec(why) => Reject::NotCompressed { why },
+    })?;
+    let (header, bytes) = rewritten.seal(header, rules.timestamp_type, max_timestamp);
+    Ok(CheckedBatch { header, bytes, rewritten: false })
 }
 
 /// Checks batches that we built ourselves, one behind the other. Control batches are legal here.
@@ -253,82 +320,33 @@ fn check_header(header: &BatchHeader) -> Result<(), Reject> {
     Ok(())
 }
 
-/// What the records are blamed for, collected as Kafka does: all of them are looked at before the batch is refused.
-#[derive(Default)]
-struct Blame {
-    records: Vec<RecordError>,
-    count: usize,
-    time: bool,
-}
-
-/// Errors reported for one batch. Kafka reports all; a batch may hold as many as it has bytes.
-const RECORD_ERRORS_MAX: usize = 100;
-
-impl Blame {
-    fn add(&mut self, index: i32, message: impl FnOnce() -> String) {
-        self.count += 1;
-        if self.records.len() < RECORD_ERRORS_MAX {
-            self.records.push(RecordError { index, message: message() });
-        }
-    }
-
-    fn verdict(self) -> Result<(), Reject> {
-        if self.count == 0 {
-            return Ok(());
-        }
-        let what = format!("{} records are not valid, the first: {}", self.count, self.records[0].message);
-        Err(if self.time {
-            Reject::Timestamp { what, records: self.records }
-        } else {
-            Reject::Invalid { what, records: self.records }
-        })
-    }
-}
-
 /// Looks at the records as far as the rules want it; gives the greatest timestamp.
 fn check_records(header: &BatchHeader, batch: &[u8], rules: &Rules) -> Result<TimestampMs, Reject> {
-    let mut blame = Blame::default();
+    let mut inspection = Inspection::new(header, rules);
     if rules.walk == RecordValidation::Header && !rules.compacted {
-        check_time(&mut blame, 0, header.max_timestamp, rules);
-        blame.verdict()?;
-        return Ok(header.max_timestamp);
+        inspection.see_time(0, header.max_timestamp);
+        return inspection.verdict().map(|_| header.max_timestamp);
     }
     let compressed = header.codec() != Ok(Codec::None);
-    let mut max_timestamp = NO_TIMESTAMP;
+    let mut misplaced = None;
     let walked = walk(header, batch, |index, record| {
         if compressed && record.offset_delta != index {
-            return Err(BatchError::Record { index, what: "its offset in the compressed batch is wrong" });
+            misplaced.get_or_insert(index);
         }
-        if rules.compacted && record.key.is_none() {
-            blame.add(index, || "a record of a compacted topic needs a key".to_owned());
-        }
-        let timestamp = timestamp_of(header, record.timestamp_delta);
-        check_time(&mut blame, index, timestamp, rules);
-        max_timestamp = max_timestamp.max(timestamp);
+        inspection.see(index, timestamp_of(header, record.timestamp_delta), record.key.is_some());
         Ok(true)
     });
     walked.map_err(|error| Reject::invalid(error.to_string()))?;
-    blame.verdict()?;
-    Ok(max_timestamp)
-}
-
-fn check_time(blame: &mut Blame, index: i32, timestamp: TimestampMs, rules: &Rules) {
-    // A log that stamps its own time does not care about the producer's.
-    if rules.timestamp_type == TimestampType::LogAppendTime || timestamp == NO_TIMESTAMP {
-        return;
-    }
-    let ahead = timestamp.saturating_sub(rules.now_ms);
-    if ahead > rules.after_max_ms || ahead.saturating_neg() > rules.before_max_ms {
-        blame.time = true;
-        blame.add(index, || {
-            let (before, after) = (rules.before_max_ms, rules.after_max_ms);
-            format!(
-                "timestamp {timestamp} is not within {before} ms before and {after} ms after {}",
-                rules.now_ms
-            )
-        });
+    let max_timestamp = inspection.verdict()?;
+    match misplaced {
+        None => Ok(max_timestamp),
+        Some(index) => {
+            Err(Reject::invalid(format!("record {index}: its offset in the compressed batch is wrong")))
+        }
     }
 }
 
+#[cfg(test)]
+mod anew_tests;
 #[cfg(test)]
 mod tests;

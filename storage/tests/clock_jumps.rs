@@ -83,6 +83,7 @@ fn append(log: &Log, clock: &dyn Clock, timestamp: i64, timestamp_type: Timestam
         now_ms: clock.now_ms(),
         compacted: false,
         walk: RecordValidation::Full,
+        compression: None,
         zstd_allowed: true,
     };
     let batch = BatchBuilder::new(timestamp).push(None, Some(b"value"), &[]).build();

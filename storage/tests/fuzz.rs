@@ -61,9 +61,10 @@ struct Corpus(Vec<Vec<Vec<u8>>>);
 
 impl Corpus {
     fn gather() -> Corpus {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1");
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
         let mut files = Vec::new();
-        read_tree(&golden, &mut files);
+        read_tree(&golden.join("format-1"), &mut files);
+        read_tree(&golden.join("batches"), &mut files);
         files.extend(fresh());
         files.sort();
         let of = |target: &Target| {

@@ -3,14 +3,23 @@ no settings at all."""
 
 import hashlib
 
+from kafka import KafkaAdminClient
 from kafka.errors import MessageSizeTooLargeError
 
-from suite import check, expect, expect_equal, make_consumer, make_producer, play, take, write
+from suite import check, expect, expect_equal, make_consumer, make_producer, play, settled, take, write
 
 
 def write_records(bootstrap, topic, codec, first, count):
     with make_producer(bootstrap, compression_type=None if codec == "none" else codec, linger_ms=20) as producer:
         write(producer, topic, int(first), int(count))
+
+
+def make_topic(bootstrap, topic, compression):
+    """A topic that keeps its batches in a codec of its own."""
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+        settings = {"num_partitions": 1, "replication_factor": 1, "configs": {"compression.type": compression}}
+        admin.create_topics({topic: settings})
+        settled(lambda: topic in admin.list_topics(), "the topic is not listed")
 
 
 def read_records(bootstrap, topic, count):
@@ -97,6 +106,7 @@ if __name__ == "__main__":
         {
             "write_records": write_records,
             "read_records": read_records,
+            "make_topic": make_topic,
             "nothing_but_the_address": nothing_but_the_address,
             "acknowledgements": acknowledgements,
             "large_records": large_records,

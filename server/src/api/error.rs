@@ -95,7 +95,8 @@ impl ToCode for Reject {
         match self {
             Self::Corrupt { .. } => ErrorCode::CorruptMessage,
             Self::Invalid { .. } | Self::UnsupportedMagic { .. } => ErrorCode::InvalidRecord,
-            Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            Self::TooLarge { .. } | Self::GrownTooLarge { .. } => ErrorCode::MessageTooLarge,
+            Self::NotCompressed { .. } => ErrorCode::UnknownServerError,
             Self::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
             Self::Timestamp { .. } => ErrorCode::InvalidTimestamp,
             Self::UnsupportedCodec { .. } => ErrorCode::UnsupportedCompressionType,

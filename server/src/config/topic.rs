@@ -10,7 +10,7 @@ use super::topic_docs::{self, doc_of};
 use super::values::{Compression, FromSetting, Words};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use storage::{Durability, RecordValidation, TimestampType};
+use storage::{Codec, Durability, Encoding, RecordValidation, TimestampType};
 
 /// Why a topic's settings are refused; Kafka's code for it is INVALID_CONFIG (40).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +103,8 @@ pub struct TopicConfig {
     pub index_interval_bytes: u32,
     pub segment_index_bytes: u32,
     pub compression: Compression,
+    /// What that makes of a producer's batch; `None` keeps it as it came.
+    pub encoding: Option<Encoding>,
     pub min_insync_replicas: i32,
     pub retention_bytes: i64,
     pub retention_ms: i64,
@@ -147,6 +149,7 @@ impl TopicConfig {
             index_interval_bytes: texts.read("index.interval.bytes")?,
             segment_index_bytes: texts.read("segment.index.bytes")?,
             compression: texts.read("compression.type")?,
+            encoding: texts.encoding()?,
             min_insync_replicas: texts.read("min.insync.replicas")?,
             retention_bytes: texts.read("retention.bytes")?,
             retention_ms: texts.read("retention.ms")?,
@@ -238,6 +241,21 @@ impl<'a> Texts<'a> {
             return Err(self.refuse(name, setting.kind.describe(setting.allowed)));
         }
         T::from_setting(Some(&text)).map_err(|allowed| self.refuse(name, allowed))
+    }
+
+    fn encoding(&self) -> Result<Option<Encoding>, TopicConfigError> {
+        // All levels are checked, whichever counts.
+        let gzip = Encoding { codec: Codec::Gzip, level: self.read("compression.gzip.level")? };
+        let lz4 = Encoding { codec: Codec::Lz4, level: self.read("compression.lz4.level")? };
+        let zstd = Encoding { codec: Codec::Zstd, level: self.read("compression.zstd.level")? };
+        Ok(match self.read("compression.type")? {
+            Compression::Producer => None,
+            Compression::Uncompressed => Some(Encoding::of(Codec::None)),
+            Compression::Snappy => Some(Encoding::of(Codec::Snappy)),
+            Compression::Gzip => Some(gzip),
+            Compression::Lz4 => Some(lz4),
+            Compression::Zstd => Some(zstd),
+        })
     }
 
     /// Kafka's own tests make segments smaller than `segment.bytes` allows by a setting of this name.

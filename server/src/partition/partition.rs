@@ -81,6 +81,7 @@ impl Partition {
             now_ms: self.env.clock.now_ms(),
             compacted: config.is_compacted,
             walk: config.record_validation,
+            compression: config.encoding,
             zstd_allowed,
         };
         let checked = check(batch, &rules)?;

@@ -1,5 +1,5 @@
-//! Compression for tests: what real producers send. Tests outside the crate take this file too, since the crate itself
-//! never compresses.
+//! Compression for tests by the libraries' own writers, so that what we read is not only what we write. Tests outside the
+//! crate take this file too.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::io::Write;

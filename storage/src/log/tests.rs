@@ -269,6 +269,7 @@ fn rules() -> Rules {
         now_ms: 1_000_000,
         compacted: false,
         walk: RecordValidation::Full,
+        compression: None,
         zstd_allowed: true,
     }
 }

@@ -1,13 +1,14 @@
 //! Kafka's rules one by one, and bytes that nobody would send.
 
+use super::inspect::RECORD_ERRORS_MAX;
 use super::*;
 use crate::codec::testing::{CODECS, compress, compress_xerial};
 use crate::records::{BatchBuilder, records};
 use proptest::prelude::*;
 
-const NOW: i64 = 10_000_000;
+pub(super) const NOW: i64 = 10_000_000;
 
-fn rules() -> Rules {
+pub(super) fn rules() -> Rules {
     Rules {
         message_bytes_max: 1 << 20,
         segment_bytes: 1 << 30,
@@ -17,11 +18,12 @@ fn rules() -> Rules {
         now_ms: NOW,
         compacted: false,
         walk: RecordValidation::Full,
+        compression: None,
         zstd_allowed: true,
     }
 }
 
-fn builder() -> BatchBuilder {
+pub(super) fn builder() -> BatchBuilder {
     BatchBuilder::new(NOW).push(Some(b"k"), Some(b"one"), &[("h", None)]).push_at(
         NOW + 5,
         Some(b"k"),
@@ -35,7 +37,7 @@ fn altered(change: impl FnOnce(&mut BatchHeader)) -> Bytes {
     resealed(&builder().build(), change)
 }
 
-fn resealed(batch: &[u8], change: impl FnOnce(&mut BatchHeader)) -> Bytes {
+pub(super) fn resealed(batch: &[u8], change: impl FnOnce(&mut BatchHeader)) -> Bytes {
     let mut header = BatchHeader::parse(batch).unwrap();
     change(&mut header);
     header.crc = crc_of(&header, &batch[HEADER_BYTES..]);
@@ -53,7 +55,7 @@ fn with_records(change: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     [&header.encode()[..], &body].concat().into()
 }
 
-fn written(checked: &Checked) -> Vec<u8> {
+pub(super) fn written(checked: &Checked) -> Vec<u8> {
     let batch = &checked.batches[0];
     let prefix = batch.prefix_bytes();
     [&batch.header.encode()[..prefix], &batch.bytes[prefix..]].concat()
@@ -219,6 +221,61 @@ fn times_out_of_bounds_name_their_records() {
     }
     let trusting = Rules { walk: RecordValidation::Header, ..rules() };
     assert_rejects!(batch(), &trusting, Reject::Timestamp { .. });
+}
+
+#[test]
+fn the_extremes_of_time_wrap_as_in_kafka() {
+    let at = |timestamp| check(BatchBuilder::new(timestamp).push(None, None, &[]).build(), &rules());
+    assert!(at(i64::MIN).is_err(), "so far back that it comes round to the future");
+    assert!(at(i64::MAX).is_err());
+    assert!(at(i64::MIN + 2 * NOW).is_ok(), "as far back as there is no limit");
+}
+
+#[test]
+fn only_a_log_that_stamps_minds_who_claims_to_have_stamped() {
+    let claims = |header: &mut BatchHeader| header.attributes |= 0x08;
+    let stamping = Rules { timestamp_type: TimestampType::LogAppendTime, ..rules() };
+    for walk in [RecordValidation::Full, RecordValidation::Header] {
+        assert!(check(altered(claims), &Rules { walk, ..rules() }).is_ok());
+        let refused = check(altered(claims), &Rules { walk, ..stamping.clone() }).unwrap_err();
+        assert!(matches!(refused, Reject::Timestamp { .. }), "{refused:?}");
+        // All records have the batch's time then, and none of them has one.
+        let timeless = altered(|header| {
+            claims(header);
+            header.max_timestamp = NO_TIMESTAMP;
+        });
+        assert_rejects!(timeless, &Rules { walk, ..rules() }, Reject::Timestamp { .. });
+    }
+}
+
+/// Kafka looks at all records before it minds the offsets inside compressed data.
+#[test]
+fn bad_records_come_before_wrong_inner_offsets() {
+    let batch = BatchBuilder::new(NOW + 3_600_001).push(None, None, &[]).finish(Codec::Gzip, |mut plain| {
+        assert_eq!(plain[..4], [12, 0, 0, 0], "length, attributes, both deltas");
+        plain[3] = 8;
+        compress(Codec::Gzip, &plain)
+    });
+    assert_rejects!(batch.clone(), &rules(), Reject::Timestamp { .. });
+    let patient = Rules { after_max_ms: i64::MAX, ..rules() };
+    assert_rejects!(batch, &patient, Reject::Invalid { .. });
+}
+
+/// A record without a key is blamed for that alone; if another has a wrong time, the batch is refused for time.
+#[test]
+fn a_wrong_time_decides_the_error_of_the_batch() {
+    let batch = BatchBuilder::new(NOW)
+        .push(None, None, &[])
+        .push_at(NOW + 3_600_001, None, None, &[])
+        .push_at(NOW + 3_600_001, Some(b"k"), None, &[])
+        .build();
+    let refused = check(batch.clone(), &Rules { compacted: true, ..rules() }).unwrap_err();
+    assert!(matches!(refused, Reject::Timestamp { .. }));
+    assert_eq!(refused.record_errors().iter().map(|e| e.index).collect::<Vec<_>>(), [0, 1, 2]);
+    let patient = Rules { compacted: true, after_max_ms: i64::MAX, ..rules() };
+    let refused = check(batch, &patient).unwrap_err();
+    assert!(matches!(refused, Reject::Invalid { .. }));
+    assert_eq!(refused.record_errors().len(), 2);
 }
 
 #[test]

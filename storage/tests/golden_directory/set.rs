@@ -127,6 +127,7 @@ pub(crate) fn checked(batch: Bytes) -> Checked {
         now_ms: FIRST_TIME,
         compacted: false,
         walk: RecordValidation::Full,
+        compression: None,
         zstd_allowed: true,
     };
     check(batch, &rules).unwrap()

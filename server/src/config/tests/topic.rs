@@ -7,7 +7,7 @@ use super::super::topic_docs::DOCS;
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use storage::{Durability, RecordValidation, TimestampType};
+use storage::{Codec, Durability, Encoding, RecordValidation, TimestampType};
 
 fn overrides(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -40,6 +40,27 @@ fn kafkas_defaults() {
     assert_eq!((config.durability, config.record_validation), (Durability::Durable, RecordValidation::Full));
     assert_eq!((config.flush_messages, config.flush_ms), (i64::MAX, i64::MAX));
     assert_eq!((config.compression, config.message_bytes_max), (Compression::Producer, 1_048_588));
+    assert_eq!(config.encoding, None);
+}
+
+#[test]
+fn compression_takes_its_own_level() {
+    let levels =
+        [("compression.gzip.level", "4"), ("compression.lz4.level", "5"), ("compression.zstd.level", "-6")];
+    let of = |kind, settings: &[_]| fine(&[&[("compression.type", kind)], settings].concat(), &[]).encoding;
+    let encoding = |codec, level| Some(Encoding { codec, level });
+    assert_eq!(of("gzip", &levels), encoding(Codec::Gzip, 4));
+    assert_eq!(of("lz4", &levels), encoding(Codec::Lz4, 5));
+    assert_eq!(of("zstd", &levels), encoding(Codec::Zstd, -6));
+    for (kind, codec) in [
+        ("uncompressed", Codec::None),
+        ("snappy", Codec::Snappy),
+        ("gzip", Codec::Gzip),
+        ("zstd", Codec::Zstd),
+    ] {
+        assert_eq!(of(kind, &[]), Some(Encoding::of(codec)), "Kafka's default levels");
+    }
+    assert_eq!(of("producer", &levels), None);
 }
 
 /// Where broker and topic have no value, the topic's own default and the one through its synonyms are the same.
