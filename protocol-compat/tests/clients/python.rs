@@ -59,6 +59,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("two_waiting_consumers_wake", |stage| part(stage, "consuming.py", "long_poll", &[])),
         scenario("admin_topics", |stage| part(stage, "administering.py", "topics", &[])),
         scenario("admin_cluster", |stage| part(stage, "administering.py", "cluster", &[])),
+        scenario("admin_deletion", |stage| part(stage, "administering.py", "deletion", &[])),
         scenario("auto_creation", |stage| part(stage, "administering.py", "auto_creation", &[])),
         scenario("over_ipv6", over_ipv6),
     ]

@@ -2,6 +2,7 @@
 
 mod apis;
 mod connections;
+mod deletion;
 mod disk;
 mod durability;
 mod epochs;

@@ -95,9 +95,10 @@ impl<'r> Replay<'r> {
         }
     }
 
-    /// The name of a log's directory, as far as it is known.
+    /// The name of a log's directory, if it has one.
     pub(crate) fn dir_name(&self, log: LogId) -> Option<String> {
-        Some(self.homes.get(&log)?.file_name()?.to_str()?.to_owned())
+        let home = self.homes.get(&log).filter(|home| self.files.exists(home))?;
+        Some(home.file_name()?.to_str()?.to_owned())
     }
 
     fn create(&mut self, log: LogId, name: &[u8]) -> io::Result<()> {
