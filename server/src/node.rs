@@ -166,6 +166,8 @@ fn figures_of(dir: &Arc<DataDir>) -> AskDataDir {
             checkpoints: stats.checkpoints,
             waiting_appends: stats.waiting_appends,
             quarantined_bytes: stats.quarantined_bytes,
+            removed_segments: stats.removed_segments,
+            removed_bytes: stats.removed_bytes,
             is_offline: dir.is_offline(),
         })
     })
@@ -185,6 +187,7 @@ fn open_dirs(
             cluster_id: cluster_id.clone(),
             node_id: config.node_id,
             free_bytes_min: config.log_dir_min_free_bytes,
+            retention_interval: Duration::from_millis(config.log_retention_check_interval_ms),
             journal: JournalOptions {
                 bytes_max: config.journal_bytes_max,
                 direct: config.journal_direct,

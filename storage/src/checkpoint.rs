@@ -39,6 +39,13 @@ pub(crate) struct Entry {
     pub(crate) clean: bool,
 }
 
+impl Entry {
+    /// A log of which nothing is vouched for but where it starts.
+    pub(crate) fn unflushed(id: LogId, dir_name: String, start: Offset) -> Entry {
+        Entry { id, dir_name, start, recovery: Mark::ZERO, max_time: None, clean: false }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Checkpoint {
     /// From here on the journal counts. Version 1 knew of none.

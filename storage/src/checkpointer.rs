@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::{is_out_of_files, is_passing};
 use crate::flush::{By, Capture};
+use crate::ids::Offset;
 use crate::journal::Position;
 use crate::lock_file;
 use crate::log::Log;
@@ -76,6 +77,7 @@ impl Shared {
                 self.counts.checkpoints.fetch_add(1, Ordering::Relaxed);
                 self.without_room.store(false, Ordering::Relaxed);
                 self.journal().end_checkpoint(position);
+                self.queues.change(|queues| queues.checkpointed = true);
             }
             Err(error) if is_passing(&error) => {
                 self.say_no_room("no room for a checkpoint: appends may have to wait");
@@ -133,8 +135,12 @@ impl Shared {
         let mut covered = Vec::with_capacity(open.len());
         for log in open {
             if let Some(entry) = log.checkpoint_entry(By::Itself)? {
-                covered.push((log, entry.recovery.segment));
-                self.known().insert(entry.id, entry);
+                let (start, segment) = (entry.start, entry.recovery.segment);
+                let before = self.known().insert(entry.id, entry);
+                if start > before.map_or(Offset(0), |before| before.start) {
+                    log.note_start_again();
+                }
+                covered.push((log, segment));
             }
         }
         let entries = self.known().values().cloned().collect();

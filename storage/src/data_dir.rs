@@ -44,6 +44,8 @@ pub struct DataDirOptions {
     pub node_id: i32,
     pub flushing: Flushing,
     pub checkpoint_interval: Duration,
+    /// How often retention looks what of the logs is due (`log.retention.check.interval.ms`).
+    pub retention_interval: Duration,
     pub journal: JournalOptions,
     /// Free space below which clients' appends are refused; 0 keeps no reserve.
     pub free_bytes_min: u64,
@@ -66,6 +68,7 @@ impl Default for DataDirOptions {
             node_id: 1,
             flushing: Flushing::Thread,
             checkpoint_interval: Duration::from_secs(60),
+            retention_interval: Duration::from_secs(300),
             journal: JournalOptions::default(),
             free_bytes_min: 0,
             on_offline: None,
@@ -105,7 +108,9 @@ impl DataDir {
         let shared = Shared::new(env, path, opened, &options);
         shared.look_at_space();
         let threads = match options.flushing {
-            Flushing::Thread => workers::start(&shared, options.checkpoint_interval)?,
+            Flushing::Thread => {
+                workers::start(&shared, options.checkpoint_interval, options.retention_interval)?
+            }
             Flushing::Manual => Vec::new(),
         };
         if matches!(options.flushing, Flushing::Thread) {
@@ -367,6 +372,14 @@ impl DataDir {
         self.shared.checkpoint_cycle();
     }
 
+    /// Raises the logs' starts above what retention says is due, and removes what lies below starts that are durable. It
+    /// takes a flush between two calls, and two checkpoints since a segment was rolled, until its files are renamed; a
+    /// flush when their time has come unlinks them. With [`Flushing::Thread`] nobody needs to call it.
+    pub fn retain(&self) {
+        self.shared.expire_all();
+        self.shared.remove_doomed();
+    }
+
     /// How the directory stands, for metrics.
     pub fn stats(&self) -> DataDirStats {
         let count =
@@ -378,6 +391,8 @@ impl DataDir {
             waiting_appends: count(&counts.waiting_appends),
             quarantined_bytes: count(&counts.quarantined_bytes)
                 + self.shared.logs().values().map(|log| log.damaged_bytes()).sum::<u64>(),
+            removed_segments: count(&counts.removed_segments),
+            removed_bytes: count(&counts.removed_bytes),
         }
     }
 
@@ -465,6 +480,9 @@ pub struct DataDirStats {
     pub waiting_appends: u64,
     /// Bytes of logs that were damaged and are not served.
     pub quarantined_bytes: u64,
+    /// Segments that retention removed, and their batches' bytes.
+    pub removed_segments: u64,
+    pub removed_bytes: u64,
 }
 
 impl Drop for DataDir {

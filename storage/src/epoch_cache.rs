@@ -46,6 +46,17 @@ impl EpochCache {
         self.entries.len() != before
     }
 
+    /// The log starts at `start` from here on: the epoch in force there begins there, and those before are forgotten.
+    pub(crate) fn cut_start(&mut self, start: Offset) -> bool {
+        let Some(last) = self.entries.iter().rposition(|entry| entry.start <= start) else { return false };
+        if last == 0 && self.entries[0].start == start {
+            return false;
+        }
+        self.entries.drain(..last);
+        self.entries[0].start = start;
+        true
+    }
+
     pub(crate) fn epoch_of(&self, offset: Offset) -> Option<LeaderEpoch> {
         self.entries.iter().rfind(|entry| entry.start <= offset).map(|entry| entry.epoch)
     }
@@ -127,6 +138,20 @@ mod tests {
         assert_eq!(cache.epoch_of(Offset(9)), Some(LeaderEpoch(1)));
         assert!(cache.cut_end(Offset(10)));
         assert_eq!(cache.latest(), Some(LeaderEpoch(1)));
+    }
+
+    #[test]
+    fn a_cut_at_the_start_is_as_in_kafka() {
+        let mut cache = cache(&[(2, 0), (4, 10), (7, 20)]);
+        assert!(!cache.cut_start(Offset(0)));
+        assert!(cache.cut_start(Offset(15)));
+        assert_eq!(cache.encode(), "0\n2\n4 15\n7 20\n");
+        let end = |epoch| cache.end_of(LeaderEpoch(epoch), Offset(33)).map(|(e, o)| (e.0, o.0));
+        assert_eq!(end(2), Some((2, 15)), "older than all: itself, and where the log starts");
+        assert_eq!((end(4), end(7)), (Some((4, 20)), Some((7, 33))));
+        assert!(cache.cut_start(Offset(20)));
+        assert_eq!(cache.encode(), "0\n1\n7 20\n");
+        assert!(!cache.cut_start(Offset(20)) && !EpochCache::default().cut_start(Offset(9)));
     }
 
     #[test]

@@ -199,10 +199,11 @@ impl ActiveIndexes {
         (self.bytes_since_entry, self.max) = (fresh.bytes_since_entry, fresh.max);
     }
 
+    /// As in Kafka, the time index keeps room for the entry that it gets when the segment is rolled.
     pub(crate) fn is_full(&self, bytes_max: u32) -> bool {
         let fits = |used: usize, entry: usize| (used + entry) as u64 <= u64::from(bytes_max);
         !fits(self.offsets.bytes.len(), offset_index::ENTRY_BYTES)
-            || !fits(self.times.bytes.len(), time_index::ENTRY_BYTES)
+            || !fits(self.times.bytes.len() + time_index::ENTRY_BYTES, time_index::ENTRY_BYTES)
     }
 
     pub(crate) fn write(&mut self, files: &dyn Files, offsets: &Path, times: &Path) -> io::Result<()> {

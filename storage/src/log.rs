@@ -125,6 +125,10 @@ impl Log {
         Offset(self.start.load(Ordering::Acquire))
     }
 
+    pub(crate) fn set_start(&self, start: Offset) {
+        self.start.store(start.0, Ordering::Release);
+    }
+
     /// Behind the last record that is written. Clients see only up to the high watermark.
     pub fn end_offset(&self) -> Offset {
         self.marks.lock().unwrap().end.offset

@@ -1,7 +1,8 @@
 //! Offsets by time: ListOffsets' questions.
 //!
 //! Invariants: an answer is a record below the high watermark and not below the start, found by looking at records and
-//! not only at batches; a time index is a hint that saves reading.
+//! not only at batches; a time index is a hint that saves reading. The record with the greatest time is the first of
+//! those that have it, as in Kafka; unlike there, it is one that can be read after a deletion in mid-segment.
 
 use std::sync::Arc;
 
@@ -16,6 +17,17 @@ use crate::segment::{LOG_SUFFIX, Mark, Segment};
 impl Log {
     /// The offset that `at` describes; `None` if no record fits.
     pub fn offset_for(&self, at: OffsetSpec) -> Result<Option<TimestampOffset>, ReadError> {
+        loop {
+            let start = self.start_offset();
+            match self.look_for(at) {
+                // Retention may have taken the files away while they were looked at.
+                Err(ReadError::Io { .. }) if self.start_offset() > start => {}
+                found => return found,
+            }
+        }
+    }
+
+    fn look_for(&self, at: OffsetSpec) -> Result<Option<TimestampOffset>, ReadError> {
         self.check_readable()?;
         let plain = |offset, epoch: Option<LeaderEpoch>| {
             let leader_epoch = epoch.unwrap_or(LeaderEpoch::NONE);
@@ -62,22 +74,68 @@ impl Log {
     /// The first record of the greatest time.
     fn at_max(&self) -> Result<Option<TimestampOffset>, ReadError> {
         let (bound, segments) = self.readable();
-        let mut best: Option<(TimestampMs, Offset, Arc<Segment>)> = None;
+        let start = self.start_offset();
+        let mut best: Option<TimestampOffset> = None;
         for segment in segments {
-            let max = segment.right_max_timestamp_below(bound.offset, bound.limit_in(&segment))?;
-            if max.timestamp >= 0 && best.as_ref().is_none_or(|(timestamp, ..)| max.timestamp > *timestamp) {
-                best = Some((max.timestamp, Offset(segment.base.0 + i64::from(max.relative)), segment));
-            }
+            let limit = bound.limit_in(&segment);
+            let least = best.map_or(NO_TIMESTAMP, |best| best.timestamp.saturating_add(1));
+            let found = if segment.base < start {
+                max_behind(&segment, limit, start)?
+            } else {
+                max_of(&segment, bound.offset, limit, least)?
+            };
+            best = match (best, found) {
+                (Some(best), Some(found)) if found.timestamp <= best.timestamp => Some(best),
+                (best, found) => found.or(best),
+            };
         }
-        let Some((timestamp, last, segment)) = best else { return Ok(None) };
-        let mut headers = segment.walk_from(last, bound.limit_in(&segment))?;
-        while let Some((position, header)) = headers.next_header()? {
-            if header.last_offset() >= last {
-                return first_record(&segment, position, &header, |found| found.timestamp >= timestamp);
-            }
-        }
-        Ok(None)
+        Ok(best)
     }
+}
+
+/// The first record of a whole segment's greatest time, if that is at least `least`.
+fn max_of(
+    segment: &Segment,
+    end: Offset,
+    limit: u64,
+    least: TimestampMs,
+) -> Result<Option<TimestampOffset>, ReadError> {
+    let max = segment.right_max_timestamp_below(end, limit)?;
+    if max.timestamp < least {
+        return Ok(None);
+    }
+    let last = Offset(segment.base.0 + i64::from(max.relative));
+    let mut headers = segment.walk_from(last, limit)?;
+    while let Some((position, header)) = headers.next_header()? {
+        if header.max_timestamp == max.timestamp {
+            return first_record(segment, position, &header, |found| found.timestamp >= max.timestamp);
+        }
+    }
+    Ok(None)
+}
+
+/// The first record of the greatest time at or behind `start`, which lies within the segment: its index knows of the
+/// whole segment only.
+fn max_behind(segment: &Segment, limit: u64, start: Offset) -> Result<Option<TimestampOffset>, ReadError> {
+    let mut best: Option<TimestampOffset> = None;
+    let mut headers = segment.walk_from(start, limit)?;
+    while let Some((position, header)) = headers.next_header()? {
+        let is_greater = best.is_none_or(|best| header.max_timestamp > best.timestamp);
+        if header.last_offset() < start || header.max_timestamp < NO_TIMESTAMP || !is_greater {
+            continue;
+        }
+        // What has the greatest time of the batch may have been deleted.
+        let mut greatest = best;
+        each_record(segment, position, &header, |found| {
+            let is_greater = greatest.is_none_or(|best| found.timestamp > best.timestamp);
+            if found.offset >= start && found.timestamp >= NO_TIMESTAMP && is_greater {
+                greatest = Some(found);
+            }
+            true
+        })?;
+        best = greatest;
+    }
+    Ok(best)
 }
 
 /// The first record of a batch that `fits`.
@@ -87,23 +145,34 @@ fn first_record(
     header: &BatchHeader,
     fits: impl Fn(&TimestampOffset) -> bool,
 ) -> Result<Option<TimestampOffset>, ReadError> {
-    let batch = segment.read_batch(position, header)?;
     let mut found = None;
+    each_record(segment, position, header, |candidate| {
+        found = fits(&candidate).then_some(candidate);
+        found.is_none()
+    })?;
+    Ok(found)
+}
+
+/// Shows the records of a batch, as long as there is to be another.
+fn each_record(
+    segment: &Segment,
+    position: u64,
+    header: &BatchHeader,
+    mut show: impl FnMut(TimestampOffset) -> bool,
+) -> Result<(), ReadError> {
+    let batch = segment.read_batch(position, header)?;
     let walked = walk(header, &batch, |_, record| {
-        let candidate = TimestampOffset {
+        Ok(show(TimestampOffset {
             timestamp: timestamp_of(header, record.timestamp_delta),
             // Kafka takes an uncompressed batch whose inner offsets are wrong; an answer stays within the batch.
             offset: Offset(header.base_offset.0.saturating_add(i64::from(record.offset_delta)))
                 .clamp(header.base_offset, header.last_offset()),
             leader_epoch: header.leader_epoch,
-        };
-        found = fits(&candidate).then_some(candidate);
-        Ok(found.is_none())
+        }))
     });
-    walked.map_err(|error| ReadError::Corrupt {
+    walked.map(drop).map_err(|error| ReadError::Corrupt {
         path: segment.path(LOG_SUFFIX),
         position,
         what: error.to_string(),
-    })?;
-    Ok(found)
+    })
 }

@@ -137,8 +137,12 @@ fn replay(
         .map_err(io("replaying the journal of"))?;
     replay.sync().map_err(io("flushing"))?;
     for (id, start) in &replay.starts {
-        if let Some(entry) = known.get_mut(id) {
-            entry.start = entry.start.max(*start);
+        match (known.get_mut(id), replay.dir_name(*id)) {
+            (Some(entry), _) => entry.start = entry.start.max(*start),
+            (None, Some(dir_name)) => {
+                drop(known.insert(*id, checkpoint::Entry::unflushed(*id, dir_name, *start)))
+            }
+            (None, None) => {}
         }
     }
     let took_ms = env.clock.monotonic().saturating_sub(begun).max(Duration::ZERO).as_millis() as u64;

@@ -41,11 +41,20 @@ impl Log {
         if from >= bound.offset {
             return Ok(plan);
         }
-        for segment in self.segments_between(from, bound) {
+        let segments = self.segments_between(from, bound);
+        // What was removed before they were looked up is not passed by: the start was raised before that.
+        let out_of_range = || ReadError::OutOfRange { start: self.start_offset(), end: marks.end.offset };
+        if from < self.start_offset() {
+            return Err(out_of_range());
+        }
+        for segment in segments {
             let limit = bound.limit_in(&segment);
-            if let Some(found) = find_batches(&segment, from, limit, bytes_max)? {
+            // A file that is gone by now was removed by retention.
+            let or_gone = |error| if from < self.start_offset() { out_of_range() } else { error };
+            if let Some(found) = find_batches(&segment, from, limit, bytes_max).map_err(or_gone)? {
                 if found.bytes <= bytes_max || first_batch_whole {
-                    let file = segment.file().map_err(ReadError::io(&segment.path(LOG_SUFFIX)))?;
+                    let file =
+                        segment.file().map_err(ReadError::io(&segment.path(LOG_SUFFIX))).map_err(or_gone)?;
                     let (pos, len) = (found.position, found.bytes);
                     plan.parts.push(Part::File { file: Arc::clone(file), pos, len });
                     plan.bytes = len;

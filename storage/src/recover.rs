@@ -18,6 +18,7 @@ use crate::error::{OpenError, ReadError};
 use crate::ids::Offset;
 use crate::indexes::{ActiveIndexes, MaxTimestamp};
 use crate::quarantine::Piece;
+use crate::retention::{self, DELETED_SUFFIX};
 use crate::segment::{
     INDEX_SUFFIX, Indexes, LOG_SUFFIX, Mark, Segment, TIME_INDEX_SUFFIX, base_of, file_name,
 };
@@ -41,11 +42,16 @@ pub(crate) struct Recovered {
 
 impl Recovered {
     pub(crate) fn empty() -> Recovered {
+        Recovered::empty_at(Offset(0))
+    }
+
+    /// No records are left of a log that starts at `start`.
+    fn empty_at(start: Offset) -> Recovered {
         let (segments, epochs) = (Vec::new(), EpochCache::default());
         Recovered {
             segments,
-            start: Offset(0),
-            end: Mark::ZERO,
+            start,
+            end: Mark { offset: start, segment: start, position: 0 },
             epochs,
             epochs_written: None,
             quarantined_bytes: 0,
@@ -109,20 +115,24 @@ pub(crate) fn recover(
 ) -> Result<Recovered, OpenError> {
     let io = |what| OpenError::io(what, dir);
     let names = files.list(dir).map_err(io("listing"))?;
-    let is_leftover = |name: &str| name.ends_with(TEMPORARY_SUFFIX) || name.ends_with(damage::CLEANED_SUFFIX);
+    let is_leftover = |name: &str| {
+        [TEMPORARY_SUFFIX, damage::CLEANED_SUFFIX, DELETED_SUFFIX].iter().any(|end| name.ends_with(end))
+    };
     for entry in names.iter().filter(|entry| is_leftover(&entry.name)) {
         files.remove_file(&dir.join(&entry.name)).map_err(io("tidying"))?;
     }
     let logs: Vec<(Offset, u64)> =
         names.iter().filter_map(|entry| Some((base_of(&entry.name, LOG_SUFFIX)?, entry.len))).collect();
+    let start = known.map_or(Offset(0), |known| known.start);
     if logs.is_empty() {
         return match known {
             Some(known) if known.recovery.offset > known.start => {
                 Err(OpenError::LogGone { path: dir.to_owned(), id: known.id })
             }
-            _ => Ok(Recovered::empty()),
+            _ => Ok(Recovered::empty_at(start)),
         };
     }
+    let logs = retention::remove_below(&**files, dir, &names, logs, start).map_err(io("tidying"))?;
     let text =
         small_file::read(&**files, &dir.join(epoch_cache::FILE_NAME)).map_err(io("reading the epochs of"))?;
     let epochs = text.as_deref().and_then(EpochCache::decode);
@@ -385,8 +395,10 @@ impl Recovery<'_> {
         Ok(Walked::Whole)
     }
 
-    /// What the last checkpoint knew of and is gone was given offsets: they are not given again.
+    /// What the last checkpoint knew of and is gone was given offsets: they are not given again. Nor are those below the
+    /// start, should a relaxed log have lost the end of what was deleted.
     fn make_good(&mut self, end: Offset) -> Result<Offset, OpenError> {
+        let end = self.reach_start(end)?;
         let Some(known) = self.known.filter(|known| known.recovery.offset > end) else { return Ok(end) };
         let next = known.recovery.offset;
         tracing::error!(
@@ -394,6 +406,16 @@ impl Recovery<'_> {
             "records that were on the disk at the last checkpoint are gone; the log goes on behind them. \
              Check the disk and restore the log from a copy if they are needed"
         );
+        let last = Arc::clone(self.segments.last().expect("a log has a first segment"));
+        self.keep(&last, &Piece { position: last.size_bytes(), bytes: 0, due: end, next })?;
+        Ok(next)
+    }
+
+    fn reach_start(&mut self, end: Offset) -> Result<Offset, OpenError> {
+        let Some(next) = self.known.map(|known| known.start).filter(|start| *start > end) else {
+            return Ok(end);
+        };
+        tracing::warn!(path = %self.dir.display(), first_offset = end.0, next_offset = next.0, "records that were deleted are gone before their time; the log goes on behind them");
         let last = Arc::clone(self.segments.last().expect("a log has a first segment"));
         self.keep(&last, &Piece { position: last.size_bytes(), bytes: 0, due: end, next })?;
         Ok(next)
@@ -412,6 +434,7 @@ impl Recovery<'_> {
         }
         self.epochs.cut_end(end);
         let start = self.known.map_or(Offset(0), |known| known.start).max(self.segments[0].base).min(end);
+        self.epochs.cut_start(start);
         Ok(Recovered {
             start,
             end: Mark { offset: end, segment: active.base, position: active.size_bytes() },

@@ -79,6 +79,10 @@ pub(crate) struct QueuesInner {
     pub(crate) appends: Vec<Arc<Log>>,
     /// Directories that were renamed for deletion and are to be unlinked.
     pub(crate) trash: Vec<PathBuf>,
+    /// Files of removed segments to unlink when their time has come, by the monotonic clock.
+    pub(crate) doomed: Vec<(Duration, PathBuf)>,
+    /// A checkpoint was written since retention last looked.
+    pub(crate) checkpointed: bool,
     /// The journal wants something.
     pub(crate) chores: bool,
     pub(crate) stop: bool,
@@ -118,6 +122,9 @@ pub(crate) struct Counts {
     /// Bytes of relaxed logs that were flushed since the last checkpoint.
     pub(crate) uncovered_bytes: AtomicU64,
     pub(crate) quarantined_bytes: AtomicU64,
+    /// What retention removed.
+    pub(crate) removed_segments: AtomicU64,
+    pub(crate) removed_bytes: AtomicU64,
 }
 
 /// An append that takes longer than this is a slow one; after some of them appends leave the threads of requests.

@@ -2,7 +2,7 @@
 //!
 //! Two committers write the journal; the checkpointer makes segments last and the journal's files free; the flusher
 //! looks after relaxed logs and the room that is left; the appender writes what may not be written on the thread of a
-//! request; the sweeper unlinks what was deleted. A thread of its own for each, so that what is slow at one holds up no
+//! request; the retainer looks what of the logs is too old or too much; the sweeper unlinks what was deleted. A thread of its own for each, so that what is slow at one holds up no
 //! commit. What they do stands elsewhere.
 
 use std::io;
@@ -23,18 +23,25 @@ const IDLE: Duration = Duration::from_secs(60);
 const RETRY_APPENDS: Duration = Duration::from_millis(2);
 /// A disk that was slow counts as quick after this long without a slow append.
 const QUICK_FOR: Duration = Duration::from_secs(5);
+/// Retention looks for the first time this long after a start, as in Kafka, unless its interval is shorter.
+const FIRST_RETENTION_AFTER: Duration = Duration::from_secs(30);
+/// Retention waits for the journal so long, and otherwise goes on with what is durable by then.
+const LOOKS_AT_JOURNAL_MAX: usize = 500;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 pub(crate) fn start(
     shared: &Arc<Shared>,
     checkpoint_interval: Duration,
+    retention_interval: Duration,
 ) -> Result<Vec<JoinHandle<()>>, OpenError> {
     type Work = Box<dyn FnOnce(&Shared) + Send>;
-    let works: [(&str, Work); 6] = [
+    let works: [(&str, Work); 7] = [
         ("commit-0", Box::new(commit)),
         ("commit-1", Box::new(commit)),
         ("checkpoint", Box::new(move |shared| checkpoint(shared, checkpoint_interval))),
         ("flush", Box::new(flush)),
         ("append", Box::new(append)),
+        ("retain", Box::new(move |shared| retain(shared, retention_interval))),
         ("sweep", Box::new(sweep)),
     ];
     let spawn = |(name, work): (&str, Work)| {
@@ -132,9 +139,41 @@ fn append(shared: &Shared) {
     }
 }
 
+/// Looks at intervals which segments are due, and removes them when checkpoints have settled them. What is due now may
+/// need two that are not written yet.
+fn retain(shared: &Shared, interval: Duration) {
+    let clock = &shared.env.clock;
+    let mut next = clock.monotonic().saturating_add(interval.min(FIRST_RETENTION_AFTER));
+    let mut checkpoints = 0;
+    loop {
+        {
+            let longest = next.saturating_sub(clock.monotonic());
+            let mut queues = shared.queues.wait(longest.min(IDLE), |queues| queues.checkpointed);
+            if queues.stop {
+                return;
+            }
+            queues.checkpointed = false;
+        }
+        if clock.monotonic() >= next {
+            let last = shared.expire_all();
+            shared.wait_durable(last);
+            next = clock.monotonic().saturating_add(interval);
+            checkpoints = 2;
+        }
+        if !shared.remove_doomed() && checkpoints > 0 {
+            checkpoints -= 1;
+            shared.journal().want_checkpoint();
+            shared.ask_for_chores();
+        }
+    }
+}
+
 fn sweep(shared: &Shared) {
     loop {
-        if shared.queues.wait(IDLE, |queues| !queues.trash.is_empty()).stop {
+        let longest = shared.next_unlink_in().unwrap_or(IDLE).min(IDLE);
+        let known = shared.queues.lock().doomed.len();
+        if shared.queues.wait(longest, |queues| !queues.trash.is_empty() || queues.doomed.len() > known).stop
+        {
             return;
         }
         shared.sweep();
@@ -215,8 +254,19 @@ impl Shared {
         true
     }
 
+    /// Waits until the journal is durable up to `lsn`, but not for long.
+    fn wait_durable(&self, lsn: u64) {
+        for _ in 0..LOOKS_AT_JOURNAL_MAX {
+            let done = self.progress.published() >= lsn || self.is_offline();
+            if done || self.queues.wait(BETWEEN_LOOKS, |_| false).stop {
+                return;
+            }
+        }
+    }
+
     /// Unlinks what was deleted.
     pub(crate) fn sweep(&self) {
+        self.unlink_due();
         let trash = std::mem::take(&mut self.queues.lock().trash);
         for dir in trash {
             if let Err(error) = self.env.files.remove_dir_all(&dir) {

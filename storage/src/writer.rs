@@ -13,12 +13,14 @@ use crate::batch::{BatchHeader, HEADER_BYTES};
 use crate::config::{Durability, LogConfig, UNFLUSHED_BYTES_MAX};
 use crate::env::{File, OpenMode};
 use crate::error::{is_out_of_files, is_passing};
-use crate::ids::Offset;
+use crate::ids::{NO_TIMESTAMP, Offset, TimestampMs};
 use crate::journal::RaiseSlot;
 use crate::journal::record::Op;
 use crate::log::Log;
 use crate::meta;
 use crate::plan::{Origin, TxnToken};
+use crate::retention::Starts;
+use crate::rolling::Age;
 use crate::segment::{Mark, Segment};
 use crate::slot::Slot;
 use crate::ticket::{AppendError, Appended, Ticket};
@@ -36,11 +38,15 @@ pub(crate) struct Writer {
     is_named: bool,
     end: Mark,
     active: Option<Arc<Segment>>,
+    /// The active segment's, once it was appended to in this life.
+    age: Option<Age>,
     raise_slot: RaiseSlot,
     /// The last record of the log in the journal.
     pub(crate) last_lsn: u64,
     /// The log counts as durable once the journal is durable up to here: what was written while it was not has to be.
     pub(crate) durable_at: u64,
+    /// How much of where the log starts is durable.
+    pub(crate) starts: Starts,
     /// The first segment that may hold bytes that are not flushed.
     pub(crate) first_unflushed: Offset,
     pub(crate) unflushed: Unflushed,
@@ -70,6 +76,11 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// The greatest time of its records.
+    fn newest(&self) -> TimestampMs {
+        self.checked.headers().map(|header| header.max_timestamp).max().unwrap_or(NO_TIMESTAMP)
+    }
+
     fn refuse(&mut self, error: &AppendError) {
         self.appended = None;
         self.ticket = Some(Ticket::failed(error.clone()));
@@ -101,9 +112,11 @@ impl Writer {
             config,
             end,
             active: active.cloned(),
+            age: None,
             raise_slot: RaiseSlot::default(),
             last_lsn: 0,
             durable_at: 0,
+            starts: Starts::default(),
             first_unflushed: end.segment,
             unflushed: Unflushed::default(),
             new_names: false,
@@ -218,6 +231,7 @@ impl Log {
         let mut writer = self.writer.lock().unwrap();
         let mut rest = jobs;
         while !rest.is_empty() {
+            self.know_age(&mut writer);
             let (run, later) = rest.split_at_mut(self.fitting(&writer, rest));
             self.place_run(&mut writer, run);
             rest = later;
@@ -230,12 +244,16 @@ impl Log {
         }
     }
 
-    /// How many of the jobs fit together into the active segment; one always does, if need be into a new one.
+    /// How many of the jobs fit together into the active segment; one always does, if need be into a new one. The first
+    /// of a segment is alone: the others' times are held against its.
     fn fitting(&self, writer: &Writer, jobs: &[Job]) -> usize {
+        if writer.active.as_ref().is_none_or(|active| active.size_bytes() == 0) {
+            return 1;
+        }
         let (room, mut bytes) = (writer.room_bytes(), 0);
         let fits = |job: &&Job| {
             bytes += job.checked.bytes_len() as u64;
-            bytes <= room
+            bytes <= room && !self.is_too_old(writer, job.newest())
         };
         jobs.iter().take_while(fits).count().max(1)
     }
@@ -282,8 +300,10 @@ impl Log {
         let batches =
             || jobs.iter().filter(|job| job.appended.is_some()).flat_map(|job| &job.checked.batches);
         let bytes: u64 = batches().map(|batch| batch.bytes.len() as u64).sum();
+        let newest = jobs.iter().filter(|job| job.appended.is_some()).map(Job::newest).max();
+        let newest = newest.unwrap_or(NO_TIMESTAMP);
         let (segment, rolled) =
-            self.segment_for(writer, bytes, end).map_err(|e| self.failed("making a segment", &e))?;
+            self.segment_for(writer, bytes, end, newest).map_err(|e| self.failed("making a segment", &e))?;
         let prefixes: Vec<[u8; HEADER_BYTES]> = batches().map(|batch| batch.header.encode()).collect();
         let mut slices = Vec::with_capacity(prefixes.len() * 2);
         for (batch, prefix) in batches().zip(&prefixes) {
@@ -293,6 +313,9 @@ impl Log {
         }
         let position = segment.size_bytes();
         self.write(&segment, &slices, position)?;
+        if let (0, Some(age)) = (position, &mut writer.age) {
+            age.begins_with(newest);
+        }
         let indexed = segment.appended(batches().map(|b| &b.header), writer.config.index_interval_bytes);
         indexed.map_err(|error| self.failed("writing an index", &error))?;
         self.see_epochs(batches().map(|batch| &batch.header));
@@ -364,16 +387,45 @@ impl Log {
         });
     }
 
-    /// The segment that takes `bytes` more, up to the offset `end`; true if it is a new one behind another.
-    fn segment_for(&self, writer: &mut Writer, bytes: u64, end: Offset) -> io::Result<(Arc<Segment>, bool)> {
+    /// The segment that takes `bytes` more, up to the offset `end` and of the greatest time `newest`; true if it is a new
+    /// one behind another.
+    fn segment_for(
+        &self,
+        writer: &mut Writer,
+        bytes: u64,
+        end: Offset,
+        newest: TimestampMs,
+    ) -> io::Result<(Arc<Segment>, bool)> {
         if let Some(active) = &writer.active {
             let size = active.size_bytes();
             let too_large = size > 0 && size + bytes > u64::from(writer.config.segment_bytes);
             let too_far = active.relative(Offset(end.0 - 1)).is_none();
-            if !too_large && !too_far && !active.is_index_full(writer.config.segment_index_bytes) {
+            let is_full = too_large || too_far || active.is_index_full(writer.config.segment_index_bytes);
+            if !is_full && !self.is_too_old(writer, newest) {
                 return Ok((Arc::clone(active), false));
             }
         }
+        let rolled = writer.active.is_some();
+        Ok((self.roll(writer)?, rolled))
+    }
+
+    /// Whether what is of the time `newest` goes into another segment than the active one for its age.
+    fn is_too_old(&self, writer: &Writer, newest: TimestampMs) -> bool {
+        let has_records = writer.active.as_ref().is_some_and(|active| active.size_bytes() > 0);
+        has_records && writer.age.is_some_and(|age| age.is_over(newest, &self.shared.env, &writer.config))
+    }
+
+    /// Finds out how old the active segment of an earlier process is. Should its first batch be damaged, its age counts
+    /// from here.
+    fn know_age(&self, writer: &mut Writer) {
+        let (None, Some(active)) = (writer.age, &writer.active) else { return };
+        let first = active.walk_at(0, active.size_bytes()).ok().and_then(|walk| walk.peek());
+        let first = first.map(|header| header.max_timestamp);
+        writer.age = Some(Age::new(&self.shared.env, &writer.config, first));
+    }
+
+    /// Begins a new segment, and the log's directory if it is the first.
+    pub(crate) fn roll(&self, writer: &mut Writer) -> io::Result<Arc<Segment>> {
         self.shared.spare.keep()?;
         if writer.active.is_none() {
             self.make_dir(writer)?;
@@ -391,8 +443,9 @@ impl Log {
         }
         self.segments.write().unwrap().push(Arc::clone(&segment));
         writer.active = Some(Arc::clone(&segment));
+        writer.age = Some(Age::new(&self.shared.env, &writer.config, None));
         writer.end = Mark { offset: base, segment: base, position: 0 };
-        Ok((segment, rolled))
+        Ok(segment)
     }
 
     /// The first append makes the log's directory, and says in it whose it is before anything else is there.
@@ -440,6 +493,12 @@ impl Log {
             let op = Op::Join { segment: writer.end.segment, position: writer.end.position };
             writer.last_lsn = self.shared.journal().queue(&self.me(), &mut writer.raise_slot, op, &[], None);
         }
+    }
+
+    /// The log starts at `offset` from here on, and its directory is as it is. Returns the LSN with which that is durable.
+    pub(crate) fn note_start(&self, writer: &mut Writer, offset: Offset) -> u64 {
+        self.note_dir(writer);
+        self.shared.journal().queue(&self.me(), &mut writer.raise_slot, Op::Start { offset }, &[], None)
     }
 
     /// The log is deleted: a replay is to leave it alone.

@@ -60,6 +60,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("admin_topics", |stage| part(stage, "administering.py", "topics", &[])),
         scenario("admin_configs", |stage| part(stage, "administering.py", "configs", &[])),
         scenario("admin_cluster", |stage| part(stage, "administering.py", "cluster", &[])),
+        scenario("admin_deletion", |stage| part(stage, "administering.py", "deletion", &[])),
         scenario("auto_creation", |stage| part(stage, "administering.py", "auto_creation", &[])),
         scenario("over_ipv6", over_ipv6),
     ]

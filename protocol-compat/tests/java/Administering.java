@@ -19,6 +19,7 @@ import org.apache.kafka.clients.admin.DescribeConfigsOptions;
 import org.apache.kafka.clients.admin.ListTopicsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.Node;
@@ -31,10 +32,12 @@ import org.apache.kafka.common.errors.InvalidPartitionsException;
 import org.apache.kafka.common.errors.InvalidReplicationFactorException;
 import org.apache.kafka.common.errors.InvalidRequestException;
 import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.OffsetOutOfRangeException;
+import org.apache.kafka.common.errors.PolicyViolationException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
-/** The Java admin client: topics made, seen, refused and deleted; offsets listed; the cluster described. */
+/** The Java admin client: topics made, seen, refused and deleted; offsets listed, records deleted; the cluster described. */
 final class Administering {
     private Administering() {}
 
@@ -45,6 +48,7 @@ final class Administering {
                         "cluster", Administering::cluster,
                         "offsets", Administering::offsets,
                         "configs", Administering::configs,
+                        "deletion", Administering::deletion,
                         "identity", Administering::identity),
                 args);
     }
@@ -252,6 +256,37 @@ final class Administering {
                 return Optional.empty();
             }
         }, name + " is not " + value + " from " + source);
+    }
+
+    /** Records deleted up to an offset, and all of them; what is refused; what is found behind that. */
+    private static void deletion(String[] words) throws Exception {
+        try (var producer = Suite.producer(words[0])) {
+            Suite.write(producer, words[1], 0, 20);
+        }
+        TopicPartition partition = new TopicPartition(words[1], 0);
+        try (Admin admin = Admin.create(Suite.settings(words[0]))) {
+            Suite.expectEqual(wait(deleted(admin, partition, 7)), 7L, "the low watermark");
+            Suite.expectEqual(wait(deleted(admin, partition, 5)), 7L, "the low watermark after a lower wish");
+            Suite.expectFailure(OffsetOutOfRangeException.class, deleted(admin, partition, 21));
+            Suite.expectEqual(found(admin, partition, OffsetSpec.earliest()), 7L, "the first offset");
+            Suite.expectEqual(found(admin, partition, OffsetSpec.maxTimestamp()), 19L, "the greatest time");
+            Suite.expectEqual(found(admin, partition, OffsetSpec.forTimestamp(0)), 7L, "the first record");
+            Suite.expectEqual(wait(deleted(admin, partition, -1)), 20L, "the low watermark when all are deleted");
+            Suite.expectEqual(found(admin, partition, OffsetSpec.earliest()), 20L, "the first offset of none");
+            Suite.expectEqual(found(admin, partition, OffsetSpec.forTimestamp(0)), -1L, "a record of none");
+            String compacted = words[1] + "-compacted";
+            wait(admin.createTopics(List.of(newTopic(compacted, 1).configs(Map.of("cleanup.policy", "compact")))).all());
+            Suite.expectFailure(PolicyViolationException.class, deleted(admin, new TopicPartition(compacted, 0), -1));
+        }
+    }
+
+    private static KafkaFuture<Long> deleted(Admin admin, TopicPartition partition, long before) {
+        var wish = Map.of(partition, RecordsToDelete.beforeOffset(before));
+        return admin.deleteRecords(wish).lowWatermarks().get(partition).thenApply(done -> done.lowWatermark());
+    }
+
+    private static long found(Admin admin, TopicPartition partition, OffsetSpec spec) throws Exception {
+        return wait(admin.listOffsets(Map.of(partition, spec)).all()).get(partition).offset();
     }
 
     /** Prints what must survive a restart: the cluster's id, the node's id, the topic's id. */

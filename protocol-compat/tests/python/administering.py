@@ -1,12 +1,13 @@
-"""kafka-python's admin client: topics made, seen, refused and deleted; settings described and altered; the cluster
-described."""
+"""kafka-python's admin client: topics made, seen, refused and deleted; settings described and altered; records deleted;
+the cluster described."""
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import (
     InvalidPartitionsError,
     InvalidReplicationFactorError,
     InvalidTopicError,
+    OffsetOutOfRangeError,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
 )
@@ -107,6 +108,30 @@ def configs(bootstrap, topic):
         expect_equal(settings["auto.create.topics.enable"]["value"], "true", "a setting of the broker")
 
 
+def deletion(bootstrap, topic):
+    """Records are deleted up to an offset, and all of them; what is left is found and read."""
+    partition = TopicPartition(topic, 0)
+    with make_producer(bootstrap) as producer:
+        write(producer, topic, 0, 20)
+    with KafkaAdminClient(bootstrap_servers=bootstrap) as admin:
+
+        def low_watermark(before):
+            return admin.delete_records({partition: before})[partition]["low_watermark"]
+
+        def found(spec):
+            return admin.list_partition_offsets({partition: spec})[partition].offset
+
+        expect_equal(low_watermark(7), 7, "the low watermark")
+        expect_raised(OffsetOutOfRangeError, lambda: low_watermark(21))
+        expect_equal((found(OffsetSpec.EARLIEST), found(OffsetSpec.LATEST)), (7, 20), "the ends")
+        expect_equal(found(OffsetSpec.MAX_TIMESTAMP), 19, "the record with the greatest time")
+        reader, _ = make_consumer(bootstrap, topic, auto_offset_reset="earliest")
+        expect_equal([r.offset for r in take(reader, 13)], list(range(7, 20)), "the records that are left")
+        reader.close()
+        expect_equal(low_watermark(-1), 20, "the low watermark when all are deleted")
+        expect_equal((found(OffsetSpec.EARLIEST), found(OffsetSpec.LATEST)), (20, 20), "the ends of none")
+
+
 def auto_creation(bootstrap, topic):
     """The first record makes its topic; a question about all topics makes none; a deleted topic's data does not come
     back with its name."""
@@ -124,4 +149,12 @@ def auto_creation(bootstrap, topic):
 
 
 if __name__ == "__main__":
-    play({"topics": topics, "configs": configs, "cluster": cluster, "auto_creation": auto_creation})
+    play(
+        {
+            "topics": topics,
+            "configs": configs,
+            "cluster": cluster,
+            "deletion": deletion,
+            "auto_creation": auto_creation,
+        }
+    )

@@ -2,7 +2,7 @@
 
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::StrBytes;
-use storage::{AppendError, ReadError, Reject};
+use storage::{AppendError, DeleteRecordsError, ReadError, Reject};
 
 use crate::cluster::command::Refusal;
 use crate::cluster::configure::ConfigRefusal;
@@ -68,6 +68,16 @@ impl ToCode for ReadError {
             Self::Deleted => ErrorCode::UnknownTopicOrPartition,
             Self::Corrupt { .. } => ErrorCode::CorruptMessage,
             Self::Io { .. } => ErrorCode::KafkaStorageError,
+        }
+    }
+}
+
+impl ToCode for DeleteRecordsError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotByPolicy => ErrorCode::PolicyViolation,
+            Self::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            Self::Deleted => ErrorCode::UnknownTopicOrPartition,
         }
     }
 }

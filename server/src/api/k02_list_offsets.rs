@@ -3,7 +3,9 @@
 //! - 2: isolation level. 4 (KIP-320): leader epochs. 6: flexible. 7 (KIP-734): the record with the greatest timestamp.
 //! - 8 (KIP-405): earliest local offset. 9: latest tiered offset. 10 (KIP-1075): timeout. 11: earliest pending upload.
 //!
-//! Nothing is tiered, so the earliest local offset is the start, and there is no tiered or pending one.
+//! Nothing is tiered, so the earliest local offset is the start, and there is no tiered or pending one. A record that a
+//! reader of this isolation level cannot fetch yet is not found. The answers' order of precedence is Kafka's: what is
+//! not allowed, what is named twice, what this version cannot ask for, what does not exist.
 
 use std::collections::HashSet;
 
@@ -48,15 +50,16 @@ impl Api for ListOffsets {
             .into_iter()
             .map(|asked| {
                 let topic = find_topic(cx, &asked.name);
-                let partitions = asked
-                    .partitions
-                    .iter()
-                    .map(|p| {
-                        let named_twice = twice.contains(&(asked.name.clone(), p.partition_index));
-                        let found = if named_twice { Err(ErrorCode::InvalidRequest) } else { topic };
-                        answer(p, found.and_then(|t| find_offset(cx, t, p, version, committed)), version)
-                    })
-                    .collect();
+                let find = |p: &ListOffsetsPartition| {
+                    let topic = topic?;
+                    if twice.contains(&(asked.name.clone(), p.partition_index)) {
+                        return Err(ErrorCode::InvalidRequest);
+                    }
+                    let question = Question::of(p.timestamp, version, committed)?;
+                    let topic = topic.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+                    find_offset(cx, topic, p, question, committed)
+                };
+                let partitions = asked.partitions.iter().map(|p| answer(p, find(p), version)).collect();
                 ListOffsetsTopicResponse::default().with_name(asked.name).with_partitions(partitions)
             })
             .collect();
@@ -71,34 +74,53 @@ fn named_twice(req: &ListOffsetsRequest) -> HashSet<(TopicName, i32)> {
     all.filter(|named| !once.insert(named.clone())).collect()
 }
 
-fn find_topic<'a>(cx: &'a Cx, name: &str) -> Result<&'a Topic, ErrorCode> {
+fn find_topic<'a>(cx: &'a Cx, name: &str) -> Result<Option<&'a Topic>, ErrorCode> {
     if !cx.allow(Operation::Describe, Resource::Topic(name)) {
         return Err(ErrorCode::TopicAuthorizationFailed);
     }
-    Ok(cx.seen.image.topic(name).ok_or(ErrorCode::UnknownTopicOrPartition)?)
+    Ok(cx.seen.image.topic(name).map(|topic| &**topic))
+}
+
+/// What a timestamp asks for.
+#[derive(Clone, Copy)]
+enum Question {
+    Of(OffsetSpec),
+    /// Something that no log here has.
+    OfTieredStorage,
+}
+
+impl Question {
+    fn of(timestamp: i64, version: i16, committed: bool) -> Result<Self, ErrorCode> {
+        Ok(Self::Of(match (timestamp, version) {
+            (LATEST, _) if committed => OffsetSpec::LastStable,
+            (LATEST, _) => OffsetSpec::Latest,
+            (EARLIEST, _) | (EARLIEST_LOCAL, 8..) => OffsetSpec::Earliest,
+            (MAX_TIMESTAMP, 7..) => OffsetSpec::MaxTimestamp,
+            (LATEST_TIERED, 9..) | (EARLIEST_PENDING_UPLOAD, 11..) => return Ok(Self::OfTieredStorage),
+            (..0, _) => return Err(ErrorCode::UnsupportedVersion),
+            (time, _) => OffsetSpec::Timestamp(time),
+        }))
+    }
 }
 
 fn find_offset(
     cx: &Cx,
     topic: &Topic,
     asked: &ListOffsetsPartition,
-    version: i16,
+    question: Question,
     committed: bool,
 ) -> Result<Option<TimestampOffset>, ErrorCode> {
     let partition = cx.broker.partitions.get(topic, asked.partition_index).map_err(|e| e.code())?;
     if let Some(code) = epoch_error(partition.check_epoch(asked.current_leader_epoch)) {
         return Err(code);
     }
-    let spec = match (asked.timestamp, version) {
-        (LATEST, _) if committed => OffsetSpec::LastStable,
-        (LATEST, _) => OffsetSpec::Latest,
-        (EARLIEST, _) | (EARLIEST_LOCAL, 8..) => OffsetSpec::Earliest,
-        (MAX_TIMESTAMP, 7..) => OffsetSpec::MaxTimestamp,
-        (LATEST_TIERED, 9..) | (EARLIEST_PENDING_UPLOAD, 11..) => return Ok(None),
-        (..0, _) => return Err(ErrorCode::UnsupportedVersion),
-        (time, _) => OffsetSpec::Timestamp(time),
-    };
-    partition.log.offset_for(spec).map_err(|e| e.code())
+    let Question::Of(spec) = question else { return Ok(None) };
+    let log = &partition.log;
+    let found = log.offset_for(spec).map_err(|e| e.code())?;
+    let is_of_a_record = matches!(spec, OffsetSpec::Timestamp(_) | OffsetSpec::MaxTimestamp);
+    // A record behind the last stable offset may yet be aborted.
+    let is_fetchable = |at: &TimestampOffset| !is_of_a_record || !committed || at.offset < log.last_stable();
+    Ok(found.filter(is_fetchable))
 }
 
 fn answer(

@@ -136,6 +136,7 @@ apis! {
     k18_api_versions::ApiVersions,
     k19_create_topics::CreateTopics,
     k20_delete_topics::DeleteTopics,
+    k21_delete_records::DeleteRecords,
     k22_init_producer_id::InitProducerId,
     k23_offset_for_leader_epoch::OffsetForLeaderEpoch,
     k32_describe_configs::DescribeConfigs,

@@ -141,6 +141,9 @@ settings! {
     /// Free space below which a data directory refuses what clients send, so that a full disk can still be emptied.
     pub log_dir_min_free_bytes: u64 =
         own("log.dir.min.free.bytes", Kind::Long, Some("268435456"), at_least(&[(0, i64::MAX)]));
+    /// How often the logs are looked at for what is older, or more, than their topics keep. The first time is 30 s after
+    /// the start, or after one interval if that is shorter.
+    pub log_retention_check_interval_ms: u64 = kafka("log.retention.check.interval.ms");
     /// Whether an answered record survives a power cut (`durable`) or sits in the page cache for a while (`relaxed`, as
     /// Kafka's do). The topic setting `durability` goes before it.
     pub log_durability: Durability =

@@ -5,7 +5,7 @@
 use super::registry::Registry;
 use super::table::{
     CHECKPOINTS, DIR_OFFLINE, JOURNAL_BYTES, JOURNAL_CAPACITY, JOURNAL_COMMITS, JOURNAL_LIVE, QUARANTINED,
-    WAITING_APPENDS,
+    REMOVED_BYTES, REMOVED_SEGMENTS, WAITING_APPENDS,
 };
 use metrics::{Counter, Gauge};
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +20,8 @@ pub struct DataDirFigures {
     pub checkpoints: u64,
     pub waiting_appends: u64,
     pub quarantined_bytes: u64,
+    pub removed_segments: u64,
+    pub removed_bytes: u64,
     pub is_offline: bool,
 }
 
@@ -52,6 +54,8 @@ struct DataDirMetrics {
     checkpoints: Counter,
     waiting_appends: Counter,
     quarantined_bytes: Gauge,
+    removed_segments: Counter,
+    removed_bytes: Counter,
     offline: Gauge,
 }
 
@@ -66,6 +70,8 @@ impl DataDirMetrics {
             checkpoints: registry.counter(&CHECKPOINTS, &[dir]),
             waiting_appends: registry.counter(&WAITING_APPENDS, &[dir]),
             quarantined_bytes: registry.gauge(&QUARANTINED, &[dir]),
+            removed_segments: registry.counter(&REMOVED_SEGMENTS, &[dir]),
+            removed_bytes: registry.counter(&REMOVED_BYTES, &[dir]),
             offline: registry.gauge(&DIR_OFFLINE, &[dir]),
         }
     }
@@ -79,6 +85,8 @@ impl DataDirMetrics {
         self.checkpoints.absolute(figures.checkpoints);
         self.waiting_appends.absolute(figures.waiting_appends);
         self.quarantined_bytes.set(figures.quarantined_bytes as f64);
+        self.removed_segments.absolute(figures.removed_segments);
+        self.removed_bytes.absolute(figures.removed_bytes);
         self.offline.set(if figures.is_offline { 1.0 } else { 0.0 });
     }
 }

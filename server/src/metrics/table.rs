@@ -108,6 +108,10 @@ metrics! {
     WAITING_APPENDS = Counter "ottla_waiting_appends_total" ["dir"];
     /// Bytes of logs that were found damaged and are not served, by data directory; 0 is what it should be.
     QUARANTINED = Gauge "ottla_quarantined_bytes" ["dir"] in "bytes";
+    /// Segments that retention removed, by data directory.
+    REMOVED_SEGMENTS = Counter "ottla_retention_removed_segments_total" ["dir"];
+    /// Bytes of the batches in the segments that retention removed, by data directory.
+    REMOVED_BYTES = Counter "ottla_retention_removed_bytes_total" ["dir"] in "bytes";
     /// 1 if the data directory takes no more writes because one failed; a restart is the repair.
     DIR_OFFLINE = Gauge "ottla_log_dir_offline" ["dir"];
 

@@ -3,6 +3,7 @@
 mod apis;
 mod configs;
 mod connections;
+mod deletion;
 mod disk;
 mod durability;
 mod epochs;

@@ -23,7 +23,11 @@ pub(super) fn check(verifier: &mut Verifier<'_>, dir: &Path, around: &Around) {
     let listed = verifier.env.files.list(dir);
     let Some(entries) = verifier.or_unreadable(dir, around.is_live, listed) else { return };
     let bases = |suffix| entries.iter().filter_map(move |entry| base_of(&entry.name, suffix));
-    let logs: Vec<Offset> = bases(LOG_SUFFIX).collect();
+    let mut logs: Vec<Offset> = bases(LOG_SUFFIX).collect();
+    // What lies wholly below the start goes at the next one, whatever a crash left of it.
+    let start = around.entry(&name_of(dir)).map_or(Offset(0), |entry| entry.start);
+    let below = logs.windows(2).take_while(|pair| pair[1] <= start).count();
+    let removed: Vec<Offset> = logs.drain(..below).collect();
     let mut before: Option<End> = None;
     for (place, base) in logs.iter().enumerate() {
         if let Some(end) = &before {
@@ -38,7 +42,7 @@ pub(super) fn check(verifier: &mut Verifier<'_>, dir: &Path, around: &Around) {
     // Empty ones are what is left of a segment whose making a crash cut short.
     for entry in entries.iter().filter(|entry| entry.len > 0) {
         let base = [INDEX_SUFFIX, TIME_INDEX_SUFFIX].iter().find_map(|suffix| base_of(&entry.name, suffix));
-        if base.is_some_and(|base| !logs.contains(&base)) {
+        if base.is_some_and(|base| !logs.contains(&base) && !removed.contains(&base)) {
             const ADVICE: &str = "delete it, or restore the segment from a copy";
             let path = dir.join(&entry.name);
             verifier.found(&Finding::note(&path, "an index without its segment", ADVICE));

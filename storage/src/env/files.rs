@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::durable::DurableFile;
+use crate::ids::TimestampMs;
 
 /// How a file is opened. Nothing is ever truncated by opening it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -69,6 +70,10 @@ pub trait Files: Send + Sync {
     fn sync_fs(&self, dir: &Path) -> io::Result<()>;
     /// What the kernel calls this boot; nothing where it does not say.
     fn boot_id(&self) -> Option<String>;
+    /// When a file was last written to, by the wall clock. `Unsupported` where nothing tells.
+    fn modified_ms(&self, _path: &Path) -> io::Result<TimestampMs> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 #[expect(clippy::len_without_is_empty, reason = "a length that can fail has no use for is_empty")]
@@ -204,6 +209,13 @@ impl Files for RealFiles {
     fn boot_id(&self) -> Option<String> {
         let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+    }
+
+    fn modified_ms(&self, path: &Path) -> io::Result<TimestampMs> {
+        let modified = std::fs::metadata(path)?.modified()?;
+        // What is from before the epoch is as old as can be.
+        let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Ok(TimestampMs::try_from(since.as_millis()).unwrap_or(TimestampMs::MAX))
     }
 }
 

@@ -88,10 +88,17 @@ impl<'r> Replay<'r> {
             Op::Write { segment, position } => self.write(record.log, segment, position, payload),
             Op::Join { segment, position } => self.join(record.log, segment, position),
             Op::Start { offset } => {
-                self.starts.insert(record.log, offset);
+                let start = self.starts.entry(record.log).or_insert(offset);
+                *start = offset.max(*start);
                 Ok(())
             }
         }
+    }
+
+    /// The name of a log's directory, if it has one.
+    pub(crate) fn dir_name(&self, log: LogId) -> Option<String> {
+        let home = self.homes.get(&log).filter(|home| self.files.exists(home))?;
+        Some(home.file_name()?.to_str()?.to_owned())
     }
 
     fn create(&mut self, log: LogId, name: &[u8]) -> io::Result<()> {
