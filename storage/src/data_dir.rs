@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::claim;
+use crate::compact::{CleanerOptions, CleanerStats};
 use crate::config::LogConfig;
 use crate::env::{Env, LockGuard, Random};
 use crate::error::{OpenError, is_out_of_files};
@@ -47,6 +48,7 @@ pub struct DataDirOptions {
     pub journal: JournalOptions,
     /// Free space below which clients' appends are refused; 0 keeps no reserve.
     pub free_bytes_min: u64,
+    pub cleaner: CleanerOptions,
     /// Told, once, that the directory takes no more writes.
     pub on_offline: Option<OnOffline>,
     /// Told how long each write to the journal took.
@@ -68,6 +70,7 @@ impl Default for DataDirOptions {
             checkpoint_interval: Duration::from_secs(60),
             journal: JournalOptions::default(),
             free_bytes_min: 0,
+            cleaner: CleanerOptions::default(),
             on_offline: None,
             on_flush: None,
         }
@@ -278,6 +281,7 @@ impl DataDir {
         drop(writer);
         self.shared.logs().remove(&log.id());
         self.shared.known().remove(&log.id());
+        self.shared.forget_clean_offset(log);
         log.watch_high_watermark().close();
         if let Some(trash) = trash {
             self.shared.throw_away(trash);
@@ -367,6 +371,12 @@ impl DataDir {
         self.shared.checkpoint_cycle();
     }
 
+    /// Compacts every log that is due, on the calling thread; how many passes were finished. With [`Flushing::Thread`]
+    /// nobody needs to.
+    pub fn clean(&self) -> usize {
+        self.shared.clean()
+    }
+
     /// How the directory stands, for metrics.
     pub fn stats(&self) -> DataDirStats {
         let count =
@@ -378,6 +388,7 @@ impl DataDir {
             waiting_appends: count(&counts.waiting_appends),
             quarantined_bytes: count(&counts.quarantined_bytes)
                 + self.shared.logs().values().map(|log| log.damaged_bytes()).sum::<u64>(),
+            cleaner: self.shared.cleaner_stats(),
         }
     }
 
@@ -465,6 +476,7 @@ pub struct DataDirStats {
     pub waiting_appends: u64,
     /// Bytes of logs that were damaged and are not served.
     pub quarantined_bytes: u64,
+    pub cleaner: CleanerStats,
 }
 
 impl Drop for DataDir {

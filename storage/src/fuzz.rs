@@ -9,8 +9,8 @@ mod decoding;
 mod opening;
 
 pub use decoding::{
-    checkpoint, epochs, journal_commit, journal_file, lock_file, meta_properties, offset_index,
-    partition_metadata, quarantine, time_index,
+    checkpoint, clean_offsets, compaction, epochs, journal_commit, journal_file, lock_file, meta_properties,
+    offset_index, partition_metadata, quarantine, time_index,
 };
 pub use opening::{
     checkpoint_opened, epochs_opened, journal_opened, lock_opened, meta_opened, new_disk,
@@ -42,7 +42,7 @@ const fn opens(name: &'static str, file: &'static str, run: fn(&[u8]), seal: fn(
     Target { name, file, run, seal, opens: true }
 }
 
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 22] = [
     decodes("offset_index", ".index", offset_index, seal_nothing),
     decodes("time_index", ".timeindex", time_index, seal_nothing),
     decodes("checkpoint", "checkpoint", checkpoint, seal_end),
@@ -53,6 +53,8 @@ pub const TARGETS: [Target; 20] = [
     decodes("epochs", "leader-epoch-checkpoint", epochs, seal_nothing),
     decodes("quarantine", ".quarantine", quarantine, seal_piece),
     decodes("lock_file", "lock", lock_file, seal_nothing),
+    decodes("clean_offsets", "cleaner-offset-checkpoint", clean_offsets, seal_nothing),
+    decodes("compaction", ".log", compaction, seal_batches),
     opens("segment_opened", ".log", segment_opened, seal_batches),
     opens("offset_index_opened", ".index", offset_index_opened, seal_nothing),
     opens("time_index_opened", ".timeindex", time_index_opened, seal_nothing),
