@@ -40,6 +40,16 @@ const FIGURES: DataDirFigures = DataDirFigures {
     checkpoints: 15,
     waiting_appends: 16,
     quarantined_bytes: 17,
+    compaction: CompactionFigures {
+        passes: 18,
+        read_bytes: 19,
+        written_bytes: 20,
+        busy: Duration::from_secs(21),
+        uncleanable_logs: 22,
+        uncleanable_bytes: 23,
+        dirty_percent_max: 24,
+        since_last_run: Duration::from_secs(25),
+    },
     is_offline: true,
 };
 
@@ -140,6 +150,14 @@ fn what_is_counted_is_what_is_shown() {
         ("ottla_checkpoints_total{dir=\"data\"}", 15.0),
         ("ottla_waiting_appends_total{dir=\"data\"}", 16.0),
         ("ottla_quarantined_bytes{dir=\"data\"}", 17.0),
+        ("ottla_compactions_total{dir=\"data\"}", 18.0),
+        ("ottla_compaction_read_bytes_total{dir=\"data\"}", 19.0),
+        ("ottla_compaction_written_bytes_total{dir=\"data\"}", 20.0),
+        ("ottla_compaction_busy_seconds{dir=\"data\"}", 21.0),
+        ("ottla_uncleanable_logs{dir=\"data\"}", 22.0),
+        ("ottla_uncleanable_bytes{dir=\"data\"}", 23.0),
+        ("ottla_compaction_dirty_percent_max{dir=\"data\"}", 24.0),
+        ("ottla_compaction_last_run_age_seconds{dir=\"data\"}", 25.0),
         ("ottla_log_dir_offline{dir=\"data\"}", 1.0),
     ] {
         assert_eq!(value(&text, series), Some(expected), "{series}\n{text}");
