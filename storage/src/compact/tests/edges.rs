@@ -254,3 +254,51 @@ fn lookups_by_time_see_what_is_left() {
     let max = world.log.offset_for(OffsetSpec::MaxTimestamp).unwrap().unwrap();
     assert_eq!(max.timestamp, time_of(29));
 }
+
+/// Spins until `holds`, or for far longer than that takes.
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let clock = env::RealClock::new();
+    while !holds() {
+        assert!(clock.monotonic() < Duration::from_secs(60), "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_directorys_thread_cleans_and_keeps_the_rate() {
+    let rate = 100_000.0;
+    let options = |is_enabled| DataDirOptions {
+        flushing: Flushing::Thread,
+        cleaner: CleanerOptions {
+            is_enabled,
+            bytes_per_second_max: rate,
+            backoff: Duration::from_millis(1),
+            ..CleanerOptions::default()
+        },
+        ..options(&CleanerOptions::default())
+    };
+    let (env, _, clock) = Env::simulated(1);
+    let open = |is_enabled| {
+        let dir = DataDir::open(env.clone(), PathBuf::from(DIR), options(is_enabled)).unwrap();
+        let log = dir.open_log(id(0), NAME, compacted(), LeaderEpoch(1)).unwrap();
+        (dir, log)
+    };
+    let (dir, log) = open(false);
+    for round in 0..100 {
+        let batch = BatchBuilder::new(1).push(Some(b"k"), Some(format!("value {round:>40}").as_bytes()), &[]);
+        log.append(check_internal(batch.build()).unwrap(), Origin::Client, None).wait().unwrap();
+    }
+    dir.close();
+    drop((dir, log));
+    let (dir, log) = open(true);
+    // The clock stands still: what may be read at once is nothing, so that the pass waits.
+    let real = env::RealClock::new();
+    while real.monotonic() < Duration::from_millis(100) {
+        std::thread::yield_now();
+    }
+    assert_eq!(dir.stats().cleaner.passes, 0, "a second has not begun, and all of it is through");
+    clock.advance(Duration::from_secs(60));
+    wait_until("the log is not cleaned", || dir.stats().cleaner.passes == 1);
+    assert!(read_all(&log).1.len() < 30);
+    dir.close();
+}
