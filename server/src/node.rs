@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use protocol_compat::{guard, versions};
 use storage::{
-    AppendError, Cleanup, DataDir, DataDirOptions, Durability, Env, JournalOptions, LeaderEpoch, LogConfig,
-    LogId, OnFlush, OnOffline, OpenError, TopicId,
+    AppendError, CleanerOptions, Cleanup, DataDir, DataDirOptions, Durability, Env, JournalOptions,
+    LeaderEpoch, LogConfig, LogId, OnFlush, OnOffline, OpenError, TopicId,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -24,7 +24,9 @@ use crate::cluster::controller::{CommandError, LoadError};
 use crate::cluster::records::BrokerStarted;
 use crate::config::{Advertised, Config, Host, TopicConfig, TopicConfigError};
 use crate::coordinator::ProducerIds;
-use crate::metrics::{self, AskDataDir, DataDirFigures, Health, HttpLimits, Metrics, State};
+use crate::metrics::{
+    self, AskDataDir, CompactionFigures, DataDirFigures, Health, HttpLimits, Metrics, State,
+};
 use crate::net::{self, Admission, BoundListener};
 use crate::partition::Partitions;
 use crate::security::Authorizer;
@@ -168,9 +170,32 @@ fn figures_of(dir: &Arc<DataDir>) -> AskDataDir {
             quarantined_bytes: stats.quarantined_bytes,
             removed_segments: stats.removed_segments,
             removed_bytes: stats.removed_bytes,
+            compaction: CompactionFigures {
+                passes: stats.cleaner.passes,
+                read_bytes: stats.cleaner.read_bytes,
+                written_bytes: stats.cleaner.written_bytes,
+                busy: stats.cleaner.busy,
+                uncleanable_logs: stats.cleaner.uncleanable_logs,
+                uncleanable_bytes: stats.cleaner.uncleanable_bytes,
+                dirty_percent_max: stats.cleaner.dirty_percent_max,
+                since_last_run: stats.cleaner.since_last_run,
+            },
             is_offline: dir.is_offline(),
         })
     })
+}
+
+/// Each directory has its share of what Kafka gives to all threads together.
+fn cleaner_options(config: &Config) -> CleanerOptions {
+    let dirs = config.log_dirs.len().max(1);
+    CleanerOptions {
+        is_enabled: config.log_cleaner_enable && config.log_cleaner_threads > 0,
+        key_table_bytes_max: config.log_cleaner_dedupe_buffer_size.max(0) as u64 / dirs as u64,
+        key_table_load: config.log_cleaner_io_buffer_load_factor,
+        buffer_bytes: config.log_cleaner_io_buffer_size / dirs,
+        bytes_per_second_max: config.log_cleaner_io_max_bytes_per_second / dirs as f64,
+        backoff: Duration::from_millis(config.log_cleaner_backoff_ms),
+    }
 }
 
 fn open_dirs(
@@ -193,6 +218,7 @@ fn open_dirs(
                 direct: config.journal_direct,
                 ..JournalOptions::default()
             },
+            cleaner: cleaner_options(config),
             on_offline: dirs.is_empty().then(|| on_offline(metadata_offline)),
             on_flush: Some(on_flush(metrics)),
             ..Default::default()

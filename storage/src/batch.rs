@@ -6,7 +6,7 @@
 //! This module judges structure only; what a producer may send is `validate`'s to say.
 
 use crate::codec::Codec;
-use crate::ids::{LeaderEpoch, Offset, ProducerId, TimestampMs};
+use crate::ids::{LeaderEpoch, NO_TIMESTAMP, Offset, ProducerId, TimestampMs};
 
 /// Bytes before the first record.
 pub const HEADER_BYTES: usize = 61;
@@ -167,6 +167,37 @@ impl BatchHeader {
     /// Whether the base timestamp is a delete horizon left by the compaction.
     pub fn has_delete_horizon(&self) -> bool {
         self.attributes & DELETE_HORIZON_MASK != 0
+    }
+
+    /// The delete horizon: from this time on, the batch's tombstones and its marker may go.
+    pub(crate) fn delete_horizon(&self) -> Option<TimestampMs> {
+        self.has_delete_horizon().then_some(self.base_timestamp)
+    }
+
+    /// The base timestamp is a delete horizon from here on.
+    pub(crate) fn set_delete_horizon(&mut self, horizon: TimestampMs) {
+        self.attributes |= DELETE_HORIZON_MASK;
+        self.base_timestamp = horizon;
+    }
+
+    /// The greatest time of its records; none of a batch that the compaction emptied, whose header still tells when its
+    /// producer last wrote.
+    pub(crate) fn records_time(&self) -> TimestampMs {
+        if self.record_count == 0 { NO_TIMESTAMP } else { self.max_timestamp }
+    }
+
+    /// The header of the same batch without any of its records, as Kafka's compaction leaves it: it keeps the producer's
+    /// sequence and the offsets.
+    pub(crate) fn emptied(&self) -> BatchHeader {
+        let mut header = BatchHeader {
+            length: (HEADER_BYTES - OVERHEAD_BYTES) as i32,
+            attributes: self.attributes & (TIMESTAMP_TYPE_MASK | TRANSACTIONAL_MASK | CONTROL_MASK),
+            base_timestamp: NO_TIMESTAMP,
+            record_count: 0,
+            ..self.clone()
+        };
+        header.crc = crc_of(&header, &[]);
+        header
     }
 
     /// Sets time type and max timestamp as Kafka does: bits that Kafka does not know go.

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::claim;
+use crate::compact::{CleanerOptions, CleanerStats};
 use crate::config::LogConfig;
 use crate::env::{Env, LockGuard, Random};
 use crate::error::{OpenError, is_out_of_files};
@@ -49,6 +50,7 @@ pub struct DataDirOptions {
     pub journal: JournalOptions,
     /// Free space below which clients' appends are refused; 0 keeps no reserve.
     pub free_bytes_min: u64,
+    pub cleaner: CleanerOptions,
     /// Told, once, that the directory takes no more writes.
     pub on_offline: Option<OnOffline>,
     /// Told how long each write to the journal took.
@@ -71,6 +73,7 @@ impl Default for DataDirOptions {
             retention_interval: Duration::from_secs(300),
             journal: JournalOptions::default(),
             free_bytes_min: 0,
+            cleaner: CleanerOptions::default(),
             on_offline: None,
             on_flush: None,
         }
@@ -283,6 +286,7 @@ impl DataDir {
         drop(writer);
         self.shared.logs().remove(&log.id());
         self.shared.known().remove(&log.id());
+        self.shared.forget_clean_offset(log);
         log.watch_high_watermark().close();
         if let Some(trash) = trash {
             self.shared.throw_away(trash);
@@ -380,6 +384,12 @@ impl DataDir {
         self.shared.remove_doomed();
     }
 
+    /// Compacts every log that is due, on the calling thread; how many passes were finished. With [`Flushing::Thread`]
+    /// nobody needs to.
+    pub fn clean(&self) -> usize {
+        self.shared.clean()
+    }
+
     /// How the directory stands, for metrics.
     pub fn stats(&self) -> DataDirStats {
         let count =
@@ -393,6 +403,7 @@ impl DataDir {
                 + self.shared.logs().values().map(|log| log.damaged_bytes()).sum::<u64>(),
             removed_segments: count(&counts.removed_segments),
             removed_bytes: count(&counts.removed_bytes),
+            cleaner: self.shared.cleaner_stats(),
         }
     }
 
@@ -483,6 +494,7 @@ pub struct DataDirStats {
     /// Segments that retention removed, and their batches' bytes.
     pub removed_segments: u64,
     pub removed_bytes: u64,
+    pub cleaner: CleanerStats,
 }
 
 impl Drop for DataDir {

@@ -10,8 +10,8 @@ mod opening;
 mod sending;
 
 pub use decoding::{
-    checkpoint, epochs, journal_commit, journal_file, lock_file, meta_properties, offset_index,
-    partition_metadata, quarantine, time_index,
+    checkpoint, clean_offsets, compaction, epochs, journal_commit, journal_file, lock_file, meta_properties,
+    offset_index, partition_metadata, quarantine, time_index,
 };
 pub use opening::{
     checkpoint_opened, epochs_opened, journal_opened, lock_opened, meta_opened, new_disk,
@@ -44,7 +44,7 @@ const fn opens(name: &'static str, file: &'static str, run: fn(&[u8]), seal: fn(
     Target { name, file, run, seal, opens: true }
 }
 
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 24] = [
     decodes("offset_index", ".index", offset_index, seal_nothing),
     decodes("time_index", ".timeindex", time_index, seal_nothing),
     decodes("checkpoint", "checkpoint", checkpoint, seal_end),
@@ -57,6 +57,8 @@ pub const TARGETS: [Target; 22] = [
     decodes("lock_file", "lock", lock_file, seal_nothing),
     decodes("compressed", ".batch", compressed, seal_nothing),
     decodes("sent_batch", ".batch", sent_batch, seal_batches),
+    decodes("clean_offsets", "cleaner-offset-checkpoint", clean_offsets, seal_nothing),
+    decodes("compaction", ".log", compaction, seal_batches),
     opens("segment_opened", ".log", segment_opened, seal_batches),
     opens("offset_index_opened", ".index", offset_index_opened, seal_nothing),
     opens("time_index_opened", ".timeindex", time_index_opened, seal_nothing),

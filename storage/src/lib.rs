@@ -13,6 +13,7 @@ mod checkpoint;
 mod checkpointer;
 mod claim;
 pub mod codec;
+mod compact;
 pub mod config;
 pub mod data_dir;
 pub mod env;
@@ -60,6 +61,7 @@ mod writer;
 
 pub use batch::{BatchError, BatchHeader, TimestampType};
 pub use codec::{Codec, Encoding};
+pub use compact::{CleanerOptions, CleanerStats};
 pub use config::{Cleanup, Durability, LogConfig};
 pub use data_dir::{
     DataDir, DataDirOptions, DataDirStats, Flushing, MetaProperties, OnFlush, OnOffline, Opening,

@@ -11,14 +11,16 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::batch::HEADER_BYTES;
 use crate::checkpoint;
+use crate::compact::swap;
 use crate::env::{DirEntry, Files};
 use crate::epoch_cache::{self, EpochCache};
 use crate::error::{OpenError, ReadError};
 use crate::ids::Offset;
 use crate::indexes::{ActiveIndexes, MaxTimestamp};
 use crate::quarantine::Piece;
-use crate::retention::{self, DELETED_SUFFIX};
+use crate::retention;
 use crate::segment::{
     INDEX_SUFFIX, Indexes, LOG_SUFFIX, Mark, Segment, TIME_INDEX_SUFFIX, base_of, file_name,
 };
@@ -114,10 +116,9 @@ pub(crate) fn recover(
     depth: Depth,
 ) -> Result<Recovered, OpenError> {
     let io = |what| OpenError::io(what, dir);
+    swap::finish(&**files, dir).map_err(io("finishing a compaction in"))?;
     let names = files.list(dir).map_err(io("listing"))?;
-    let is_leftover = |name: &str| {
-        [TEMPORARY_SUFFIX, damage::CLEANED_SUFFIX, DELETED_SUFFIX].iter().any(|end| name.ends_with(end))
-    };
+    let is_leftover = |name: &str| name.ends_with(TEMPORARY_SUFFIX);
     for entry in names.iter().filter(|entry| is_leftover(&entry.name)) {
         files.remove_file(&dir.join(&entry.name)).map_err(io("tidying"))?;
     }
@@ -174,11 +175,15 @@ impl Recovery<'_> {
             if let (true, Some(next), Depth::Unknown) = (flushed, next, self.depth)
                 && let Some(segment) = self.sealed(*base, *len, next)?
             {
+                segment.precedes(next);
                 self.segments.push(Arc::new(segment));
                 end = next;
                 continue;
             }
             let scanned = self.scan(*base, *len, flushed, next)?;
+            if let Some(next) = next {
+                scanned.segment.precedes(next);
+            }
             self.segments.push(Arc::new(scanned.segment));
             (end, torn) = (scanned.end, scanned.torn);
         }
@@ -186,7 +191,7 @@ impl Recovery<'_> {
     }
 
     /// Whether both index files are there and whole, as far as their lengths tell. A finished time index has an entry,
-    /// unless no record has a time.
+    /// unless no record has a time; a header without records has none.
     fn has_indexes(&self, base: Offset, len: u64) -> bool {
         let whole = |suffix, entry_bytes: usize, least: u64| {
             let name = file_name(base, suffix);
@@ -195,7 +200,7 @@ impl Recovery<'_> {
             self.names.iter().any(|entry| entry.name == name && is_whole(entry))
         };
         whole(INDEX_SUFFIX, offset_index::ENTRY_BYTES, 0)
-            && whole(TIME_INDEX_SUFFIX, time_index::ENTRY_BYTES, len.min(1))
+            && whole(TIME_INDEX_SUFFIX, time_index::ENTRY_BYTES, u64::from(len > HEADER_BYTES as u64))
     }
 
     /// A segment that a checkpoint vouches for: nothing of it is read, unless its indexes are missing. `None` if it has
@@ -206,7 +211,7 @@ impl Recovery<'_> {
         let segment = Segment::new(Arc::clone(self.files), Arc::clone(&self.dir), base, len, indexes);
         let path = segment.path(LOG_SUFFIX);
         if !indexed || self.epochs_lost {
-            let known = self.knowledge(base, len, false)?;
+            let known = self.knowledge(base, len, false, Some(next))?;
             let walk = |recovery: &mut Self| recovery.walk_all(&segment, &known, !indexed, next);
             if matches!(broken_if_corrupt(walk(self))?, Walked::Broken) {
                 return Ok(None);
@@ -232,7 +237,7 @@ impl Recovery<'_> {
         let mut due = segment.base;
         let mut walk = segment.walk_at(0, segment.size_bytes())?;
         while let Some((position, header)) = walk.next_header()? {
-            if !known.may_follow(segment.base, position, due, &header) || header.next_offset() > next {
+            if !known.may_stand_behind(segment.base, position, due, &header) || header.next_offset() > next {
                 return Ok(Walked::Broken);
             }
             due = header.next_offset();
@@ -277,7 +282,7 @@ impl Recovery<'_> {
         }
         self.scanned = true;
         let flushed_bytes = if flushed { len } else { known.map_or(0, |known| known.recovery.position) };
-        let facts = self.knowledge(base, flushed_bytes, !flushed)?;
+        let facts = self.knowledge(base, flushed_bytes, !flushed, next)?;
         let max_time = reached.and_then(|known| known.max_time);
         let walk = |recovery: &mut Self| recovery.walk_known(&segment, from, due, max_time);
         if self.doubtful || matches!(broken_if_corrupt(walk(self))?, Walked::Broken) {

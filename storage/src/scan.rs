@@ -72,6 +72,27 @@ impl<'f> Scanner<'f> {
         Ok((crc == Some(header.crc)).then_some(header))
     }
 
+    /// Whether a right batch at `position`, with a gap in the offsets before it, stands where a compaction may have left
+    /// it: before a segment that begins at `next`, and in order with what follows. An offset lies outside its batch's
+    /// checksum; one in which a bit is wrong is beyond those that follow.
+    pub(crate) fn is_in_order(
+        &mut self,
+        position: u64,
+        header: &BatchHeader,
+        next: Option<Offset>,
+    ) -> io::Result<bool> {
+        if next.is_none_or(|next| header.next_offset() > next) {
+            return Ok(false);
+        }
+        let behind = position + header.total_bytes() as u64;
+        if behind >= self.len {
+            return Ok(true);
+        }
+        // What follows may be damaged itself, and costs nothing but itself.
+        let follows = self.batch_at(behind)?;
+        Ok(follows.is_none_or(|follows| follows.base_offset >= header.next_offset()))
+    }
+
     /// The batch that an index entry names, if it is there and right.
     pub(crate) fn vouched_at(&mut self, base: Offset, entry: Entry) -> io::Result<Option<BatchHeader>> {
         let header = self.batch_at(u64::from(entry.position))?;

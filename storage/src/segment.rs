@@ -60,6 +60,9 @@ pub(crate) struct Segment {
     times_unchecked: AtomicBool,
     /// What of the bytes an earlier process wrote.
     pub(crate) verification: Verification,
+    /// Where the segment behind it begins, if this one was found complete: it may be a compacted one, whose batches do
+    /// not continue each other.
+    next: OnceLock<Offset>,
     /// The last record of it in the journal, once it is rolled; none if an earlier process wrote it.
     pub(crate) sealed_lsn: AtomicU64,
 }
@@ -80,8 +83,32 @@ impl Segment {
     ) -> Segment {
         let (file, size, indexes) = (OnceLock::new(), AtomicU64::new(size), RwLock::new(indexes));
         let (verification, times_unchecked) = (Verification::default(), AtomicBool::new(false));
-        let sealed_lsn = AtomicU64::new(0);
-        Segment { base, dir, files, file, size, indexes, times_unchecked, verification, sealed_lsn }
+        let (sealed_lsn, next) = (AtomicU64::new(0), OnceLock::new());
+        Segment { base, dir, files, file, size, indexes, times_unchecked, verification, next, sealed_lsn }
+    }
+
+    /// A segment that was written anew to files of other names, which are about to take its own.
+    pub(crate) fn rewritten(
+        of: &Segment,
+        file: Arc<dyn File>,
+        size: u64,
+        offsets: &Path,
+        times: &Path,
+    ) -> io::Result<Segment> {
+        let indexes = Indexes::Sealed(Some(SealedIndexes::map(&*of.files, offsets, times)?));
+        let segment = Segment::new(Arc::clone(&of.files), Arc::clone(&of.dir), of.base, size, indexes);
+        let _ = segment.file.set(file);
+        Ok(segment)
+    }
+
+    /// Recovery: another segment follows, so that nothing is ever appended to this one.
+    pub(crate) fn precedes(&self, next: Offset) {
+        let _ = self.next.set(next);
+    }
+
+    /// Where the segment behind it begins, if recovery found one.
+    pub(crate) fn next(&self) -> Option<Offset> {
+        self.next.get().copied()
     }
 
     /// Makes the file of a new, empty segment; those of its indexes come with their first entries, or when it is sealed.
@@ -145,7 +172,7 @@ impl Segment {
         for header in headers {
             let relative = self.relative(header.last_offset()).expect("the segment was rolled in time");
             let bytes = header.total_bytes() as u64;
-            due |= active.see(relative, position as u32, bytes, header.max_timestamp, interval_bytes);
+            due |= active.see(relative, position as u32, bytes, header.records_time(), interval_bytes);
             position += bytes;
         }
         self.size.store(position, Ordering::Release);
@@ -221,7 +248,7 @@ impl Segment {
                 relative,
                 position as u32,
                 header.total_bytes() as u64,
-                header.max_timestamp,
+                header.records_time(),
                 interval_bytes,
             );
         }
@@ -311,7 +338,7 @@ impl Segment {
         let Some(relative) = self.relative(header.last_offset()) else { return };
         let bytes = header.total_bytes() as u64;
         self.with_active(|active| {
-            active.see(relative, position as u32, bytes, header.max_timestamp, interval_bytes)
+            active.see(relative, position as u32, bytes, header.records_time(), interval_bytes)
         });
     }
 
@@ -323,7 +350,7 @@ impl Segment {
     /// Recovery: notes the time of a batch that the offset index covers.
     pub(crate) fn see_time(&self, header: &BatchHeader) {
         if let Some(relative) = self.relative(header.last_offset()) {
-            self.with_active(|active| active.see_time(relative, header.max_timestamp));
+            self.with_active(|active| active.see_time(relative, header.records_time()));
         }
     }
 
@@ -431,7 +458,7 @@ impl Segment {
         let mut walk = self.walk_from(Offset(from), limit)?;
         while let Some((_, header)) = walk.next_header()? {
             if let Some(relative) = self.relative(header.last_offset()) {
-                max.see(header.max_timestamp, relative);
+                max.see(header.records_time(), relative);
             }
         }
         Ok(max)
@@ -513,7 +540,7 @@ const REBUILT_INTERVAL_BYTES: u32 = 4096;
 fn has_time_in(mut walk: HeaderWalk<'_>, last: Offset, entry: time_index::Entry) -> Result<bool, ReadError> {
     while let Some((_, header)) = walk.next_header()? {
         if header.last_offset() >= last {
-            return Ok(header.last_offset() == last && header.max_timestamp == entry.timestamp);
+            return Ok(header.last_offset() == last && header.records_time() == entry.timestamp);
         }
     }
     Ok(false)

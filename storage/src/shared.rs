@@ -1,9 +1,9 @@
 //! What the logs of one data directory share: its journal, the queues for the threads that work behind the appends, and
 //! whether the directory still takes writes.
 //!
-//! Lock order, outermost first: `directories`, `cycle`, `opening`, `flushing`, a log's `jobs`, its `flushing`, its
-//! writer, the journal's `release` and its state, a log's `segments`, `epochs` and `marks`, `queues`, `logs` and
-//! `known`. Invariant: once offline or closed, a directory never takes writes again.
+//! Lock order, outermost first: the compaction's `pass`, `directories`, `cycle`, `opening`, `flushing`, a log's `jobs`, its `flushing`, its
+//! writer, the journal's `release` and its state, a log's `segments`, `epochs` and `marks`, `queues`, `logs`,
+//! `known` and the compaction's `state`. Invariant: once offline or closed, a directory never takes writes again.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock};
 use std::time::Duration;
 
 use crate::checkpoint;
+use crate::compact::Cleaner;
 use crate::data_dir::{DataDirOptions, OnFlush, OnOffline};
 use crate::env::Env;
 use crate::ids::LogId;
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     space: Space,
     pub(crate) spare: Spare,
     pub(crate) counts: Counts,
+    pub(crate) cleaner: Cleaner,
     /// A flush failed in an earlier process: see [`Pages::Doubtful`].
     pub(crate) doubtful: AtomicBool,
     /// It was said that the journal lacks room.
@@ -138,6 +140,13 @@ impl Shared {
         Opened { journal, next_lsn, known, pages }: Opened,
         options: &DataDirOptions,
     ) -> Arc<Shared> {
+        let cleaner = Cleaner::new(
+            options.cleaner.clone(),
+            options.flushing,
+            &*env.files,
+            &path,
+            env.clock.monotonic(),
+        );
         let spare = Spare::new(Arc::clone(&env.files), path.join(lock_file::FILE_NAME));
         Arc::new(Shared {
             env,
@@ -160,6 +169,7 @@ impl Shared {
             space: Space::new(options.free_bytes_min),
             spare,
             counts: Counts::default(),
+            cleaner,
             doubtful: AtomicBool::new(pages == Pages::Doubtful),
             without_room: AtomicBool::new(false),
             slow: AtomicBool::new(false),

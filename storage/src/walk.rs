@@ -174,7 +174,11 @@ impl<'s> HeaderWalk<'s> {
             return Ok(true);
         }
         let pieces = self.segment.pieces().map_err(|error| self.io(error))?;
-        Ok(pieces.next_of(due) == Some(header.base_offset))
+        if pieces.next_of(due) == Some(header.base_offset) {
+            return Ok(true);
+        }
+        let next = self.segment.next();
+        self.scanner().is_in_order(position, header, next).map_err(|error| self.io(error))
     }
 
     fn index(&mut self) -> &[u8] {

@@ -2,7 +2,8 @@
 //!
 //! Two committers write the journal; the checkpointer makes segments last and the journal's files free; the flusher
 //! looks after relaxed logs and the room that is left; the appender writes what may not be written on the thread of a
-//! request; the retainer looks what of the logs is too old or too much; the sweeper unlinks what was deleted. A thread of its own for each, so that what is slow at one holds up no
+//! request; the retainer looks what of the logs is too old or too much; the cleaner compacts; the sweeper unlinks what
+//! was deleted. A thread of its own for each, so that what is slow at one holds up no
 //! commit. What they do stands elsewhere.
 
 use std::io;
@@ -35,7 +36,7 @@ pub(crate) fn start(
     retention_interval: Duration,
 ) -> Result<Vec<JoinHandle<()>>, OpenError> {
     type Work = Box<dyn FnOnce(&Shared) + Send>;
-    let works: [(&str, Work); 7] = [
+    let works: [(&str, Work); 8] = [
         ("commit-0", Box::new(commit)),
         ("commit-1", Box::new(commit)),
         ("checkpoint", Box::new(move |shared| checkpoint(shared, checkpoint_interval))),
@@ -43,6 +44,7 @@ pub(crate) fn start(
         ("append", Box::new(append)),
         ("retain", Box::new(move |shared| retain(shared, retention_interval))),
         ("sweep", Box::new(sweep)),
+        ("clean", Box::new(clean)),
     ];
     let spawn = |(name, work): (&str, Work)| {
         let shared = Arc::clone(shared);
@@ -177,6 +179,15 @@ fn sweep(shared: &Shared) {
             return;
         }
         shared.sweep();
+    }
+}
+
+fn clean(shared: &Shared) {
+    while shared.cleans_by_itself() {
+        if shared.queues.wait(shared.next_clean_in(), |_| false).stop {
+            return;
+        }
+        shared.clean();
     }
 }
 

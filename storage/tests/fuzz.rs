@@ -13,8 +13,8 @@ use std::time::Duration;
 use storage::env::{Files, Random, SimFiles, SimRandom};
 use storage::fuzz::{TARGETS, Target, new_disk};
 use storage::{
-    BatchBuilder, Clock, DataDir, DataDirOptions, Durability, Env, Flushing, JournalOptions, LeaderEpoch,
-    LogConfig, LogId, Origin, TopicId, check_internal,
+    BatchBuilder, Cleanup, Clock, DataDir, DataDirOptions, Durability, Env, Flushing, JournalOptions,
+    LeaderEpoch, LogConfig, LogId, Origin, TopicId, check_internal,
 };
 
 const BUDGET: Duration = Duration::from_secs(30);
@@ -126,11 +126,17 @@ fn live(env: &Env, life: u64) -> std::sync::Arc<DataDir> {
     let options =
         DataDirOptions { flushing: Flushing::Manual, journal: JournalOptions::SMALL, ..Default::default() };
     let dir = DataDir::open(env.clone(), PathBuf::from("/data"), options).unwrap();
-    let durabilities = [Durability::Durable, Durability::Relaxed];
+    // The third is compacted.
+    let durabilities = [Durability::Durable, Durability::Relaxed, Durability::Durable];
     let logs = durabilities.into_iter().enumerate().map(|(number, durability)| {
         let id = LogId { topic: TopicId([number as u8 + 1; 16]), partition: 0 };
-        let config =
-            LogConfig { segment_bytes: 600, index_interval_bytes: 0, durability, ..LogConfig::default() };
+        let config = LogConfig {
+            segment_bytes: 600,
+            index_interval_bytes: 0,
+            durability,
+            cleanup: Cleanup { delete: false, compact: number == 2 },
+            ..LogConfig::default()
+        };
         dir.open_log(id, &format!("topic{number}-0"), config, LeaderEpoch(1)).unwrap()
     });
     let logs: Vec<_> = logs.collect();
@@ -138,7 +144,7 @@ fn live(env: &Env, life: u64) -> std::sync::Arc<DataDir> {
         for log in &logs {
             let value = "v".repeat(10 + 7 * round);
             let batch =
-                BatchBuilder::new(1_000 + round as i64).push(None, Some(value.as_bytes()), &[]).build();
+                BatchBuilder::new(1_000 + round as i64).push(Some(b"k"), Some(value.as_bytes()), &[]).build();
             log.append(check_internal(batch).unwrap(), Origin::Client, None);
         }
         if round % 3 == 0 {
@@ -149,6 +155,10 @@ fn live(env: &Env, life: u64) -> std::sync::Arc<DataDir> {
         }
     }
     dir.flush();
+    // Not before: its checkpoints would vouch for what is to be judged.
+    if life == 3 {
+        assert_eq!(dir.clean(), 1);
+    }
     dir
 }
 

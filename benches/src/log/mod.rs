@@ -5,6 +5,7 @@
 //! next row goes on. It uses the storage crate as a broker does and knows nothing of its files, but for the lock.
 
 mod append;
+mod compaction;
 mod machine;
 mod recovery;
 mod report;
@@ -141,6 +142,7 @@ impl Bench {
             Work::FirstRecords { logs } => append::first_records(dir, logs, bytes),
             Work::MachineRead => recovery::machine(dir, bytes, self.recovery_bytes),
             Work::Recovery(ending) => recovery::open(dir, ending, bytes, self.recovery_bytes),
+            Work::Compaction { batch_bytes } => compaction::run(dir, batch_bytes, volume),
             Work::Stall { dirty } => stall::run(dir, dirty, bytes, budget),
         }
     }

@@ -60,6 +60,10 @@ pub(crate) enum Work {
     /// The bytes of a data directory, from the disk.
     MachineRead,
     Recovery(Ending),
+    /// One pass over one log, in which half of the records are superfluous.
+    Compaction {
+        batch_bytes: usize,
+    },
     /// Appends to one log, timed while checkpoints of many others run.
     Stall {
         dirty: usize,
@@ -78,7 +82,7 @@ impl Work {
             Self::FirstRecords { logs } => Self::FirstRecords { logs: logs.min(most) },
             // One log more is appended to.
             Self::Stall { dirty } => Self::Stall { dirty: dirty.min(most - 1) },
-            Self::MachineFlush(_) | Self::MachineRead | Self::Recovery(_) => self,
+            Self::MachineFlush(_) | Self::MachineRead | Self::Recovery(_) | Self::Compaction { .. } => self,
         }
     }
 }
@@ -207,13 +211,23 @@ pub(crate) const ROWS: &[Row] = &[
             case("10,000 dirty durable logs", Work::Stall { dirty: MANY }),
         ],
     ),
+    shown(
+        8,
+        "compacting one log, of whose records a half goes, by the bytes that it had",
+        &[Metric::MegabytesPerSecond, Metric::CpuSecondsPerGb],
+        &[
+            case("machine: reading all of it", Work::MachineRead),
+            case("16 KiB batches", Work::Compaction { batch_bytes: BATCH_BYTES }),
+            case("1 KiB batches", Work::Compaction { batch_bytes: SMALL_BATCH_BYTES }),
+        ],
+    ),
 ];
 
 /// The batch of rows that have no size of their own.
 pub(crate) fn batch_bytes(work: Work) -> usize {
     match work {
         Work::PageCache { .. } | Work::Relaxed { .. } | Work::MachineRead | Work::Recovery(_) => BATCH_BYTES,
-        Work::Durable { batch_bytes, .. } => batch_bytes,
+        Work::Durable { batch_bytes, .. } | Work::Compaction { batch_bytes } => batch_bytes,
         Work::MachineFlush(_)
         | Work::Alone { .. }
         | Work::MachineCreate { .. }

@@ -250,6 +250,21 @@ settings! {
     /// Time after which a relaxed log is flushed, where `log.flush.interval.ms` is not set.
     pub log_flush_scheduler_interval_ms: i64 = kafka("log.flush.scheduler.interval.ms");
 
+    /// Whether logs whose `cleanup.policy` says so are compacted.
+    pub log_cleaner_enable: bool = kafka("log.cleaner.enable");
+    /// 0: nothing is compacted. Otherwise each data directory has one thread for it.
+    pub log_cleaner_threads: u32 = kafka("log.cleaner.threads");
+    /// The most memory that the keys of logs that are being compacted take, all data directories together.
+    pub log_cleaner_dedupe_buffer_size: i64 = kafka("log.cleaner.dedupe.buffer.size");
+    /// How much of `log.cleaner.dedupe.buffer.size` is used before a log is compacted in parts.
+    pub log_cleaner_io_buffer_load_factor: f64 = kafka("log.cleaner.io.buffer.load.factor");
+    /// Memory for reading and writing logs that are being compacted, all data directories together.
+    pub log_cleaner_io_buffer_size: usize = kafka("log.cleaner.io.buffer.size");
+    /// What the compaction reads and writes in a second at most, all data directories together.
+    pub log_cleaner_io_max_bytes_per_second: f64 = kafka("log.cleaner.io.max.bytes.per.second");
+    /// How often is looked for logs to compact.
+    pub log_cleaner_backoff_ms: u64 = kafka("log.cleaner.backoff.ms");
+
     derived {
         /// The data directories.
         log_dirs: Vec<PathBuf>,

@@ -4,11 +4,13 @@
 
 use super::registry::Registry;
 use super::table::{
-    CHECKPOINTS, DIR_OFFLINE, JOURNAL_BYTES, JOURNAL_CAPACITY, JOURNAL_COMMITS, JOURNAL_LIVE, QUARANTINED,
-    REMOVED_BYTES, REMOVED_SEGMENTS, WAITING_APPENDS,
+    CHECKPOINTS, COMPACTION_AGE, COMPACTION_BUSY, COMPACTION_READ, COMPACTION_WRITTEN, COMPACTIONS,
+    DIR_OFFLINE, DIRTY_MAX, JOURNAL_BYTES, JOURNAL_CAPACITY, JOURNAL_COMMITS, JOURNAL_LIVE, QUARANTINED,
+    REMOVED_BYTES, REMOVED_SEGMENTS, UNCLEANABLE_BYTES, UNCLEANABLE_LOGS, WAITING_APPENDS,
 };
 use metrics::{Counter, Gauge};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// One data directory at one time. What a counter shows only rises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +24,21 @@ pub struct DataDirFigures {
     pub quarantined_bytes: u64,
     pub removed_segments: u64,
     pub removed_bytes: u64,
+    pub compaction: CompactionFigures,
     pub is_offline: bool,
+}
+
+/// What the compaction of one data directory has done and found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CompactionFigures {
+    pub passes: u64,
+    pub read_bytes: u64,
+    pub written_bytes: u64,
+    pub busy: Duration,
+    pub uncleanable_logs: u64,
+    pub uncleanable_bytes: u64,
+    pub dirty_percent_max: u64,
+    pub since_last_run: Duration,
 }
 
 /// Called for each scrape; `None` once the directory is gone.
@@ -56,7 +72,45 @@ struct DataDirMetrics {
     quarantined_bytes: Gauge,
     removed_segments: Counter,
     removed_bytes: Counter,
+    compaction: CompactionMetrics,
     offline: Gauge,
+}
+
+struct CompactionMetrics {
+    passes: Counter,
+    read_bytes: Counter,
+    written_bytes: Counter,
+    busy_seconds: Gauge,
+    age_seconds: Gauge,
+    dirty_percent_max: Gauge,
+    uncleanable_logs: Gauge,
+    uncleanable_bytes: Gauge,
+}
+
+impl CompactionMetrics {
+    fn new(registry: &Registry, dir: &str) -> CompactionMetrics {
+        CompactionMetrics {
+            passes: registry.counter(&COMPACTIONS, &[dir]),
+            read_bytes: registry.counter(&COMPACTION_READ, &[dir]),
+            written_bytes: registry.counter(&COMPACTION_WRITTEN, &[dir]),
+            busy_seconds: registry.gauge(&COMPACTION_BUSY, &[dir]),
+            age_seconds: registry.gauge(&COMPACTION_AGE, &[dir]),
+            dirty_percent_max: registry.gauge(&DIRTY_MAX, &[dir]),
+            uncleanable_logs: registry.gauge(&UNCLEANABLE_LOGS, &[dir]),
+            uncleanable_bytes: registry.gauge(&UNCLEANABLE_BYTES, &[dir]),
+        }
+    }
+
+    fn refresh(&self, figures: &CompactionFigures) {
+        self.passes.absolute(figures.passes);
+        self.read_bytes.absolute(figures.read_bytes);
+        self.written_bytes.absolute(figures.written_bytes);
+        self.busy_seconds.set(figures.busy.as_secs_f64());
+        self.age_seconds.set(figures.since_last_run.as_secs_f64());
+        self.dirty_percent_max.set(figures.dirty_percent_max as f64);
+        self.uncleanable_logs.set(figures.uncleanable_logs as f64);
+        self.uncleanable_bytes.set(figures.uncleanable_bytes as f64);
+    }
 }
 
 impl DataDirMetrics {
@@ -72,6 +126,7 @@ impl DataDirMetrics {
             quarantined_bytes: registry.gauge(&QUARANTINED, &[dir]),
             removed_segments: registry.counter(&REMOVED_SEGMENTS, &[dir]),
             removed_bytes: registry.counter(&REMOVED_BYTES, &[dir]),
+            compaction: CompactionMetrics::new(registry, dir),
             offline: registry.gauge(&DIR_OFFLINE, &[dir]),
         }
     }
@@ -87,6 +142,7 @@ impl DataDirMetrics {
         self.quarantined_bytes.set(figures.quarantined_bytes as f64);
         self.removed_segments.absolute(figures.removed_segments);
         self.removed_bytes.absolute(figures.removed_bytes);
+        self.compaction.refresh(&figures.compaction);
         self.offline.set(if figures.is_offline { 1.0 } else { 0.0 });
     }
 }

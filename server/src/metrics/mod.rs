@@ -13,7 +13,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use data_dirs::{AskDataDir, DataDirFigures};
+pub use data_dirs::{AskDataDir, CompactionFigures, DataDirFigures};
 pub use health::{Health, State};
 pub use http::{HttpLimits, serve};
 pub use limits::{Limit, LimitMetrics};

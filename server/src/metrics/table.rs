@@ -112,6 +112,23 @@ metrics! {
     REMOVED_SEGMENTS = Counter "ottla_retention_removed_segments_total" ["dir"];
     /// Bytes of the batches in the segments that retention removed, by data directory.
     REMOVED_BYTES = Counter "ottla_retention_removed_bytes_total" ["dir"] in "bytes";
+    /// Logs that were compacted, by data directory.
+    COMPACTIONS = Counter "ottla_compactions_total" ["dir"];
+    /// Bytes that the compaction has read, by data directory.
+    COMPACTION_READ = Counter "ottla_compaction_read_bytes_total" ["dir"] in "bytes";
+    /// Bytes that the compaction has written, by data directory.
+    COMPACTION_WRITTEN = Counter "ottla_compaction_written_bytes_total" ["dir"] in "bytes";
+    /// Time that the compaction has taken, by data directory; it only rises.
+    COMPACTION_BUSY = Gauge "ottla_compaction_busy_seconds" ["dir"] in "seconds";
+    /// Time since it was last looked which logs are to be compacted, by data directory.
+    COMPACTION_AGE = Gauge "ottla_compaction_last_run_age_seconds" ["dir"] in "seconds";
+    /// Of the bytes that a compaction would read, the share that none has seen, of the log where it is greatest, in
+    /// percent, by data directory.
+    DIRTY_MAX = Gauge "ottla_compaction_dirty_percent_max" ["dir"];
+    /// Logs that cannot be compacted, by data directory; 0 is what it should be.
+    UNCLEANABLE_LOGS = Gauge "ottla_uncleanable_logs" ["dir"];
+    /// Bytes of them that a compaction would have read for the first time, by data directory.
+    UNCLEANABLE_BYTES = Gauge "ottla_uncleanable_bytes" ["dir"] in "bytes";
     /// 1 if the data directory takes no more writes because one failed; a restart is the repair.
     DIR_OFFLINE = Gauge "ottla_log_dir_offline" ["dir"];
 

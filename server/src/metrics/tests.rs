@@ -42,6 +42,16 @@ const FIGURES: DataDirFigures = DataDirFigures {
     quarantined_bytes: 17,
     removed_segments: 18,
     removed_bytes: 19,
+    compaction: CompactionFigures {
+        passes: 20,
+        read_bytes: 21,
+        written_bytes: 22,
+        busy: Duration::from_secs(23),
+        uncleanable_logs: 24,
+        uncleanable_bytes: 25,
+        dirty_percent_max: 26,
+        since_last_run: Duration::from_secs(27),
+    },
     is_offline: true,
 };
 
@@ -144,6 +154,14 @@ fn what_is_counted_is_what_is_shown() {
         ("ottla_quarantined_bytes{dir=\"data\"}", 17.0),
         ("ottla_retention_removed_segments_total{dir=\"data\"}", 18.0),
         ("ottla_retention_removed_bytes_total{dir=\"data\"}", 19.0),
+        ("ottla_compactions_total{dir=\"data\"}", 20.0),
+        ("ottla_compaction_read_bytes_total{dir=\"data\"}", 21.0),
+        ("ottla_compaction_written_bytes_total{dir=\"data\"}", 22.0),
+        ("ottla_compaction_busy_seconds{dir=\"data\"}", 23.0),
+        ("ottla_uncleanable_logs{dir=\"data\"}", 24.0),
+        ("ottla_uncleanable_bytes{dir=\"data\"}", 25.0),
+        ("ottla_compaction_dirty_percent_max{dir=\"data\"}", 26.0),
+        ("ottla_compaction_last_run_age_seconds{dir=\"data\"}", 27.0),
         ("ottla_log_dir_offline{dir=\"data\"}", 1.0),
     ] {
         assert_eq!(value(&text, series), Some(expected), "{series}\n{text}");

@@ -189,7 +189,7 @@ impl TimeCheck {
 
     /// A right batch ends at the offset `relative`.
     pub(super) fn see(&mut self, relative: u64, header: &BatchHeader) {
-        let (time, max) = (header.max_timestamp, self.max);
+        let (time, max) = (header.records_time(), self.max);
         while let Some(placed) = self.entries.take_at(relative, NO_BATCH_ENDS) {
             let (found, at, is_loose) = (placed.entry.timestamp, placed.position, placed.is_loose);
             if found != time {

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use crate::compact::swap;
 use crate::env::OpenMode;
 use crate::epoch_cache::{self, EpochCache};
 use crate::ids::Offset;
@@ -28,12 +29,18 @@ pub(super) fn check(verifier: &mut Verifier<'_>, dir: &Path, around: &Around) {
     let start = around.entry(&name_of(dir)).map_or(Offset(0), |entry| entry.start);
     let below = logs.windows(2).take_while(|pair| pair[1] <= start).count();
     let removed: Vec<Offset> = logs.drain(..below).collect();
+    let is_swapping = entries.iter().any(|entry| swap::is_pending(&entry.name));
+    if is_swapping {
+        const ADVICE: &str =
+            "the next start finishes it; segments that it replaces may be missing until then";
+        verifier.found(&Finding::note(dir, "a compaction was interrupted", ADVICE));
+    }
     let mut before: Option<End> = None;
     for (place, base) in logs.iter().enumerate() {
-        if let Some(end) = &before {
+        if let Some(end) = before.as_ref().filter(|_| !is_swapping) {
             check_follows(verifier, dir, *base, end);
         }
-        let facts = facts(dir, *base, place + 1 == logs.len(), around, epochs.as_ref());
+        let facts = facts(dir, *base, logs.get(place + 1).copied(), around, epochs.as_ref());
         before = segment::check(verifier, &facts);
     }
     for base in bases(QUARANTINE_SUFFIX) {
@@ -56,11 +63,13 @@ pub(super) fn check_segment(verifier: &mut Verifier<'_>, dir: &Path, base: Offse
     let Some(entries) = verifier.or_unreadable(dir, around.is_live, listed) else { return };
     let names = [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX].map(|suffix| file_name(base, suffix));
     verifier.expect(entries.iter().filter(|entry| names.contains(&entry.name)).map(|entry| entry.len).sum());
-    let last = entries.iter().filter_map(|entry| base_of(&entry.name, LOG_SUFFIX)).max();
+    let next =
+        entries.iter().filter_map(|entry| base_of(&entry.name, LOG_SUFFIX)).filter(|other| *other > base);
+    let next = next.min();
     let epochs = small_file::read(&*verifier.env.files, &dir.join(epoch_cache::FILE_NAME)).ok().flatten();
     let epochs = epochs.as_deref().and_then(EpochCache::decode);
     if entries.iter().any(|entry| entry.name == names[0]) {
-        let facts = facts(dir, base, last == Some(base), around, epochs.as_ref());
+        let facts = facts(dir, base, next, around, epochs.as_ref());
         segment::check(verifier, &facts);
     }
     if entries.iter().any(|entry| entry.name == file_name(base, QUARANTINE_SUFFIX)) {
@@ -72,7 +81,7 @@ pub(super) fn check_segment(verifier: &mut Verifier<'_>, dir: &Path, base: Offse
 fn facts<'f>(
     dir: &'f Path,
     base: Offset,
-    is_last: bool,
+    next: Option<Offset>,
     around: &Around,
     epochs: Option<&'f EpochCache>,
 ) -> Facts<'f> {
@@ -81,13 +90,13 @@ fn facts<'f>(
         Some(recovery) if base < recovery.segment => (u64::MAX, Offset(i64::MAX)),
         Some(recovery) if base == recovery.segment => (recovery.position, recovery.offset),
         // Where nothing is known, only a log's last segment can have been written to when the power went.
-        None if around.checkpoint.is_none() && !is_last => (u64::MAX, Offset(i64::MAX)),
+        None if around.checkpoint.is_none() && next.is_some() => (u64::MAX, Offset(i64::MAX)),
         _ => (0, base),
     };
     let is_clean = around.is_clean();
     let may_be_torn = !is_clean && flushed != u64::MAX;
     let finished = is_clean || flushed == u64::MAX;
-    Facts { dir, base, flushed, flushed_due, may_be_torn, finished, is_live: around.is_live, epochs }
+    Facts { dir, base, flushed, flushed_due, may_be_torn, finished, next, is_live: around.is_live, epochs }
 }
 
 fn check_follows(verifier: &mut Verifier<'_>, dir: &Path, base: Offset, end: &End) {

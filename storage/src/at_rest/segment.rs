@@ -38,6 +38,8 @@ pub(super) struct Facts<'f> {
     pub(super) may_be_torn: bool,
     /// The indexes were completed.
     pub(super) finished: bool,
+    /// Where the segment behind it begins.
+    pub(super) next: Option<Offset>,
     /// A broker is writing beside us.
     pub(super) is_live: bool,
     pub(super) epochs: Option<&'f EpochCache>,
@@ -189,7 +191,12 @@ impl Check<'_> {
         if let Err(error) = verify_crc(&header, batch) {
             return Ok(Err(error.to_string()));
         }
-        if !self.may_follow(position, due, &header) {
+        let is_compacted = |header: &BatchHeader| {
+            Scanner::new(self.file, self.len).is_in_order(position, header, self.facts.next)
+        };
+        let fits =
+            self.may_follow(position, due, &header) || (header.base_offset > due && is_compacted(&header)?);
+        if !fits {
             return Ok(Err(format!("a batch of offset {} stands where {due} is due", header.base_offset)));
         }
         self.records(verifier, position, &header, batch);

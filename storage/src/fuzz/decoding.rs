@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::key;
 use crate::checkpoint as checkpoint_file;
-use crate::env::{Env, Files, OpenMode, SimFiles};
+use crate::compact::{clean_offsets as clean_offsets_file, trial};
+use crate::env::{Env, Files, OpenMode, SimFiles, SimRandom};
 use crate::epoch_cache::EpochCache;
 use crate::journal::record::{COMMIT_HEADER_BYTES, CommitHeader, Found, RecordHeader, RecordWalk};
 use crate::journal::ring;
@@ -132,6 +133,16 @@ pub fn partition_metadata(bytes: &[u8]) {
 pub fn epochs(bytes: &[u8]) {
     let Some(found) = EpochCache::decode(bytes) else { return };
     assert_eq!(EpochCache::decode(found.encode().as_bytes()), Some(found));
+}
+
+pub fn clean_offsets(bytes: &[u8]) {
+    let Some(found) = clean_offsets_file::decode(bytes) else { return };
+    let again = clean_offsets_file::encode(found.iter().map(|(name, offset)| (name.as_str(), *offset)));
+    assert_eq!(clean_offsets_file::decode(again.as_bytes()), Some(found));
+}
+
+pub fn compaction(bytes: &[u8]) {
+    trial::compact_alone(bytes, &SimRandom::new(bytes.len() as u64));
 }
 
 /// The file of pieces: each that is taken has its checksum, and its bytes are there.

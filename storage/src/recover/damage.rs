@@ -43,6 +43,8 @@ pub(super) struct Known {
     pub(super) flushed: u64,
     /// A power cut may have taken pages of what lies behind.
     pub(super) torn: bool,
+    /// Where the segment behind it begins.
+    pub(super) next: Option<Offset>,
 }
 
 impl Known {
@@ -56,16 +58,34 @@ impl Known {
         let is_named = || is_vouched_for(base, &self.index, position, header);
         header.base_offset == due || (header.base_offset > due && (is_next() || is_named()))
     }
+
+    /// As [`Known::may_follow`], asked of headers alone, one by one: a gap may be a compaction's, if what comes behind
+    /// it is in order too.
+    pub(super) fn may_stand_behind(
+        &self,
+        base: Offset,
+        position: u64,
+        due: Offset,
+        header: &BatchHeader,
+    ) -> bool {
+        (header.base_offset > due && self.next.is_some()) || self.may_follow(base, position, due, header)
+    }
 }
 
 impl Recovery<'_> {
-    pub(super) fn knowledge(&self, base: Offset, flushed: u64, torn: bool) -> Result<Known, OpenError> {
+    pub(super) fn knowledge(
+        &self,
+        base: Offset,
+        flushed: u64,
+        torn: bool,
+        next: Option<Offset>,
+    ) -> Result<Known, OpenError> {
         let path = |suffix| self.dir.join(file_name(base, suffix));
         let index = path(INDEX_SUFFIX);
         let index = small_file::read(&**self.files, &index).map_err(OpenError::io("reading", &index))?;
         let pieces = path(QUARANTINE_SUFFIX);
         let pieces = Pieces::read(&**self.files, &pieces).map_err(OpenError::io("reading", &pieces))?;
-        Ok(Known { index: index.unwrap_or_default(), pieces, flushed, torn })
+        Ok(Known { index: index.unwrap_or_default(), pieces, flushed, torn, next })
     }
 
     /// Judges every batch from `position`, where the offset `end` is due.
@@ -84,7 +104,13 @@ impl Recovery<'_> {
                 known.may_follow(segment.base, position, end, header)
                     && segment.relative(header.last_offset()).is_some()
             };
-            let mut header = scanner.batch_at(position)?.filter(fits);
+            let mut header = scanner.batch_at(position)?;
+            if let Some(found) = &header
+                && !fits(found)
+                && !(found.base_offset > end && scanner.is_in_order(position, found, known.next)?)
+            {
+                header = None;
+            }
             let mut is_content = false;
             if header.is_none() {
                 match scanner.one_wrong_bit(position, end)? {
