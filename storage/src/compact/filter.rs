@@ -8,9 +8,9 @@
 //! allows. It must not know files.
 
 use crate::batch::{BatchError, BatchHeader, HEADER_BYTES, OVERHEAD_BYTES, TimestampType, crc_of};
+use crate::codec::{Encoding, compress};
 use crate::ids::{Offset, ProducerId, TimestampMs};
 
-use super::encode::compress;
 use super::key_table::{Full, KeyTable};
 use super::producers::{Producers, marker_of};
 use super::record_view::{RecordView, each, plain_records};
@@ -125,8 +125,7 @@ impl<'r> Filter<'r> {
                 true
             })?;
         }
-        let records = compress(header.codec()?, kept)
-            .map_err(|error| BatchError::Decompress(format!("compressing them again: {error}")))?;
+        let records = compress(Encoding::of(header.codec()?), kept);
         if HEADER_BYTES + records.len() > batch.len().max(rules.batch_bytes_max) {
             // A codec's level may have been higher than ours. Records too many do no harm.
             return Ok(Verdict::Stays);

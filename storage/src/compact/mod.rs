@@ -10,7 +10,6 @@
 
 mod choose;
 pub(crate) mod clean_offsets;
-mod encode;
 mod filter;
 mod key_table;
 mod pace;
