@@ -192,6 +192,45 @@ fn the_threads_of_a_directory_do_not_notice() {
     dir.close();
 }
 
+/// Retention goes by the wall, as in Kafka: what is due by it goes, and what a jump forth made due before its time is
+/// gone; a jump back takes nothing. Segments are rolled by the times of their records, once for a jump forth.
+#[test]
+fn retention_takes_what_is_due_by_the_wall_and_no_more() {
+    let (env, _, clock) = world(SimClock::new());
+    clock.jump(1_000 * HOUR_MS);
+    let dir = open(&env, Flushing::Manual, Duration::from_secs(60));
+    for (number, stamps) in [(1, TimestampType::CreateTime), (2, TimestampType::LogAppendTime)] {
+        let log = open_log(&dir, number, Durability::Durable, Duration::from_secs(10));
+        log.reconfigure(LogConfig {
+            segment_bytes: 1 << 20,
+            segment_age_max: Duration::from_secs(1_800),
+            retention: Some(Duration::from_secs(2 * 3_600)),
+            ..LogConfig::default()
+        });
+        let append_some = || {
+            (0..5).for_each(|_| drop(append(&log, &*clock, clock.now_ms(), stamps)));
+            dir.flush();
+            dir.retain();
+            (log.segment_count(), log.start_offset().0)
+        };
+        assert_eq!(append_some(), (1, 0));
+        clock.jump(HOUR_MS);
+        assert_eq!(append_some(), (2, 0), "an hour ahead: a new segment, nothing is two hours old");
+        clock.jump(-HOUR_MS);
+        assert_eq!(append_some(), (2, 0), "back again: no segment for records that are older");
+        clock.jump(-HOUR_MS);
+        assert_eq!(append_some(), (2, 0));
+        clock.jump(3 * HOUR_MS + 1);
+        dir.retain();
+        assert_eq!(log.start_offset().0, 5, "two hours and more behind the first segment's last record");
+        clock.jump(HOUR_MS);
+        dir.retain();
+        assert_eq!((log.start_offset().0, log.segment_count()), (20, 3), "all of it, and a new segment");
+        clock.jump(-4 * HOUR_MS - 1);
+        assert_eq!(append_some().1, 20);
+    }
+}
+
 /// The flusher's thread sleeps by the monotonic clock too.
 #[test]
 fn a_thread_flushes_in_time_although_the_wall_went_back() {

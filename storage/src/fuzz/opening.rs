@@ -21,6 +21,7 @@ const DIR: &str = "/data";
 const NAME: &str = "topic-0";
 const LOG_FILE: &str = "topic-0/00000000000000000000.log";
 const BATCHES: i64 = 12;
+const LEFT_COUNT: usize = 4;
 /// A segment's name may hold any number below this. Above, offsets end.
 const BASE_MAX: i64 = i64::MAX / 4;
 
@@ -31,6 +32,8 @@ type Content = BTreeMap<i64, Vec<u8>>;
 struct Left {
     files: Vec<(PathBuf, Vec<u8>)>,
     content: Content,
+    /// Below this records were deleted.
+    start: Offset,
 }
 
 /// What has to be served although a file may be wrong.
@@ -77,15 +80,18 @@ fn batch(number: i64) -> Bytes {
     builder.push(Some(b"key"), None, &[]).build()
 }
 
-/// Directories that were closed, killed before any checkpoint but the first, and killed behind one.
-fn left() -> &'static [Left; 3] {
-    static LEFT: OnceLock<[Left; 3]> = OnceLock::new();
+/// Directories that were closed, killed before any checkpoint but the first, and killed behind one, at last with a
+/// deletion in between.
+fn left() -> &'static [Left; LEFT_COUNT] {
+    static LEFT: OnceLock<[Left; LEFT_COUNT]> = OnceLock::new();
     LEFT.get_or_init(|| {
-        [(Some(BATCHES), true), (None, false), (Some(BATCHES / 2), false)].map(|(at, close)| leave(at, close))
+        let half = Some(BATCHES / 2);
+        [(Some(BATCHES), true, 0), (None, false, 0), (half, false, 0), (half, false, 10)]
+            .map(|(at, close, start)| leave(at, close, Offset(start)))
     })
 }
 
-fn leave(checkpoint: Option<i64>, close: bool) -> Left {
+fn leave(checkpoint: Option<i64>, close: bool, start: Offset) -> Left {
     let (env, files) = new_disk();
     let dir = open(&env).expect("a new directory opens");
     let log = open_log(&dir).expect("a new log opens");
@@ -97,12 +103,15 @@ fn leave(checkpoint: Option<i64>, close: bool) -> Left {
             dir.checkpoint();
         }
     }
+    let deleted = log.delete_records(Some(start)).expect("the log has such an offset");
+    dir.flush();
+    assert_eq!(deleted.peek(), Some(Ok(start)));
     if close {
         dir.close();
     }
     files.kill();
     drop((dir, log));
-    Left { files: tree(&files, Path::new(DIR)), content }
+    Left { files: tree(&files, Path::new(DIR)), content, start }
 }
 
 fn append(dir: &DataDir, log: &Log, number: i64) -> Offset {
@@ -140,7 +149,7 @@ fn disk_of(left: &Left) -> (Env, SimFiles) {
 
 /// Lives twice on a directory in which `name` holds `bytes`.
 fn replaced(name: &str, bytes: &[u8], serves: Serves) {
-    let left = &left()[crc32c::crc32c(bytes) as usize % 3];
+    let left = &left()[crc32c::crc32c(bytes) as usize % LEFT_COUNT];
     let (env, files) = disk_of(left);
     put(&files, &Path::new(DIR).join(name), bytes);
     let Some(served) = two_lives(&env, &files, serves) else {
@@ -151,7 +160,11 @@ fn replaced(name: &str, bytes: &[u8], serves: Serves) {
         left.content.get(base).is_some_and(|known| known[16..] == batch[16..])
     };
     assert!(serves == Serves::Anything || served.iter().all(is_appended), "what is served was not appended");
-    assert!(serves != Serves::Everything || served.len() == left.content.len(), "a batch is missing");
+    let kept = left.content.range(left.start.0..);
+    assert!(
+        serves != Serves::Everything || served.keys().eq(kept.map(|(base, _)| base)),
+        "not the right batches"
+    );
 }
 
 /// What the first life served; nothing if the directory or the log was refused.
