@@ -5,7 +5,7 @@
 
 use super::Config;
 use super::kafka_names::{SYNONYMS, TOPIC};
-use super::kinds::{Allowed, Kind, Update, boolean, find, items};
+use super::kinds::{Allowed, KafkaSetting, Kind, Update, boolean, find, items};
 use super::topic_docs::{self, doc_of};
 use super::values::{Compression, FromSetting, Words};
 use std::borrow::Cow;
@@ -63,25 +63,26 @@ static OWN: [TopicSetting; 2] = [
 
 /// Every topic setting, Kafka's and our own.
 pub fn topic_settings() -> impl Iterator<Item = TopicSetting> {
-    let kafkas = TOPIC.iter().map(|kafkas| TopicSetting {
+    OWN.into_iter().chain(TOPIC.iter().map(of_kafka))
+}
+
+/// The topic setting of this name.
+pub fn topic_setting(name: &str) -> Option<TopicSetting> {
+    let own = OWN.iter().find(|own| own.name == name);
+    own.copied().or_else(|| find(TOPIC, name).map(of_kafka))
+}
+
+fn of_kafka(kafkas: &'static KafkaSetting) -> TopicSetting {
+    let synonyms = SYNONYMS.iter().find(|(topic, _)| *topic == kafkas.name);
+    TopicSetting {
         name: kafkas.name,
         kind: kafkas.kind,
         default: kafkas.default,
         allowed: kafkas.allowed,
         update: kafkas.update,
-        synonyms: SYNONYMS
-            .iter()
-            .find(|(topic, _)| *topic == kafkas.name)
-            .map_or(&[], |(_, synonyms)| synonyms),
+        synonyms: synonyms.map_or(&[], |(_, synonyms)| synonyms),
         doc: doc_of(kafkas.name),
-    });
-    OWN.into_iter().chain(kafkas)
-}
-
-/// The topic setting of this name.
-pub fn topic_setting(name: &str) -> Option<TopicSetting> {
-    let is_known = OWN.iter().any(|own| own.name == name) || find(TOPIC, name).is_some();
-    if is_known { topic_settings().find(|setting| setting.name == name) } else { None }
+    }
 }
 
 /// A topic's settings, typed and complete.
