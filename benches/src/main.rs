@@ -2,7 +2,7 @@
 //!
 //! Invariants: tables go to standard output, progress to standard error; a row that fails makes the program fail,
 //! after the other rows. The comparison knows brokers by their wire and their command lines, never by their code; only
-//! the `log` bench uses the storage crate itself.
+//! the `log` and `validate` benches use the storage crate itself.
 #![expect(
     clippy::disallowed_methods,
     reason = "a bench measures the real machine: its clocks, its files, its processes"
@@ -18,6 +18,7 @@ mod peer;
 mod report;
 mod rows;
 mod stats;
+mod validate;
 mod wire;
 
 use std::fs;
@@ -52,6 +53,8 @@ enum Command {
     Compare(CompareArgs),
     /// Measures the log by itself, without a network, beside the machine's own writes, flushes and reads
     Log(log::LogArgs),
+    /// Measures the checks of a producer's batch by codec, and the writing of it in another
+    Validate(validate::ValidateArgs),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Compare(args) => compare(&args),
         Command::Log(args) => storage_log(&args),
+        Command::Validate(args) => validate::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -66,7 +66,7 @@ pub(crate) fn rewrite(
     // A batch's length is an `i32`, whatever is allowed beyond.
     let bytes_max = bytes_max.min(i32::MAX as usize);
     let out = Compressor::new(encoding, about_bytes, vec![0; HEADER_BYTES], bytes_max);
-    let mut sink = Sink { out, failed: None };
+    let mut sink = Sink { out, failed: None, head: Vec::new() };
     let base_timestamp = match codec {
         Codec::None => copy_all(header, SliceSource::new(records), &mut sink, see)?,
         codec => copy_all(header, StreamSource::new(open(codec, records)?), &mut sink, see)?,
@@ -109,12 +109,7 @@ fn copy_record<'a>(
     let rest = rest.ok_or(Fault::Bad("its length is not that of its parts"))?;
     let length = 1 + varlong_bytes(timestamp_delta) + varlong_bytes(offset_delta.into()) + rest;
     let length = i32::try_from(length).map_err(|_| Fault::Bad("it is too long"))?;
-    let mut new_head = Vec::with_capacity(24);
-    write_varlong(&mut new_head, length.into());
-    new_head.push(0);
-    write_varlong(&mut new_head, timestamp_delta);
-    write_varlong(&mut new_head, offset_delta.into());
-    sink.put(&new_head);
+    sink.put_head(length, timestamp_delta, offset_delta);
     let record = record_body::<false>(&mut Copying { source, sink }, head)?;
     Ok(record.key.is_some())
 }
@@ -123,9 +118,22 @@ fn copy_record<'a>(
 struct Sink {
     out: Compressor,
     failed: Option<CompressError>,
+    /// A record's head, while it is put together.
+    head: Vec<u8>,
 }
 
 impl Sink {
+    fn put_head(&mut self, length: i32, timestamp_delta: i64, offset_delta: i32) {
+        let mut head = std::mem::take(&mut self.head);
+        head.clear();
+        write_varlong(&mut head, length.into());
+        head.push(0);
+        write_varlong(&mut head, timestamp_delta);
+        write_varlong(&mut head, offset_delta.into());
+        self.put(&head);
+        self.head = head;
+    }
+
     fn put(&mut self, bytes: &[u8]) {
         if self.failed.is_none() {
             self.failed = self.out.write(bytes).err();
