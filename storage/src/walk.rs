@@ -169,16 +169,16 @@ impl<'s> HeaderWalk<'s> {
         if header.base_offset <= due {
             return Ok(header.base_offset == due);
         }
-        let (base, position) = (self.segment.base, self.position);
+        let (base, position, next) = (self.segment.base, self.position, self.segment.next());
+        // Asked first: a compacted segment is full of gaps, and the others look through all of an index or a file.
+        if self.scanner().is_in_order(position, header, next).map_err(|error| self.io(error))? {
+            return Ok(true);
+        }
         if is_vouched_for(base, self.index(), position, header) {
             return Ok(true);
         }
         let pieces = self.segment.pieces().map_err(|error| self.io(error))?;
-        if pieces.next_of(due) == Some(header.base_offset) {
-            return Ok(true);
-        }
-        let next = self.segment.next();
-        self.scanner().is_in_order(position, header, next).map_err(|error| self.io(error))
+        Ok(pieces.next_of(due) == Some(header.base_offset))
     }
 
     fn index(&mut self) -> &[u8] {

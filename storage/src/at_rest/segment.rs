@@ -3,6 +3,7 @@
 //! Invariants: what counts as a batch, and what as a torn tail, is what recovery says; behind damage it goes on only where
 //! the index vouches for a batch. Memory is one window, one batch and the indexes. It must not know other segments.
 
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,6 +60,8 @@ struct Check<'c> {
     len: u64,
     index: Vec<u8>,
     pieces: Pieces,
+    /// Looks at what stands behind a gap.
+    ahead: RefCell<Scanner<'c>>,
     offsets: OffsetCheck,
     times: TimeCheck,
 }
@@ -85,6 +88,7 @@ pub(super) fn check(verifier: &mut Verifier<'_>, facts: &Facts<'_>) -> Option<En
         times: TimeCheck::new(times.as_deref().unwrap_or_default(), loose),
         index: index.unwrap_or_default(),
         pieces: pieces.unwrap_or_default(),
+        ahead: RefCell::new(Scanner::new(&file, len)),
     };
     verifier.summary.files += 1;
     let walked = check.walk(verifier);
@@ -191,11 +195,11 @@ impl Check<'_> {
         if let Err(error) = verify_crc(&header, batch) {
             return Ok(Err(error.to_string()));
         }
-        let is_compacted = |header: &BatchHeader| {
-            Scanner::new(self.file, self.len).is_in_order(position, header, self.facts.next)
-        };
-        let fits =
-            self.may_follow(position, due, &header) || (header.base_offset > due && is_compacted(&header)?);
+        let next = self.facts.next;
+        // Asked first, as `walk` does.
+        let is_compacted =
+            header.base_offset > due && self.ahead.borrow_mut().is_in_order(position, &header, next)?;
+        let fits = is_compacted || self.may_follow(position, due, &header);
         if !fits {
             return Ok(Err(format!("a batch of offset {} stands where {due} is due", header.base_offset)));
         }

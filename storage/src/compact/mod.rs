@@ -268,8 +268,15 @@ impl Shared {
     fn clean_segments(&self, candidate: &Candidate, pace: &mut Pace<'_>) -> Result<Offset, Abandoned> {
         let (options, log, now) = (&self.cleaner.options, &candidate.log, self.env.clock.now_ms());
         let buffer_bytes = options.buffer_bytes / BUFFERS;
-        read::verify(&candidate.segments, pace)?;
-        let producers = Producers::of(log, now, pace)?;
+        let read = |pace: &mut Pace<'_>| {
+            read::verify(&candidate.segments, pace)?;
+            Producers::of(log, now, pace)
+        };
+        let producers = read(pace).map_err(|abandoned| {
+            // Files that cannot be opened may have gone for their age; who removes segments holds `cycle`.
+            drop(self.cycle());
+            if swap::place_of(log, &candidate.segments).is_none() { Abandoned::Gone } else { abandoned }
+        })?;
         let (table, table_end) = self.read_keys(candidate, &producers, buffer_bytes, pace)?;
         let config = log.config();
         let mut filter = Filter::new(Rules {

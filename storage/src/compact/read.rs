@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::batch::{BatchHeader, HEADER_BYTES, verify_crc};
 use crate::env::File;
+use crate::error::ReadError;
 use crate::ids::Offset;
 use crate::scan::Scanner;
 use crate::segment::{LOG_SUFFIX, Segment};
@@ -41,7 +42,7 @@ impl<'s> BatchReader<'s> {
         buffer_bytes: usize,
     ) -> Result<BatchReader<'s>, Abandoned> {
         let len = segment.size_bytes();
-        let file = segment.file().map_err(crate::error::ReadError::io(&segment.path(LOG_SUFFIX)))?;
+        let file = segment.file().map_err(ReadError::io(&segment.path(LOG_SUFFIX)))?;
         let position = match offset > segment.base {
             true => segment.walk_from(offset, len)?.next_header()?.map_or(len, |(position, _)| position),
             false => 0,
@@ -123,6 +124,7 @@ pub(super) fn verify(segments: &[Arc<Segment>], pace: &mut Pace<'_>) -> Result<(
             return Err(Abandoned::uncleanable(&segment.path(LOG_SUFFIX), 0, "batches are damaged"));
         }
         // Once its files have other names, it is too late to open them.
+        segment.file().map_err(ReadError::io(&segment.path(LOG_SUFFIX)))?;
         segment.max_timestamp()?;
     }
     Ok(())

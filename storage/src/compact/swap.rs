@@ -94,8 +94,8 @@ pub(super) fn swap(
     Ok(deleted)
 }
 
-/// Where the group stands in the log, if it still does. The caller holds `cycle`: it stays so.
-fn place_of(log: &Log, group: &[Arc<Segment>]) -> Option<usize> {
+/// Where the group stands in the log, if it still does. As long as the caller holds `cycle`, it stays so.
+pub(super) fn place_of(log: &Log, group: &[Arc<Segment>]) -> Option<usize> {
     let segments = log.segments.read().unwrap();
     let first = segments.partition_point(|segment| segment.base < group[0].base);
     let there = segments.get(first..first + group.len())?;

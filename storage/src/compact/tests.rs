@@ -17,6 +17,7 @@ use crate::codec::Codec;
 use crate::codec::testing::compress;
 use crate::env::{Env, Files, OpenMode, SimClock, SimFiles};
 use crate::records::{BatchBuilder, records};
+use crate::recover::Depth;
 use crate::validate::check_internal;
 use crate::*;
 
@@ -212,6 +213,11 @@ fn the_last_value_of_each_key_stays() {
     assert_eq!(world.log.damaged_bytes() + world.log.quarantined_bytes(), 0);
     let env = world.env.clone();
     world.dir.close();
+    let dir = DataDir::open(env.clone(), PathBuf::from(DIR), options(&world.cleaner)).unwrap();
+    let config = world.config.clone();
+    let log = dir.open_log_to(Depth::Everything, id(0), NAME, config, LeaderEpoch(1)).unwrap();
+    assert_eq!((read_all(&log).1, log.quarantined_bytes()), (records, 0), "as a repair judges it");
+    dir.close();
     at_rest::verify(&env, Path::new(DIR), &mut NothingWrong).unwrap();
 }
 

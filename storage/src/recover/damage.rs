@@ -105,11 +105,13 @@ impl Recovery<'_> {
                     && segment.relative(header.last_offset()).is_some()
             };
             let mut header = scanner.batch_at(position)?;
-            if let Some(found) = &header
-                && !fits(found)
-                && !(found.base_offset > end && scanner.is_in_order(position, found, known.next)?)
-            {
-                header = None;
+            if let Some(found) = &header {
+                let is_gap = found.base_offset > end && segment.relative(found.last_offset()).is_some();
+                // Asked first, as `walk` does.
+                let is_compacted = is_gap && scanner.is_in_order(position, found, known.next)?;
+                if !is_compacted && !fits(found) {
+                    header = None;
+                }
             }
             let mut is_content = false;
             if header.is_none() {
