@@ -372,13 +372,21 @@ impl DataDir {
         let count =
             |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
         let counts = &self.shared.counts;
+        let logs: Vec<_> = self.shared.logs().values().cloned().collect();
         DataDirStats {
             journal: self.shared.journal().stats(),
             checkpoints: count(&counts.checkpoints),
             waiting_appends: count(&counts.waiting_appends),
             quarantined_bytes: count(&counts.quarantined_bytes)
-                + self.shared.logs().values().map(|log| log.damaged_bytes()).sum::<u64>(),
+                + logs.iter().map(|log| log.damaged_bytes()).sum::<u64>(),
+            producers: logs.iter().map(|log| log.producer_count() as u64).sum(),
         }
+    }
+
+    /// Lets every log forget the producers whose last record is older than `after`; how many were forgotten.
+    pub fn expire_producers(&self, after: Duration) -> usize {
+        let logs: Vec<_> = self.shared.logs().values().cloned().collect();
+        logs.iter().map(|log| log.expire_producers(after)).sum()
     }
 
     pub fn is_offline(&self) -> bool {
@@ -465,6 +473,8 @@ pub struct DataDirStats {
     pub waiting_appends: u64,
     /// Bytes of logs that were damaged and are not served.
     pub quarantined_bytes: u64,
+    /// Producers that the logs know, each counted in every log that it wrote to.
+    pub producers: u64,
 }
 
 impl Drop for DataDir {

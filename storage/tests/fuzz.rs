@@ -13,8 +13,8 @@ use std::time::Duration;
 use storage::env::{Files, Random, SimFiles, SimRandom};
 use storage::fuzz::{TARGETS, Target, new_disk};
 use storage::{
-    BatchBuilder, Clock, DataDir, DataDirOptions, Durability, Env, Flushing, JournalOptions, LeaderEpoch,
-    LogConfig, LogId, Origin, TopicId, check_internal,
+    BatchBuilder, Clock, DataDir, DataDirOptions, Durability, EndMarker, Env, Flushing, JournalOptions,
+    LeaderEpoch, Log, LogConfig, LogId, Origin, ProducerId, TopicId, check_internal,
 };
 
 const BUDGET: Duration = Duration::from_secs(30);
@@ -140,6 +140,7 @@ fn live(env: &Env, life: u64) -> std::sync::Arc<DataDir> {
                 BatchBuilder::new(1_000 + round as i64).push(None, Some(value.as_bytes()), &[]).build();
             log.append(check_internal(batch).unwrap(), Origin::Client, None);
         }
+        abort(&logs[0], ProducerId(round as i64 % 3), life);
         if round % 3 == 0 {
             dir.flush();
         }
@@ -149,6 +150,16 @@ fn live(env: &Env, life: u64) -> std::sync::Arc<DataDir> {
     }
     dir.flush();
     dir
+}
+
+/// A transaction of one record that comes to nothing.
+fn abort(log: &Log, producer: ProducerId, life: u64) {
+    let record =
+        BatchBuilder::new(900).producer(producer, life as i16, -1).transactional().push(None, None, &[]);
+    let marker = EndMarker { committed: false, coordinator_epoch: 1 }.batch(producer, life as i16, 901);
+    for batch in [record.build(), marker] {
+        log.append(check_internal(batch).unwrap(), Origin::Coordinator, None);
+    }
 }
 
 fn copy_tree(files: &SimFiles, dir: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
