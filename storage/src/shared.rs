@@ -2,8 +2,8 @@
 //! whether the directory still takes writes.
 //!
 //! Lock order, outermost first: `directories`, `cycle`, `opening`, `flushing`, a log's `jobs`, its `flushing`, its
-//! writer, the journal's `release` and its state, a log's `segments`, `epochs` and `marks`, `queues`, `logs` and
-//! `known`. Invariant: once offline or closed, a directory never takes writes again.
+//! writer, the journal's `release` and its state, a log's `segments`, `epochs`, `marks` and `producers`, `queues`, `logs`
+//! and `known`. Invariant: once offline or closed, a directory never takes writes again.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -4,8 +4,8 @@
 
 use super::registry::Registry;
 use super::table::{
-    CHECKPOINTS, DIR_OFFLINE, JOURNAL_BYTES, JOURNAL_CAPACITY, JOURNAL_COMMITS, JOURNAL_LIVE, QUARANTINED,
-    WAITING_APPENDS,
+    CHECKPOINTS, DIR_OFFLINE, JOURNAL_BYTES, JOURNAL_CAPACITY, JOURNAL_COMMITS, JOURNAL_LIVE, PRODUCERS,
+    QUARANTINED, WAITING_APPENDS,
 };
 use metrics::{Counter, Gauge};
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +20,7 @@ pub struct DataDirFigures {
     pub checkpoints: u64,
     pub waiting_appends: u64,
     pub quarantined_bytes: u64,
+    pub producers: u64,
     pub is_offline: bool,
 }
 
@@ -52,6 +53,7 @@ struct DataDirMetrics {
     checkpoints: Counter,
     waiting_appends: Counter,
     quarantined_bytes: Gauge,
+    producers: Gauge,
     offline: Gauge,
 }
 
@@ -66,6 +68,7 @@ impl DataDirMetrics {
             checkpoints: registry.counter(&CHECKPOINTS, &[dir]),
             waiting_appends: registry.counter(&WAITING_APPENDS, &[dir]),
             quarantined_bytes: registry.gauge(&QUARANTINED, &[dir]),
+            producers: registry.gauge(&PRODUCERS, &[dir]),
             offline: registry.gauge(&DIR_OFFLINE, &[dir]),
         }
     }
@@ -79,6 +82,7 @@ impl DataDirMetrics {
         self.checkpoints.absolute(figures.checkpoints);
         self.waiting_appends.absolute(figures.waiting_appends);
         self.quarantined_bytes.set(figures.quarantined_bytes as f64);
+        self.producers.set(figures.producers as f64);
         self.offline.set(if figures.is_offline { 1.0 } else { 0.0 });
     }
 }

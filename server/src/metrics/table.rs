@@ -108,6 +108,8 @@ metrics! {
     WAITING_APPENDS = Counter "ottla_waiting_appends_total" ["dir"];
     /// Bytes of logs that were found damaged and are not served, by data directory; 0 is what it should be.
     QUARANTINED = Gauge "ottla_quarantined_bytes" ["dir"] in "bytes";
+    /// Idempotent and transactional producers that partitions remember, each counted in every partition that it wrote to, by data directory.
+    PRODUCERS = Gauge "ottla_producers" ["dir"];
     /// 1 if the data directory takes no more writes because one failed; a restart is the repair.
     DIR_OFFLINE = Gauge "ottla_log_dir_offline" ["dir"];
 

@@ -40,6 +40,7 @@ const FIGURES: DataDirFigures = DataDirFigures {
     checkpoints: 15,
     waiting_appends: 16,
     quarantined_bytes: 17,
+    producers: 18,
     is_offline: true,
 };
 
@@ -140,6 +141,7 @@ fn what_is_counted_is_what_is_shown() {
         ("ottla_checkpoints_total{dir=\"data\"}", 15.0),
         ("ottla_waiting_appends_total{dir=\"data\"}", 16.0),
         ("ottla_quarantined_bytes{dir=\"data\"}", 17.0),
+        ("ottla_producers{dir=\"data\"}", 18.0),
         ("ottla_log_dir_offline{dir=\"data\"}", 1.0),
     ] {
         assert_eq!(value(&text, series), Some(expected), "{series}\n{text}");
