@@ -101,6 +101,7 @@ impl Node {
         broker.advertised.get_or_init(|| advertised);
         addresses.splice(0..0, bound.iter().map(|b| format!("{}://{}", b.name, b.address)));
         let (stop, stopping) = watch::channel(false);
+        helpers.push(tokio::spawn(expire_producers(dirs.clone(), config.clone())));
         let admission = Admission::new(config, metrics);
         let keeping = tokio::spawn(keep_snapshots(broker.clone(), stopping.clone()));
         let serving = tokio::spawn(net::serve(bound, broker.clone(), admission, stopping));
@@ -154,6 +155,23 @@ fn on_flush(metrics: &Arc<Metrics>) -> OnFlush {
     Arc::new(move |elapsed| metrics.logs.flushed(elapsed))
 }
 
+/// Every now and then partitions forget the producers that have been silent for long.
+#[expect(clippy::disallowed_methods, reason = "rare: it looks at every producer of every log")]
+async fn expire_producers(dirs: Vec<Arc<DataDir>>, config: Arc<Config>) {
+    let after = Duration::from_millis(config.producer_id_expiration_ms);
+    let every = Duration::from_millis(config.producer_id_expiration_check_interval_ms);
+    loop {
+        tokio::time::sleep(every).await;
+        let dirs = dirs.clone();
+        let expire = move || dirs.iter().map(|dir| dir.expire_producers(after)).sum::<usize>();
+        // A panic in there has said so itself.
+        let expired = tokio::task::spawn_blocking(expire).await.unwrap_or(0);
+        if expired > 0 {
+            tracing::debug!(expired, "producers that were silent for long are forgotten");
+        }
+    }
+}
+
 /// What the metrics ask of a directory, for as long as it is there.
 fn figures_of(dir: &Arc<DataDir>) -> AskDataDir {
     let dir = Arc::downgrade(dir);
@@ -180,6 +198,7 @@ fn figures_of(dir: &Arc<DataDir>) -> AskDataDir {
                 dirty_percent_max: stats.cleaner.dirty_percent_max,
                 since_last_run: stats.cleaner.since_last_run,
             },
+            producers: stats.producers,
             is_offline: dir.is_offline(),
         })
     })

@@ -395,16 +395,24 @@ impl DataDir {
         let count =
             |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
         let counts = &self.shared.counts;
+        let logs: Vec<_> = self.shared.logs().values().cloned().collect();
         DataDirStats {
             journal: self.shared.journal().stats(),
             checkpoints: count(&counts.checkpoints),
             waiting_appends: count(&counts.waiting_appends),
             quarantined_bytes: count(&counts.quarantined_bytes)
-                + self.shared.logs().values().map(|log| log.damaged_bytes()).sum::<u64>(),
+                + logs.iter().map(|log| log.damaged_bytes()).sum::<u64>(),
             removed_segments: count(&counts.removed_segments),
             removed_bytes: count(&counts.removed_bytes),
             cleaner: self.shared.cleaner_stats(),
+            producers: logs.iter().map(|log| log.producer_count() as u64).sum(),
         }
+    }
+
+    /// Lets every log forget the producers whose last record is older than `after`; how many were forgotten.
+    pub fn expire_producers(&self, after: Duration) -> usize {
+        let logs: Vec<_> = self.shared.logs().values().cloned().collect();
+        logs.iter().map(|log| log.expire_producers(after)).sum()
     }
 
     pub fn is_offline(&self) -> bool {
@@ -495,6 +503,8 @@ pub struct DataDirStats {
     pub removed_segments: u64,
     pub removed_bytes: u64,
     pub cleaner: CleanerStats,
+    /// Producers that the logs know, each counted in every log that it wrote to.
+    pub producers: u64,
 }
 
 impl Drop for DataDir {

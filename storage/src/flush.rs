@@ -14,6 +14,7 @@ use crate::epoch_cache;
 use crate::error::is_passing;
 use crate::indexes::MaxTimestamp;
 use crate::log::Log;
+use crate::producer_state;
 use crate::segment::{Mark, Segment};
 use crate::small_file;
 
@@ -34,6 +35,7 @@ pub(crate) struct Capture {
     metadata: Option<Arc<dyn File>>,
     names: bool,
     dir: bool,
+    producers: producer_state::Captured,
     /// Since this of its joins, everything that the log writes goes into the journal.
     joined: Option<u64>,
 }
@@ -76,6 +78,7 @@ impl Log {
         writer.new_names |= capture.names;
         writer.new_dir |= capture.dir;
         writer.new_metadata = writer.new_metadata.take().or(capture.metadata);
+        self.producers.lock().unwrap().give_back(capture.producers);
     }
 
     /// `None` for a log that is deleted.
@@ -98,6 +101,7 @@ impl Log {
             metadata: writer.new_metadata.take(),
             names: std::mem::take(&mut writer.new_names),
             dir: std::mem::take(&mut writer.new_dir),
+            producers: self.producers.lock().unwrap().capture(writer.end_mark()),
             joined: writer.journaled.then_some(writer.joins),
         })
     }
@@ -127,6 +131,7 @@ impl Log {
         if capture.dir && itself {
             files.sync_dir(&self.shared.path)?;
         }
+        self.save_producers(&capture.producers, capture.end, by)?;
         Ok(complete)
     }
 
@@ -218,7 +223,11 @@ impl Log {
                 false
             }
         });
-        entry.clean = finished && entry.recovery.offset == self.end_offset();
+        let saved = match self.finish_producers(entry.recovery) {
+            Err(error) if !is_passing(&error) => return Err(error),
+            saved => saved.is_ok(),
+        };
+        entry.clean = finished && saved && entry.recovery.offset == self.end_offset();
         Ok(Some(entry))
     }
 }

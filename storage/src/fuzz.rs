@@ -11,11 +11,12 @@ mod sending;
 
 pub use decoding::{
     checkpoint, clean_offsets, compaction, epochs, journal_commit, journal_file, lock_file, meta_properties,
-    offset_index, partition_metadata, quarantine, time_index,
+    offset_index, partition_metadata, producer_snapshot, quarantine, time_index, txn_index,
 };
 pub use opening::{
     checkpoint_opened, epochs_opened, journal_opened, lock_opened, meta_opened, new_disk,
-    offset_index_opened, partition_opened, quarantine_opened, segment_opened, time_index_opened,
+    offset_index_opened, partition_opened, producer_snapshot_opened, quarantine_opened, segment_opened,
+    time_index_opened, txn_index_opened,
 };
 pub use sending::{compressed, sent_batch};
 
@@ -23,6 +24,7 @@ use crate::batch::{BatchHeader, CRC_FROM};
 use crate::ids::TopicId;
 use crate::journal::record::{COMMIT_HEADER_BYTES, Key, RECORD_HEADER_BYTES};
 use crate::meta::MetaProperties;
+use crate::producer_state::snapshot;
 
 /// One property of one kind of file.
 pub struct Target {
@@ -44,7 +46,7 @@ const fn opens(name: &'static str, file: &'static str, run: fn(&[u8]), seal: fn(
     Target { name, file, run, seal, opens: true }
 }
 
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 28] = [
     decodes("offset_index", ".index", offset_index, seal_nothing),
     decodes("time_index", ".timeindex", time_index, seal_nothing),
     decodes("checkpoint", "checkpoint", checkpoint, seal_end),
@@ -59,6 +61,8 @@ pub const TARGETS: [Target; 24] = [
     decodes("sent_batch", ".batch", sent_batch, seal_batches),
     decodes("clean_offsets", "cleaner-offset-checkpoint", clean_offsets, seal_nothing),
     decodes("compaction", ".log", compaction, seal_batches),
+    decodes("producer_snapshot", ".snapshot", producer_snapshot, snapshot::seal),
+    decodes("txn_index", ".txnindex", txn_index, seal_nothing),
     opens("segment_opened", ".log", segment_opened, seal_batches),
     opens("offset_index_opened", ".index", offset_index_opened, seal_nothing),
     opens("time_index_opened", ".timeindex", time_index_opened, seal_nothing),
@@ -69,6 +73,8 @@ pub const TARGETS: [Target; 24] = [
     opens("epochs_opened", "leader-epoch-checkpoint", epochs_opened, seal_nothing),
     opens("quarantine_opened", ".quarantine", quarantine_opened, seal_piece),
     opens("lock_opened", "lock", lock_opened, seal_nothing),
+    opens("producer_snapshot_opened", ".snapshot", producer_snapshot_opened, snapshot::seal),
+    opens("txn_index_opened", ".txnindex", txn_index_opened, seal_nothing),
 ];
 
 /// The identity of every directory here, so that a journal of one is a journal of another.

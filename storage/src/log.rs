@@ -15,6 +15,7 @@ use crate::error::ReadError;
 use crate::flush::Flushed;
 use crate::ids::{LeaderEpoch, LogId, Offset};
 use crate::plan::Bound;
+use crate::producer_state::Producers;
 use crate::recover::Recovered;
 use crate::segment::{Mark, Segment};
 use crate::settled::Pair;
@@ -36,6 +37,8 @@ pub struct Log {
     pub(crate) flushing: Mutex<()>,
     pub(crate) segments: RwLock<Vec<Arc<Segment>>>,
     pub(crate) marks: Mutex<Marks>,
+    /// Taken last, while nothing else is but the writer.
+    pub(crate) producers: Mutex<Producers>,
     pub(crate) watch: Watch,
     start: AtomicI64,
     epoch: AtomicI32,
@@ -78,7 +81,8 @@ impl Log {
         epoch: LeaderEpoch,
         recovered: Recovered,
     ) -> Arc<Log> {
-        let Recovered { segments, start, end, epochs, epochs_written, quarantined_bytes, .. } = recovered;
+        let Recovered { segments, start, end, epochs, epochs_written, quarantined_bytes, producers, .. } =
+            recovered;
         let recovery =
             segments.last().map(|active| Flushed { mark: end, max_time: active.max_timestamp().ok() });
         let writer = Writer::new(config, end, segments.last());
@@ -94,6 +98,7 @@ impl Log {
             flushing: Mutex::new(()),
             segments: RwLock::new(segments),
             marks: Mutex::new(Marks { end, high: end, recovery }),
+            producers: Mutex::new(producers),
             watch: Watch::new(end.offset.0),
             start: AtomicI64::new(start.0),
             epoch: AtomicI32::new(LeaderEpoch::NONE.0),
@@ -136,11 +141,6 @@ impl Log {
 
     pub fn high_watermark(&self) -> Offset {
         self.marks.lock().unwrap().high.offset
-    }
-
-    /// Below this no transaction is open. As long as logs keep no producer state, none ever is.
-    pub fn last_stable(&self) -> Offset {
-        self.high_watermark()
     }
 
     pub fn leader_epoch(&self) -> LeaderEpoch {
@@ -230,6 +230,22 @@ impl Log {
             Bound::HighWatermark | Bound::LastStable => marks.high,
             Bound::End => marks.end,
         }
+    }
+
+    /// Where an offset below the mark stands: at the batch that holds it, or at the next.
+    pub(crate) fn place_of(&self, offset: Offset, below: Mark) -> Result<Mark, ReadError> {
+        if offset >= below.offset {
+            return Ok(below);
+        }
+        for segment in self.segments_between(offset, below) {
+            let mut walk = segment.walk_from(offset, below.limit_in(&segment))?;
+            while let Some((position, header)) = walk.next_header()? {
+                if header.last_offset() >= offset {
+                    return Ok(Mark { offset, segment: segment.base, position });
+                }
+            }
+        }
+        Ok(below)
     }
 
     /// The segments that may hold `from` and what follows it, as far as `to`.

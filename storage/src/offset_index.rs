@@ -44,6 +44,16 @@ pub(crate) fn floor(bytes: &[u8], relative: u32) -> Option<Entry> {
     entry(bytes, low.checked_sub(1)?)
 }
 
+/// The first entry of a batch that begins at or behind the file position.
+pub(crate) fn ceiling(bytes: &[u8], position: u64) -> Option<Entry> {
+    let (mut low, mut high) = (0, len(bytes));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if u64::from(entry(bytes, middle)?.position) < position { low = middle + 1 } else { high = middle }
+    }
+    entry(bytes, low)
+}
+
 /// How many of the first entries can be right: both numbers rise, and all lies below the given ends. What a power cut
 /// left of an index is filled with zeros, which do not rise.
 pub(crate) fn plausible(bytes: &[u8], relative_end: u64, position_end: u64) -> usize {

@@ -2,15 +2,16 @@
 //!
 //! Invariants: nothing at or above the bound is planned; the first byte planned begins the batch that holds the offset
 //! asked for, or the next one if there is none or it is damaged; no batch's records are decoded. One read gives bytes of
-//! one segment.
+//! one segment. Readers of committed records are told of every aborted transaction in what they get.
 
 use std::sync::Arc;
 
 use crate::error::ReadError;
 use crate::ids::Offset;
 use crate::log::Log;
-use crate::plan::{Bound, Part, ReadPlan};
-use crate::segment::{LOG_SUFFIX, Segment};
+use crate::plan::{AbortedTxn, Bound, Part, ReadPlan};
+use crate::segment::{LOG_SUFFIX, Mark, Segment, TXN_INDEX_SUFFIX};
+use crate::txn_index::{self, Aborted};
 
 impl Log {
     /// Plans a read of up to `bytes_max` bytes from the batch that holds `from`. A first batch larger than that is
@@ -28,16 +29,21 @@ impl Log {
         if from < start || from > marks.end.offset {
             return Err(ReadError::OutOfRange { start, end: marks.end.offset });
         }
+        let last_stable = self.stable_below(marks.high.offset);
         let mut plan = ReadPlan {
             parts: Vec::new(),
             bytes: 0,
             start,
             high_watermark: marks.high.offset,
-            last_stable: marks.high.offset,
-            // No log keeps transactions yet, so that none was aborted.
+            last_stable,
             aborted: (bound == Bound::LastStable).then(Vec::new),
         };
-        let bound = if bound == Bound::End { marks.end } else { marks.high };
+        let is_committed = bound == Bound::LastStable;
+        let bound = match bound {
+            Bound::End => marks.end,
+            Bound::HighWatermark => marks.high,
+            Bound::LastStable => self.place_of(last_stable, marks.high)?,
+        };
         if from >= bound.offset {
             return Ok(plan);
         }
@@ -58,11 +64,62 @@ impl Log {
                     let (pos, len) = (found.position, found.bytes);
                     plan.parts.push(Part::File { file: Arc::clone(file), pos, len });
                     plan.bytes = len;
+                    if is_committed {
+                        plan.aborted = Some(self.aborted_in(&segment, from, pos + len as u64, bound)?);
+                    }
                 }
                 break;
             }
         }
         Ok(plan)
+    }
+}
+
+impl Log {
+    /// The transactions that were aborted and may have records between an offset and a place of its segment, below
+    /// `bound`.
+    fn aborted_in(
+        &self,
+        segment: &Arc<Segment>,
+        from: Offset,
+        position: u64,
+        bound: Mark,
+    ) -> Result<Vec<AbortedTxn>, ReadError> {
+        let mut found = Vec::new();
+        if self.producers.lock().unwrap().aborts.is_empty() {
+            return Ok(found);
+        }
+        let segments = self.segments.read().unwrap().clone();
+        let first = segments.partition_point(|other| other.base < segment.base);
+        let next = segments.get(first + 1).map_or(bound.offset, |next| next.base);
+        let end = segment.end_before(position)?.unwrap_or(next).min(bound.offset);
+        for segment in &segments[first..] {
+            for entry in self.aborts_of(segment)? {
+                if entry.last >= from && entry.first < end {
+                    found.push(AbortedTxn { producer_id: entry.producer, first_offset: entry.first });
+                }
+                // Whatever ended later began behind the range.
+                if entry.last_stable >= end {
+                    return Ok(found);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn aborts_of(&self, segment: &Arc<Segment>) -> Result<Vec<txn_index::Entry>, ReadError> {
+        let held = self.producers.lock().unwrap().aborts.of(segment.base);
+        match held {
+            None => Ok(Vec::new()),
+            Some(Aborted::Known(entries)) => Ok(entries),
+            Some(Aborted::OnDisk) => {
+                let read = txn_index::read(&*self.shared.env.files, &self.path, segment.base);
+                match read.map_err(ReadError::io(&segment.path(TXN_INDEX_SUFFIX)))? {
+                    Some(entries) => Ok(entries),
+                    None => self.find_aborts_again(segment),
+                }
+            }
+        }
     }
 }
 

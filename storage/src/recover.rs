@@ -19,6 +19,7 @@ use crate::epoch_cache::{self, EpochCache};
 use crate::error::{OpenError, ReadError};
 use crate::ids::Offset;
 use crate::indexes::{ActiveIndexes, MaxTimestamp};
+use crate::producer_state::{self, Producers};
 use crate::quarantine::Piece;
 use crate::retention;
 use crate::segment::{
@@ -38,6 +39,7 @@ pub(crate) struct Recovered {
     pub(crate) epochs_written: Option<EpochCache>,
     /// What was damaged and is served no more.
     pub(crate) quarantined_bytes: u64,
+    pub(crate) producers: Producers,
     /// To be flushed before anybody relies on it.
     pub(crate) syncs: Syncs,
 }
@@ -57,6 +59,7 @@ impl Recovered {
             epochs,
             epochs_written: None,
             quarantined_bytes: 0,
+            producers: Producers::default(),
             syncs: Syncs::default(),
         }
     }
@@ -154,7 +157,16 @@ pub(crate) fn recover(
     };
     let end = recovery.segments(&logs)?;
     let end = recovery.make_good(end)?;
-    recovery.finish(end).map_err(io("flushing"))
+    let mut recovered = recovery.finish(end).map_err(io("flushing"))?;
+    let found = producer_state::Found {
+        files,
+        dir,
+        segments: &recovered.segments,
+        end: recovered.end,
+        clean: known.is_some_and(|known| known.clean),
+    };
+    recovered.producers = producer_state::load(&found, &mut recovered.syncs)?;
+    Ok(recovered)
 }
 
 impl Recovery<'_> {
@@ -447,6 +459,7 @@ impl Recovery<'_> {
             epochs: self.epochs,
             epochs_written: self.epochs_written,
             quarantined_bytes: self.quarantined_bytes,
+            producers: Producers::default(),
             syncs: self.syncs,
         })
     }

@@ -35,6 +35,7 @@ impl Mark {
 pub(crate) const LOG_SUFFIX: &str = "log";
 pub(crate) const INDEX_SUFFIX: &str = "index";
 pub(crate) const TIME_INDEX_SUFFIX: &str = "timeindex";
+pub(crate) const TXN_INDEX_SUFFIX: &str = "txnindex";
 
 pub(crate) fn file_name(base: Offset, suffix: &str) -> String {
     format!("{:020}.{suffix}", base.0)
@@ -115,7 +116,7 @@ impl Segment {
     /// Leftovers of the same name are emptied.
     pub(crate) fn create(files: Arc<dyn Files>, dir: Arc<Path>, base: Offset) -> io::Result<Segment> {
         let segment = Segment::new(files, dir, base, 0, Indexes::Active(ActiveIndexes::new()));
-        for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
+        for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX] {
             let path = segment.path(suffix);
             if segment.files.exists(&path) {
                 segment.files.remove_file(&path)?;
@@ -480,6 +481,12 @@ impl Segment {
         }
         let from = entry.map_or(0, |entry| entry.relative);
         self.walk_from(Offset(self.base.0 + i64::from(from)), limit)
+    }
+
+    /// An offset behind the batches before a file position, the nearest that the index knows.
+    pub(crate) fn end_before(&self, position: u64) -> Result<Option<Offset>, ReadError> {
+        let entry = self.with_indexes(|view| offset_index::ceiling(view.offsets, position))?;
+        Ok(entry.map(|entry| Offset(self.base.0 + i64::from(entry.relative) + 1)))
     }
 
     /// A walk over headers that begins at or before the batch with `offset`, and ends at the file position `limit`. What

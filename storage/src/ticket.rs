@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::ids::{Offset, TimestampMs};
+use crate::ids::{Offset, ProducerId, TimestampMs};
 use crate::slot::Slot;
 
 /// Where an append ended up.
@@ -53,6 +53,22 @@ pub enum AppendError {
     /// The batches hold no record.
     #[error("nothing to append")]
     Empty,
+    /// Records of the producer are missing before these, or these are older than what is remembered of it.
+    /// OUT_OF_ORDER_SEQUENCE_NUMBER (45).
+    #[error("producer {producer} sends sequence {found} behind {last}")]
+    OutOfOrderSequence { producer: ProducerId, found: i32, last: i32 },
+    /// Another instance of the producer has taken over. INVALID_PRODUCER_EPOCH (47).
+    #[error("producer {producer} has epoch {current}, not {found} any more")]
+    InvalidProducerEpoch { producer: ProducerId, found: i16, current: i16 },
+    /// The producer has a transaction open, and these records are outside of it. INVALID_TXN_STATE (48).
+    #[error("producer {producer} has a transaction open and sends records outside of it")]
+    NotInTransaction { producer: ProducerId },
+    /// A coordinator of a later epoch has ended transactions here. TRANSACTION_COORDINATOR_FENCED (52).
+    #[error("the transaction coordinator has epoch {current}, not {found} any more")]
+    CoordinatorFenced { found: i32, current: i32 },
+    /// A control batch of a producer that is no transaction's end. INVALID_RECORD (87).
+    #[error("the control batch does not end a transaction")]
+    BadMarker,
 }
 
 type Outcome = Result<Appended, AppendError>;

@@ -19,6 +19,7 @@ use crate::journal::record::Op;
 use crate::log::Log;
 use crate::meta;
 use crate::plan::{Origin, TxnToken};
+use crate::producer_state::draft::{Draft, Original, Verdict, has_producer};
 use crate::retention::Starts;
 use crate::rolling::Age;
 use crate::segment::{Mark, Segment};
@@ -71,6 +72,8 @@ pub(crate) struct Job {
     origin: Origin,
     /// Where it goes, once it is stamped.
     appended: Option<Appended>,
+    /// It is in the log already.
+    repeats: Option<Original>,
     ticket: Option<Ticket>,
     slot: Option<Arc<Slot>>,
 }
@@ -82,7 +85,7 @@ impl Job {
     }
 
     fn refuse(&mut self, error: &AppendError) {
-        self.appended = None;
+        (self.appended, self.repeats) = (None, None);
         self.ticket = Some(Ticket::failed(error.clone()));
     }
 }
@@ -142,12 +145,14 @@ impl Writer {
 
 impl Log {
     /// Appends batches and answers with a ticket that resolves when the log's durability is kept. Never waits: what
-    /// cannot be written at once is written by another thread. The transaction's token is carried for the producer
-    /// state that will check it.
+    /// cannot be written at once is written by another thread. A client's batch that its producer sent before is not
+    /// appended again: the answer is the first one's, and waits as that does. The transaction's token is carried for the
+    /// check that will ask for it.
     pub fn append(&self, batches: Checked, origin: Origin, token: Option<TxnToken>) -> Ticket {
-        // No log keeps producer state yet, so there is nothing to verify a token against.
+        // Tokens come with the coordinator that gives them; until then no client's transaction gets here.
         let _ = token;
-        let mut job = Job { checked: batches, origin, appended: None, ticket: None, slot: None };
+        let mut job =
+            Job { checked: batches, origin, appended: None, repeats: None, ticket: None, slot: None };
         {
             let mut jobs = self.jobs.lock().unwrap();
             let in_turn = jobs.busy || !jobs.waiting.is_empty();
@@ -260,29 +265,47 @@ impl Log {
 
     fn place_run(&self, writer: &mut Writer, jobs: &mut [Job]) {
         let (base, mut end) = (writer.end.offset, writer.end.offset);
+        let mut draft = Draft::default();
         for job in jobs.iter_mut() {
-            match self.refusal_of(job.origin).map_or_else(|| self.stamp(end, job), Err) {
-                Ok(next) => end = next,
+            let stamped = self.refusal_of(job.origin).map_or_else(|| self.stamp(end, job), Err);
+            match stamped.and_then(|next| self.check_producers(&mut draft, job).map(|is_new| (next, is_new)))
+            {
+                Ok((next, true)) => end = next,
+                Ok((_, false)) => {}
                 Err(error) => job.refuse(&error),
             }
         }
-        if end == base {
-            return;
-        }
-        match self.write_run(writer, jobs, end) {
-            Ok(position) => {
-                for job in jobs.iter_mut() {
-                    let Some(appended) = job.appended else { continue };
-                    job.ticket = Some(match position {
-                        Some(lsn) => Ticket::pending(Arc::clone(&self.shared.progress), lsn, appended),
-                        None => Ticket::ready(appended),
-                    });
+        let written = if end == base { Ok(None) } else { self.write_run(writer, jobs, end, &mut draft) };
+        let is_durable = writer.durability == Durability::Durable;
+        for job in jobs.iter_mut() {
+            let (appended, lsn) = match (job.appended, job.repeats, &written) {
+                (_, Some(Original { appended, lsn: Some(lsn) }), _) => (appended, is_durable.then_some(lsn)),
+                (Some(appended), _, Ok(lsn)) | (None, Some(Original { appended, .. }), Ok(lsn)) => {
+                    (appended, *lsn)
                 }
-            }
-            Err(error) => {
-                jobs.iter_mut().filter(|job| job.appended.is_some()).for_each(|job| job.refuse(&error))
-            }
+                (None, None, _) => continue,
+                (_, _, Err(error)) => {
+                    job.refuse(error);
+                    continue;
+                }
+            };
+            job.ticket = Some(match lsn {
+                Some(lsn) => Ticket::pending(Arc::clone(&self.shared.progress), lsn, appended),
+                None => Ticket::ready(appended),
+            });
         }
+    }
+
+    /// Whether the producers of a stamped append may send it, and it is not in the log yet.
+    fn check_producers(&self, draft: &mut Draft, job: &mut Job) -> Result<bool, AppendError> {
+        if !job.checked.headers().any(has_producer) {
+            return Ok(true);
+        }
+        let verdict = draft.check(&self.producers.lock().unwrap(), &job.checked, job.origin)?;
+        if let Verdict::Repeats(original) = verdict {
+            (job.appended, job.repeats) = (None, Some(original));
+        }
+        Ok(job.repeats.is_none())
     }
 
     fn refusal_of(&self, origin: Origin) -> Option<AppendError> {
@@ -296,7 +319,13 @@ impl Log {
 
     /// Writes stamped batches, which end at the offset `end`. The LSN that makes them durable is given if the log's mode
     /// waits for it.
-    fn write_run(&self, writer: &mut Writer, jobs: &[Job], end: Offset) -> Result<Option<u64>, AppendError> {
+    fn write_run(
+        &self,
+        writer: &mut Writer,
+        jobs: &[Job],
+        end: Offset,
+        draft: &mut Draft,
+    ) -> Result<Option<u64>, AppendError> {
         let batches =
             || jobs.iter().filter(|job| job.appended.is_some()).flat_map(|job| &job.checked.batches);
         let bytes: u64 = batches().map(|batch| batch.bytes.len() as u64).sum();
@@ -321,6 +350,11 @@ impl Log {
         self.see_epochs(batches().map(|batch| &batch.header));
         let records = (end.0 - writer.end.offset.0) as u64;
         writer.end = Mark { offset: end, segment: segment.base, position: segment.size_bytes() };
+        if !draft.is_empty() {
+            // Before readers see the batches: a transaction is open before its first record can be read.
+            let high = self.high_watermark();
+            self.producers.lock().unwrap().commit(draft, segment.base, high);
+        }
         {
             let mut marks = self.marks.lock().unwrap();
             marks.end = writer.end;
@@ -334,6 +368,9 @@ impl Log {
             self.shared.journal().queue(&self.me(), &mut writer.raise_slot, op, &slices, Some(writer.end))
         });
         writer.last_lsn = lsn.unwrap_or(writer.last_lsn);
+        if !draft.is_empty() {
+            self.producers.lock().unwrap().settle(draft, lsn.unwrap_or(0));
+        }
         if writer.durability == Durability::Durable {
             return Ok(lsn);
         }
@@ -445,6 +482,9 @@ impl Log {
         writer.active = Some(Arc::clone(&segment));
         writer.age = Some(Age::new(&self.shared.env, &writer.config, None));
         writer.end = Mark { offset: base, segment: base, position: 0 };
+        if rolled {
+            self.producers.lock().unwrap().take_snapshot(writer.end);
+        }
         Ok(segment)
     }
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 use storage::env::{Files, Random, SimFiles, SimRandom};
 use storage::fuzz::{TARGETS, Target, new_disk};
 use storage::{
-    BatchBuilder, Cleanup, Clock, DataDir, DataDirOptions, Durability, Env, Flushing, JournalOptions,
-    LeaderEpoch, LogConfig, LogId, Origin, TopicId, check_internal,
+    BatchBuilder, Cleanup, Clock, DataDir, DataDirOptions, Durability, EndMarker, Env, Flushing,
+    JournalOptions, LeaderEpoch, Log, LogConfig, LogId, Origin, ProducerId, TopicId, check_internal,
 };
 
 const BUDGET: Duration = Duration::from_secs(30);
@@ -147,6 +147,7 @@ fn live(env: &Env, life: u64) -> std::sync::Arc<DataDir> {
                 BatchBuilder::new(1_000 + round as i64).push(Some(b"k"), Some(value.as_bytes()), &[]).build();
             log.append(check_internal(batch).unwrap(), Origin::Client, None);
         }
+        abort(&logs[0], ProducerId(round as i64 % 3), life);
         if round % 3 == 0 {
             dir.flush();
         }
@@ -160,6 +161,16 @@ fn live(env: &Env, life: u64) -> std::sync::Arc<DataDir> {
         assert_eq!(dir.clean(), 1);
     }
     dir
+}
+
+/// A transaction of one record that comes to nothing.
+fn abort(log: &Log, producer: ProducerId, life: u64) {
+    let record =
+        BatchBuilder::new(900).producer(producer, life as i16, -1).transactional().push(None, None, &[]);
+    let marker = EndMarker { committed: false, coordinator_epoch: 1 }.batch(producer, life as i16, 901);
+    for batch in [record.build(), marker] {
+        log.append(check_internal(batch).unwrap(), Origin::Coordinator, None);
+    }
 }
 
 fn copy_tree(files: &SimFiles, dir: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {

@@ -53,7 +53,11 @@ impl ToCode for AppendError {
         match self {
             Self::Deleted => ErrorCode::UnknownTopicOrPartition,
             Self::Closed => ErrorCode::NotLeaderOrFollower,
-            Self::ControlBatch | Self::Empty => ErrorCode::InvalidRecord,
+            Self::ControlBatch | Self::BadMarker | Self::Empty => ErrorCode::InvalidRecord,
+            Self::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+            Self::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+            Self::NotInTransaction { .. } => ErrorCode::InvalidTxnState,
+            Self::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
             Self::NoSpace | Self::TooManyFiles | Self::Offline { .. } | Self::OutOfOrder { .. } => {
                 ErrorCode::KafkaStorageError
             }

@@ -5,6 +5,9 @@
 //! - 5: log start offset in the reply. 7: zstd. 8 (KIP-467): errors by record. 9: flexible.
 //! - 10 (KIP-951): leader hints, which one broker never needs. 11–12 (KIP-890): same bytes. 13 (KIP-516): topic ids.
 //!
+//! An idempotent producer's batch that is in the log already is answered with its first offset and its greatest time, once
+//! the first one is durable; a gap in its sequences is 45, an epoch that was taken over 47.
+//!
 //! Deviations: data that cannot be decoded is answered with 87 where Kafka answers -1. Transactions are not served, so
 //! transactional batches are refused.
 

@@ -157,6 +157,10 @@ settings! {
     /// setting of the same name goes before it.
     pub record_validation: RecordValidation =
         own("record.validation", Kind::Text, Some("full"), Allowed::OneOf(RecordValidation::WORDS));
+    /// How long a partition remembers a producer that sends nothing, so that what it sends again is not doubled.
+    pub producer_id_expiration_ms: u64 = kafka("producer.id.expiration.ms");
+    /// How often producers that were silent for so long are forgotten.
+    pub producer_id_expiration_check_interval_ms: u64 = kafka("producer.id.expiration.check.interval.ms");
 
     /// Where clients connect: `NAME://host:port`, between commas. `localhost` is 127.0.0.1 and ::1; no host, `0.0.0.0` and
     /// `[::]` are all interfaces; port 0 takes any free port.

@@ -5,8 +5,8 @@
 use super::registry::Registry;
 use super::table::{
     CHECKPOINTS, COMPACTION_AGE, COMPACTION_BUSY, COMPACTION_READ, COMPACTION_WRITTEN, COMPACTIONS,
-    DIR_OFFLINE, DIRTY_MAX, JOURNAL_BYTES, JOURNAL_CAPACITY, JOURNAL_COMMITS, JOURNAL_LIVE, QUARANTINED,
-    REMOVED_BYTES, REMOVED_SEGMENTS, UNCLEANABLE_BYTES, UNCLEANABLE_LOGS, WAITING_APPENDS,
+    DIR_OFFLINE, DIRTY_MAX, JOURNAL_BYTES, JOURNAL_CAPACITY, JOURNAL_COMMITS, JOURNAL_LIVE, PRODUCERS,
+    QUARANTINED, REMOVED_BYTES, REMOVED_SEGMENTS, UNCLEANABLE_BYTES, UNCLEANABLE_LOGS, WAITING_APPENDS,
 };
 use metrics::{Counter, Gauge};
 use std::sync::{Mutex, PoisonError};
@@ -25,6 +25,7 @@ pub struct DataDirFigures {
     pub removed_segments: u64,
     pub removed_bytes: u64,
     pub compaction: CompactionFigures,
+    pub producers: u64,
     pub is_offline: bool,
 }
 
@@ -73,6 +74,7 @@ struct DataDirMetrics {
     removed_segments: Counter,
     removed_bytes: Counter,
     compaction: CompactionMetrics,
+    producers: Gauge,
     offline: Gauge,
 }
 
@@ -127,6 +129,7 @@ impl DataDirMetrics {
             removed_segments: registry.counter(&REMOVED_SEGMENTS, &[dir]),
             removed_bytes: registry.counter(&REMOVED_BYTES, &[dir]),
             compaction: CompactionMetrics::new(registry, dir),
+            producers: registry.gauge(&PRODUCERS, &[dir]),
             offline: registry.gauge(&DIR_OFFLINE, &[dir]),
         }
     }
@@ -143,6 +146,7 @@ impl DataDirMetrics {
         self.removed_segments.absolute(figures.removed_segments);
         self.removed_bytes.absolute(figures.removed_bytes);
         self.compaction.refresh(&figures.compaction);
+        self.producers.set(figures.producers as f64);
         self.offline.set(if figures.is_offline { 1.0 } else { 0.0 });
     }
 }

@@ -129,6 +129,8 @@ metrics! {
     UNCLEANABLE_LOGS = Gauge "ottla_uncleanable_logs" ["dir"];
     /// Bytes of them that a compaction would have read for the first time, by data directory.
     UNCLEANABLE_BYTES = Gauge "ottla_uncleanable_bytes" ["dir"] in "bytes";
+    /// Idempotent and transactional producers that partitions remember, each counted in every partition that it wrote to, by data directory.
+    PRODUCERS = Gauge "ottla_producers" ["dir"];
     /// 1 if the data directory takes no more writes because one failed; a restart is the repair.
     DIR_OFFLINE = Gauge "ottla_log_dir_offline" ["dir"];
 

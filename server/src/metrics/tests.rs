@@ -52,6 +52,7 @@ const FIGURES: DataDirFigures = DataDirFigures {
         dirty_percent_max: 26,
         since_last_run: Duration::from_secs(27),
     },
+    producers: 28,
     is_offline: true,
 };
 
@@ -162,6 +163,7 @@ fn what_is_counted_is_what_is_shown() {
         ("ottla_uncleanable_bytes{dir=\"data\"}", 25.0),
         ("ottla_compaction_dirty_percent_max{dir=\"data\"}", 26.0),
         ("ottla_compaction_last_run_age_seconds{dir=\"data\"}", 27.0),
+        ("ottla_producers{dir=\"data\"}", 28.0),
         ("ottla_log_dir_offline{dir=\"data\"}", 1.0),
     ] {
         assert_eq!(value(&text, series), Some(expected), "{series}\n{text}");

@@ -10,6 +10,7 @@ mod epochs;
 mod harness;
 #[path = "../kill/process.rs"]
 mod process;
+mod producers;
 #[path = "../kill/requests.rs"]
 mod requests;
 mod restart;

@@ -8,13 +8,15 @@ use crate::checkpoint as checkpoint_file;
 use crate::compact::{clean_offsets as clean_offsets_file, trial};
 use crate::env::{Env, Files, OpenMode, SimFiles, SimRandom};
 use crate::epoch_cache::EpochCache;
+use crate::ids::Offset;
 use crate::journal::record::{COMMIT_HEADER_BYTES, CommitHeader, Found, RecordHeader, RecordWalk};
 use crate::journal::ring;
 use crate::journal::scan::{Since, scan};
 use crate::lock_file::Pages;
 use crate::meta::{self, MetaProperties};
+use crate::producer_state::snapshot;
 use crate::quarantine::{HEAD_BYTES, Piece, Pieces};
-use crate::{lock_file as lock, offset_index as offsets, time_index as times};
+use crate::{lock_file as lock, offset_index as offsets, time_index as times, txn_index as txns};
 
 /// A search is compared with a linear one for so many entries.
 const COMPARED_MAX: usize = 16;
@@ -157,6 +159,24 @@ pub fn quarantine(bytes: &[u8]) {
         assert_eq!(Piece::decode(head), Some(*piece));
         at += HEAD_BYTES + piece.bytes as usize;
         assert!(at <= bytes.len());
+    }
+}
+
+pub fn producer_snapshot(bytes: &[u8]) {
+    let Some(found) = snapshot::decode(bytes) else { return };
+    assert_eq!(bytes[2..6], crc32c::crc32c(&bytes[6..]).to_be_bytes());
+    assert_eq!(snapshot::decode(&snapshot::encode(&found)), Some(found));
+}
+
+/// What is taken is in order, and is the same when it is written and read again.
+pub fn txn_index(bytes: &[u8]) {
+    for base in [Offset(0), Offset(1 << 20)] {
+        let found = txns::decode(bytes, base);
+        assert!(found.iter().all(|entry| entry.last >= base && entry.first < entry.last));
+        assert!(found.windows(2).all(|pair| pair[0].last < pair[1].last));
+        let mut again = Vec::new();
+        found.iter().for_each(|entry| txns::push(&mut again, entry));
+        assert_eq!(again, bytes[..found.len() * txns::ENTRY_BYTES]);
     }
 }
 

@@ -223,6 +223,10 @@ fn read_all(log: &Log) -> Content {
             break;
         }
     }
+    match log.read(log.start_offset(), 700, true, Bound::LastStable) {
+        Ok(plan) => assert!(plan.last_stable <= plan.high_watermark && plan.aborted.is_some()),
+        Err(error) => assert!(matches!(error, ReadError::Corrupt { .. }), "{error}"),
+    }
     for spec in [OffsetSpec::Timestamp(0), OffsetSpec::Timestamp(1_005), OffsetSpec::MaxTimestamp] {
         match log.offset_for(spec) {
             Ok(place) => assert!(place.is_none_or(|place| place.offset < log.high_watermark())),
@@ -275,6 +279,17 @@ pub fn epochs_opened(bytes: &[u8]) {
 
 pub fn quarantine_opened(bytes: &[u8]) {
     replaced(&LOG_FILE.replace(".log", ".quarantine"), bytes, Serves::Everything);
+}
+
+/// With the right checksum it is believed; what it says of producers hides no record.
+pub fn producer_snapshot_opened(bytes: &[u8]) {
+    for at in ["00000000000000000000", "00000000000000000007"] {
+        replaced(&format!("{NAME}/{at}.snapshot"), bytes, Serves::Everything);
+    }
+}
+
+pub fn txn_index_opened(bytes: &[u8]) {
+    replaced(&LOG_FILE.replace(".log", ".txnindex"), bytes, Serves::Everything);
 }
 
 pub fn lock_opened(bytes: &[u8]) {

@@ -1,6 +1,8 @@
 //! A log from outside, on simulated files, flushed by hand.
 
+mod producers;
 mod restart;
+mod transactions;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,0 +1,216 @@
+//! Knowing the producers again at a start: the last snapshot that is right, and the batches behind it.
+//!
+//! Invariants: a snapshot counts only if it reads whole and right and is not beyond the log's end; one beyond it is gone,
+//! for good, before anything is appended. Without one the log is read from its start, unless it was closed in order and
+//! never had one, which is how a log without producers looks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Producers;
+use super::draft::has_producer;
+use super::producer::Producer;
+use super::snapshot::{self, SNAPSHOT_SUFFIX};
+use crate::env::Files;
+use crate::error::{OpenError, ReadError};
+use crate::ids::{Offset, ProducerId};
+use crate::log::Log;
+use crate::segment::{Mark, Segment, TXN_INDEX_SUFFIX, base_of, file_name};
+use crate::small_file;
+use crate::syncs::Syncs;
+use crate::txn_index::{self, Entry};
+
+/// What a start can say of a log before its producers are known.
+pub(crate) struct Found<'f> {
+    pub(crate) files: &'f Arc<dyn Files>,
+    pub(crate) dir: &'f Path,
+    pub(crate) segments: &'f [Arc<Segment>],
+    pub(crate) end: Mark,
+    /// It was closed in order.
+    pub(crate) clean: bool,
+}
+
+pub(crate) fn load(found: &Found<'_>, syncs: &mut Syncs) -> Result<Producers, OpenError> {
+    let mut producers = Producers::default();
+    let from = match found.last_snapshot(&mut producers, syncs)? {
+        Last::At(offset) => offset,
+        Last::Never if found.clean => found.end.offset,
+        Last::Never | Last::Damaged => found.segments[0].base,
+    };
+    found.aborts_before(from, &mut producers, syncs)?;
+    let first = replay(&mut producers, found.segments, from, found.end.offset).map_err(walking)?;
+    producers.taken_at = first.unwrap_or((found.end.segment, found.end.position));
+    Ok(producers)
+}
+
+impl Producers {
+    /// Goes on from a snapshot.
+    fn resume(&mut self, entries: BTreeMap<ProducerId, Producer>) {
+        self.open = entries.iter().filter_map(|(id, entry)| Some((entry.txn_first?, *id))).collect();
+        self.entries = entries;
+    }
+}
+
+enum Last {
+    At(Offset),
+    /// There is none.
+    Never,
+    /// There were some, and none is right.
+    Damaged,
+}
+
+impl Found<'_> {
+    fn bases_of(&self, suffix: &str) -> Result<Vec<Offset>, OpenError> {
+        let names = self.files.list(self.dir).map_err(OpenError::io("listing", self.dir))?;
+        let mut bases: Vec<_> = names.iter().filter_map(|entry| base_of(&entry.name, suffix)).collect();
+        bases.sort_unstable();
+        Ok(bases)
+    }
+
+    fn read(&self, at: Offset, suffix: &str) -> Result<Vec<u8>, OpenError> {
+        let path = self.dir.join(file_name(at, suffix));
+        let bytes = small_file::read(&**self.files, &path).map_err(OpenError::io("reading", &path))?;
+        Ok(bytes.unwrap_or_default())
+    }
+
+    /// Removes a file for good: it must not come back beside what is appended from here on.
+    fn remove(&self, at: Offset, suffix: &str, syncs: &mut Syncs) -> Result<(), OpenError> {
+        let path = self.dir.join(file_name(at, suffix));
+        self.files.remove_file(&path).map_err(OpenError::io("removing", &path))?;
+        syncs.dir(self.dir);
+        Ok(())
+    }
+
+    /// Takes the last snapshot that is right.
+    fn last_snapshot(&self, producers: &mut Producers, syncs: &mut Syncs) -> Result<Last, OpenError> {
+        let mut last = Last::Never;
+        for at in self.bases_of(SNAPSHOT_SUFFIX)?.into_iter().rev() {
+            if at > self.end.offset {
+                self.remove(at, SNAPSHOT_SUFFIX, syncs)?;
+                continue;
+            }
+            if matches!(last, Last::At(_)) {
+                producers.snapshots.insert(at);
+                continue;
+            }
+            let Some(entries) = snapshot::decode(&self.read(at, SNAPSHOT_SUFFIX)?) else {
+                tracing::warn!(path = %self.dir.display(), offset = at.0, "a snapshot of producers is damaged: more of the log is read instead");
+                self.remove(at, SNAPSHOT_SUFFIX, syncs)?;
+                last = Last::Damaged;
+                continue;
+            };
+            producers.resume(entries);
+            producers.snapshots.insert(at);
+            last = Last::At(at);
+        }
+        Ok(last)
+    }
+
+    /// Takes the aborted transactions whose markers stand before `from`; those behind it are found in the batches.
+    fn aborts_before(
+        &self,
+        from: Offset,
+        producers: &mut Producers,
+        syncs: &mut Syncs,
+    ) -> Result<(), OpenError> {
+        for base in self.bases_of(TXN_INDEX_SUFFIX)? {
+            let Ok(place) = self.segments.binary_search_by_key(&base, |segment| segment.base) else {
+                self.remove(base, TXN_INDEX_SUFFIX, syncs)?;
+                continue;
+            };
+            let next = self.segments.get(place + 1).map(|next| next.base);
+            if next.is_some_and(|next| next <= from) {
+                producers.aborts.found(base);
+                continue;
+            }
+            let bytes = self.read(base, TXN_INDEX_SUFFIX)?;
+            let mut entries = txn_index::decode(&bytes, base);
+            let whole = entries.len() * txn_index::ENTRY_BYTES == bytes.len();
+            if !whole && entries.last().is_none_or(|last| last.last < from) {
+                let (segments, snapshots) = (&self.segments[..=place], &producers.snapshots);
+                entries =
+                    aborts_again(&**self.files, self.dir, segments, snapshots, from).map_err(walking)?;
+                producers.aborts.replace(base, entries);
+                continue;
+            }
+            entries.retain(|entry| entry.last < from);
+            producers.aborts.resume(base, entries);
+        }
+        Ok(())
+    }
+}
+
+/// Sees the batches from one offset to another; gives the place of the first.
+fn replay(
+    producers: &mut Producers,
+    segments: &[Arc<Segment>],
+    from: Offset,
+    to: Offset,
+) -> Result<Option<(Offset, u64)>, ReadError> {
+    let mut first_place = None;
+    let first = segments.partition_point(|segment| segment.base <= from).saturating_sub(1);
+    for segment in segments[first..].iter().take_while(|segment| segment.base < to && from < to) {
+        let mut walk = segment.walk_from(from.max(segment.base), segment.size_bytes())?;
+        while let Some((position, header)) = walk.next_header()? {
+            if header.base_offset < from {
+                continue;
+            }
+            first_place.get_or_insert((segment.base, position));
+            if has_producer(&header) {
+                producers.see(segment.base, &header, || segment.read_batch(position, &header))?;
+            }
+        }
+    }
+    // Whatever stands in the log at a start, readers see.
+    producers.ended.clear();
+    Ok(first_place)
+}
+
+fn walking(error: ReadError) -> OpenError {
+    match error {
+        ReadError::Io { path, source } => OpenError::Io { what: "reading", path, source },
+        ReadError::Corrupt { path, position, what } => OpenError::CorruptLog { path, position, what },
+        ReadError::OutOfRange { .. } | ReadError::Deleted => unreachable!("a walk asks no log"),
+    }
+}
+
+/// The aborted transactions of the last of these segments whose markers stand before `to`, from the batches.
+fn aborts_again(
+    files: &dyn Files,
+    dir: &Path,
+    segments: &[Arc<Segment>],
+    snapshots: &BTreeSet<Offset>,
+    to: Offset,
+) -> Result<Vec<Entry>, ReadError> {
+    let Some(segment) = segments.last() else { return Ok(Vec::new()) };
+    let path = segment.path(TXN_INDEX_SUFFIX);
+    tracing::warn!(path = %path.display(), "an index of aborted transactions is wrong and is made anew");
+    let mut again = Producers::default();
+    let mut from = segments[0].base;
+    for at in snapshots.range(..=segment.base).rev() {
+        let path = dir.join(file_name(*at, SNAPSHOT_SUFFIX));
+        let bytes = small_file::read(files, &path).map_err(ReadError::io(&path))?;
+        if let Some(entries) = bytes.as_deref().and_then(snapshot::decode) {
+            again.resume(entries);
+            from = *at;
+            break;
+        }
+    }
+    replay(&mut again, segments, from, to)?;
+    Ok(again.aborts.take(segment.base))
+}
+
+impl Log {
+    /// The aborted transactions of a segment whose file is lost or damaged.
+    pub(crate) fn find_aborts_again(&self, segment: &Arc<Segment>) -> Result<Vec<Entry>, ReadError> {
+        let segments = self.segments.read().unwrap().clone();
+        let place = segments.partition_point(|other| other.base <= segment.base);
+        let snapshots = self.producers.lock().unwrap().snapshots.clone();
+        let files = &*self.shared.env.files;
+        let end = segments.get(place).map_or(Offset(i64::MAX), |next| next.base);
+        let entries = aborts_again(files, &self.path, &segments[..place], &snapshots, end)?;
+        self.producers.lock().unwrap().aborts.replace(segment.base, entries.clone());
+        Ok(entries)
+    }
+}
