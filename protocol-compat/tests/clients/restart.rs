@@ -22,10 +22,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::new("restart::stop_while_consumers_wait", &[Need::Python], stop_while_waiting),
         Scenario::of_ottla("restart::a_consumer_learns_of_a_lost_tail", &[Need::Java], lost_tail),
         Scenario::new("restart::a_producer_writes_through_a_kill", &[Need::Java], |stage| {
-            writes_through(stage, Broker::kill)
+            writes_through(stage, Broker::kill, "exactly_once")
         }),
         Scenario::new("restart::a_producer_writes_through_a_stop", &[Need::Java], |stage| {
-            writes_through(stage, |broker| broker.stop().map(drop))
+            writes_through(stage, |broker| broker.stop().map(drop), "at_least_once")
         }),
     ]
 }
@@ -91,12 +91,13 @@ fn stop_while_waiting(stage: &Stage) -> Result<()> {
 }
 
 /// A Java producer with its own defaults keeps writing while the broker goes and comes back twice.
-fn writes_through(stage: &Stage, end: impl Fn(&mut Broker) -> Result<()>) -> Result<()> {
+/// Whatever it is told is there; `guarantee` says whether all else has to be there once too.
+fn writes_through(stage: &Stage, end: impl Fn(&mut Broker) -> Result<()>, guarantee: &str) -> Result<()> {
     let mut broker = stage.broker(Spec::default())?;
     let address = broker.bootstrap().to_owned();
     thread::scope(|threads| {
-        let writer =
-            threads.spawn(|| stage.java("Producing", "through_a_restart", &[&address, "suite", "8"]));
+        let writer = threads
+            .spawn(|| stage.java("Producing", "through_a_restart", &[&address, "suite", "8", guarantee]));
         let writing = stage.folder().join("writing");
         while !writing.exists() && !writer.is_finished() {
             thread::sleep(Duration::from_millis(20));
