@@ -71,6 +71,23 @@ pub enum AppendError {
     BadMarker,
 }
 
+impl AppendError {
+    /// Whether it is the batch that does not fit to what the log knows, and nothing is wrong with the log.
+    pub fn is_the_producers(&self) -> bool {
+        match self {
+            Self::ControlBatch
+            | Self::OutOfOrder { .. }
+            | Self::Empty
+            | Self::OutOfOrderSequence { .. }
+            | Self::InvalidProducerEpoch { .. }
+            | Self::NotInTransaction { .. }
+            | Self::CoordinatorFenced { .. }
+            | Self::BadMarker => true,
+            Self::NoSpace | Self::TooManyFiles | Self::Offline { .. } | Self::Closed | Self::Deleted => false,
+        }
+    }
+}
+
 type Outcome = Result<Appended, AppendError>;
 
 /// How far a journal, or a flusher, has come.

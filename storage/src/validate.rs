@@ -66,6 +66,9 @@ pub enum Reject {
     /// CORRUPT_MESSAGE (2): the bytes were damaged on the way.
     #[error("{what}")]
     Corrupt { what: String },
+    /// INVALID_RECORD (87): the request does not hold exactly one batch.
+    #[error("{what}")]
+    NotOneBatch { what: &'static str },
     /// INVALID_RECORD (87): the producer built it wrong, and would again.
     #[error("{what}")]
     Invalid { what: String, records: Vec<RecordError> },
@@ -282,7 +285,7 @@ fn next_entry(bytes: &[u8]) -> Result<Option<(usize, i8)>, Reject> {
 /// The header of the one batch in `bytes`, behind which at most a tail stands that is no batch.
 fn only_batch(bytes: &[u8], rules: &Rules) -> Result<BatchHeader, Reject> {
     let Some((total, magic)) = next_entry(bytes)? else {
-        return Err(Reject::invalid("there is no whole batch"));
+        return Err(Reject::NotOneBatch { what: "there is no whole batch" });
     };
     if magic != MAGIC {
         return Err(Reject::UnsupportedMagic { magic });
@@ -292,7 +295,7 @@ fn only_batch(bytes: &[u8], rules: &Rules) -> Result<BatchHeader, Reject> {
         return Err(Reject::UnsupportedCodec { codec: Codec::Zstd });
     }
     if next_entry(&bytes[total..])?.is_some() {
-        return Err(Reject::invalid("there is more than one batch"));
+        return Err(Reject::NotOneBatch { what: "there is more than one batch" });
     }
     Ok(header)
 }

@@ -17,6 +17,8 @@ pub(crate) const COMPACTED: &str = "compacted";
 pub(crate) const SMALL: &str = "small";
 pub(crate) const NEAR: &str = "near";
 pub(crate) const STAMPED: &str = "stamped";
+/// For batches that only Kafka takes.
+pub(crate) const UNREADABLE: &str = "unreadable";
 pub(crate) const PRODUCERS: &str = "producers";
 /// `max.message.bytes` of the topic [`SMALL`].
 pub(crate) const SMALL_BYTES: usize = 1_000;
@@ -44,15 +46,19 @@ pub(crate) const TOPICS: &[Topic] = &[
     topic("to-lz4-small", &[("compression.type", "lz4"), ("max.message.bytes", "1000")]),
     topic("to-plain-small", &[("compression.type", "uncompressed"), ("max.message.bytes", "1000")]),
     topic(PRODUCERS, &[]),
+    topic(UNREADABLE, &[]),
 ];
 
 /// A difference that is meant: the closed list of the project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meant {
     Nothing,
-    /// Kafka answers UNKNOWN_SERVER_ERROR where it trips over its own reading of compressed records or an unknown
-    /// codec, Ottla INVALID_RECORD: the producer would send the same again.
+    /// Kafka answers UNKNOWN_SERVER_ERROR where it trips over its own reading of records, an unknown codec or a length
+    /// that does not fit into a number, Ottla INVALID_RECORD: the producer would send the same again.
     Undecodable,
+    /// Kafka takes compressed records whose lengths are not those of their parts, and no consumer can read them or get
+    /// past them. Ottla answers INVALID_RECORD.
+    Unreadable,
 }
 
 pub(crate) struct Case {
@@ -126,7 +132,7 @@ pub(crate) fn noise(bytes: usize) -> Vec<u8> {
 /// Every shape in every form into every topic.
 pub(crate) fn good(now: i64) -> Vec<Case> {
     let mut cases = Vec::new();
-    for topic in TOPICS.iter().filter(|topic| topic.name != PRODUCERS) {
+    for topic in TOPICS.iter().filter(|topic| ![PRODUCERS, UNREADABLE].contains(&topic.name)) {
         for form in Form::ALL {
             for (shape, records) in shapes() {
                 let name = format!("{}/{}/{shape}", topic.name, form.name());

@@ -3,7 +3,7 @@
 use super::batch::{Batch, CONTROL, DELETE_HORIZON, Form, LOG_APPEND_TIME, Record, TRANSACTIONAL};
 use super::batch::{sequence, varint};
 use super::cases::{COMPACTED, Case, Meant, NEAR, NEAR_AFTER_MS, NEAR_BEFORE_MS, PLAIN, SMALL, SMALL_BYTES};
-use super::cases::{STAMPED, noise};
+use super::cases::{STAMPED, UNREADABLE, noise};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -98,10 +98,13 @@ fn frames(form: Form, now: i64, cases: &mut Vec<Case>) {
         add(&format!("length {length}"), bytes);
     }
     let true_length = (whole.len() - 12) as i32;
-    for more in [-1, 1, 100, i32::MAX - true_length] {
+    for more in [-1, 1, 100] {
         let bytes = Batch { length: Some(true_length + more), ..batch.clone() }.encode();
         add(&format!("length {more:+}"), bytes);
     }
+    let beyond = Batch { length: Some(i32::MAX), ..batch.clone() }.encode();
+    cases.push(Case::new(name(form, "greatest length"), PLAIN, beyond).meant(Meant::Undecodable));
+    let mut add = |what: &str, bytes: Vec<u8>| cases.push(Case::new(name(form, what), PLAIN, bytes));
     for cut in [1, 20, whole.len() - 61, whole.len() - 30, whole.len() - 5] {
         add(&format!("cut by {cut}"), whole[..whole.len() - cut].to_vec());
     }
@@ -118,9 +121,14 @@ fn records(form: Form, now: i64, cases: &mut Vec<Case>) {
     let bodies: Vec<Vec<u8>> = three().iter().map(Record::body).collect();
     let mut add = |what: &str, count: usize, plain: Vec<u8>| {
         let batch = Batch::with_plain(form, now, count, &plain);
-        // Kafka reads compressed records without expecting them to be wrong.
-        let meant = if form.is_compressed() { Meant::Undecodable } else { Meant::Nothing };
-        cases.push(Case::new(name(form, what), PLAIN, batch.encode()).meant(meant));
+        // Kafka reads compressed records without expecting them to be wrong, and does not look at their lengths.
+        let (topic, meant) = match form.is_compressed() {
+            true if what.starts_with("record length ") => (UNREADABLE, Meant::Unreadable),
+            true => (PLAIN, Meant::Undecodable),
+            false if what == "record length of six bytes" => (PLAIN, Meant::Undecodable),
+            false => (PLAIN, Meant::Nothing),
+        };
+        cases.push(Case::new(name(form, what), topic, batch.encode()).meant(meant));
     };
     let lengthened = |by: i64| {
         let mut out = Vec::new();

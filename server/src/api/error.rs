@@ -108,7 +108,9 @@ impl ToCode for Reject {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Corrupt { .. } => ErrorCode::CorruptMessage,
-            Self::Invalid { .. } | Self::UnsupportedMagic { .. } => ErrorCode::InvalidRecord,
+            Self::Invalid { .. } | Self::NotOneBatch { .. } | Self::UnsupportedMagic { .. } => {
+                ErrorCode::InvalidRecord
+            }
             Self::TooLarge { .. } | Self::GrownTooLarge { .. } => ErrorCode::MessageTooLarge,
             Self::NotCompressed { .. } => ErrorCode::UnknownServerError,
             Self::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,

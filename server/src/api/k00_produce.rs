@@ -19,7 +19,7 @@ use protocol_compat::messages::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
 };
 use protocol_compat::messages::{ApiKey, ProduceRequest, ProduceResponse, TopicName, Uuid, detached};
-use storage::{AppendError, Appended, Offset, RecordError, Ticket};
+use storage::{AppendError, Appended, BatchHeader, Offset, RecordError, Reject, Ticket};
 
 use super::error::{ToCode, text};
 use super::{Api, Cx, Then};
@@ -103,7 +103,16 @@ fn refuse_whole(cx: &Cx, req: &ProduceRequest) -> Option<ErrorCode> {
     {
         return Some(ErrorCode::TransactionalIdAuthorizationFailed);
     }
+    if req.transactional_id.is_none() && has_transactional(req) {
+        return Some(ErrorCode::TransactionalIdAuthorizationFailed);
+    }
     (!matches!(req.acks, -1..=1)).then_some(ErrorCode::InvalidRequiredAcks)
+}
+
+fn has_transactional(req: &ProduceRequest) -> bool {
+    let batches = req.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let mut headers = batches.filter_map(|data| BatchHeader::parse(data.records.as_deref()?).ok());
+    headers.any(|header| header.is_transactional())
 }
 
 struct PendingTopic {
@@ -183,7 +192,7 @@ fn begin_partition(cx: &Cx, topic: &Topic, data: PartitionProduceData, version: 
     match partition.produce(batch, version >= ZSTD_FROM) {
         Ok((ticket, _)) if matches!(ticket.peek(), Some(Err(AppendError::NoSpace))) => {
             cx.broker.metrics.limit(Limit::FreeSpace).hits.increment(1);
-            PendingPartition::after_append(index, &AppendError::NoSpace)
+            PendingPartition::after_append(index, &AppendError::NoSpace, Offset(-1))
         }
         Ok((ticket, records)) => {
             cx.broker.metrics.logs.appended(1, records, bytes);
@@ -191,7 +200,7 @@ fn begin_partition(cx: &Cx, topic: &Topic, data: PartitionProduceData, version: 
         }
         Err(refusal) => {
             tracing::debug!(topic = %topic.name, partition = index, client = %cx.client_id, %refusal, "refused a batch");
-            PendingPartition::refused(index, &refusal)
+            PendingPartition::refused(index, &refusal, partition.log.start_offset())
         }
     }
 }
@@ -201,13 +210,18 @@ impl PendingPartition {
         Self { index, log_start: Offset(-1), state: State::Failed { code, message, records: Vec::new() } }
     }
 
-    fn refused(index: i32, refusal: &ProduceRefusal) -> Self {
-        let records = match refusal {
-            ProduceRefusal::Batch(reject) => reject.record_errors().to_vec(),
-            ProduceRefusal::Transactional => Vec::new(),
-        };
-        let message = Some(refusal.to_string());
-        Self { index, log_start: Offset(-1), state: State::Failed { code: refusal.code(), message, records } }
+    /// With what the log itself found wrong, Kafka tells where it starts.
+    fn refused(index: i32, refusal: &ProduceRefusal, start: Offset) -> Self {
+        let mut failed = Self::failed(index, refusal.code(), Some(refusal.to_string()));
+        if let ProduceRefusal::Batch(reject) = refusal
+            && let Reject::Invalid { .. } | Reject::Timestamp { .. } | Reject::NotCompressed { .. } = reject
+        {
+            failed.log_start = start;
+        }
+        if let (State::Failed { records, .. }, ProduceRefusal::Batch(reject)) = (&mut failed.state, refusal) {
+            *records = reject.record_errors().to_vec();
+        }
+        failed
     }
 
     fn response(self) -> PartitionProduceResponse {
@@ -217,7 +231,7 @@ impl PendingPartition {
                 .with_error_code(code.code())
                 .with_base_offset(-1)
                 .with_log_append_time_ms(-1)
-                .with_log_start_offset(-1)
+                .with_log_start_offset(self.log_start.0)
                 .with_error_message(message.and_then(text))
                 .with_record_errors(records.into_iter().map(record_error).collect()),
             State::Appended(ticket) => match ticket.peek() {
@@ -225,15 +239,19 @@ impl PendingPartition {
                     .with_base_offset(offset.0)
                     .with_log_append_time_ms(append_time)
                     .with_log_start_offset(self.log_start.0),
-                Some(Err(error)) => Self::after_append(self.index, &error).response(),
+                Some(Err(error)) => Self::after_append(self.index, &error, self.log_start).response(),
                 // The wait ended first. The record stays; the client may retry.
                 None => Self::failed(self.index, ErrorCode::RequestTimedOut, None).response(),
             },
         }
     }
 
-    fn after_append(index: i32, error: &AppendError) -> Self {
-        Self::failed(index, error.code(), Some(error.to_string()))
+    fn after_append(index: i32, error: &AppendError, start: Offset) -> Self {
+        let mut failed = Self::failed(index, error.code(), Some(error.to_string()));
+        if error.is_the_producers() {
+            failed.log_start = start;
+        }
+        failed
     }
 }
 
