@@ -162,10 +162,8 @@ async fn expire_producers(dirs: Vec<Arc<DataDir>>, config: Arc<Config>) {
     let every = Duration::from_millis(config.producer_id_expiration_check_interval_ms);
     loop {
         tokio::time::sleep(every).await;
-        let dirs = dirs.clone();
-        let expire = move || dirs.iter().map(|dir| dir.expire_producers(after)).sum::<usize>();
-        // A panic in there has said so itself.
-        let expired = tokio::task::spawn_blocking(expire).await.unwrap_or(0);
+        // Memory only, log by log: no longer than many a request.
+        let expired: usize = dirs.iter().map(|dir| dir.expire_producers(after)).sum();
         if expired > 0 {
             tracing::debug!(expired, "producers that were silent for long are forgotten");
         }
