@@ -156,7 +156,6 @@ fn on_flush(metrics: &Arc<Metrics>) -> OnFlush {
 }
 
 /// Every now and then partitions forget the producers that have been silent for long.
-#[expect(clippy::disallowed_methods, reason = "rare: it looks at every producer of every log")]
 async fn expire_producers(dirs: Vec<Arc<DataDir>>, config: Arc<Config>) {
     let after = Duration::from_millis(config.producer_id_expiration_ms);
     let every = Duration::from_millis(config.producer_id_expiration_check_interval_ms);

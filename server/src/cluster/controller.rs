@@ -102,7 +102,7 @@ impl Controller {
             let step = replay_step(&log, next, &mut image)?;
             (next, grown_bytes) = (step.next, grown_bytes + step.bytes);
         }
-        tracing::info!(%snapshot, replayed_bytes = grown_bytes, %end, "the metadata is loaded");
+        tracing::debug!(%snapshot, replayed_bytes = grown_bytes, %end, "the metadata is loaded");
         let seen = Seen { image: Arc::new(image), last_append: None, loaded_to: next, grown_bytes };
         let current = ArcSwap::from_pointee(seen);
         Ok(Self { log, env, writer: Mutex::new(()), current, snapshots, snapshot_due: Notify::new() })
