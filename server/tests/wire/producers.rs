@@ -104,7 +104,8 @@ fn readers_of_committed_records_wait_for_the_end_of_a_transaction() {
     create(&mut client);
     assert_eq!(send(&mut client, 0, 0, 2), (0, 0));
     let in_transaction = answer(&client.call(11, &request(records(9, 0, 0, 1).transactional().build())));
-    assert_eq!(in_transaction.0, ErrorCode::InvalidTxnState.code(), "no coordinator, no transactions");
+    let refused = ErrorCode::TransactionalIdAuthorizationFailed.code();
+    assert_eq!(in_transaction.0, refused, "whose transaction is it?");
 
     let image = broker.services().controller.seen().image.clone();
     let log = broker.services().partitions.get(image.topic("t").unwrap(), 0).unwrap().log.clone();
