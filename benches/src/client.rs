@@ -53,10 +53,15 @@ impl Client {
     }
 
     /// Makes a topic and waits until all its partitions serve.
-    pub(crate) fn create_topic(&mut self, topic: &str, partitions: usize) -> Result<()> {
+    pub(crate) fn create_topic(
+        &mut self,
+        topic: &str,
+        partitions: usize,
+        settings: request::Settings<'_>,
+    ) -> Result<()> {
         let timeout_ms = TOPIC_TIMEOUT.as_millis() as i32;
         let (code, words) = self.call(
-            |id| request::create_topic(id, topic, partitions as i32, timeout_ms),
+            |id| request::create_topic(id, topic, partitions as i32, settings, timeout_ms),
             reply::create_topic,
         )?;
         ensure!(code == 0, "CreateTopics of {topic} was answered with error code {code}: {words}");
@@ -66,6 +71,18 @@ impl Client {
             thread::sleep(ASK_AGAIN);
         }
         (0..partitions).try_for_each(|partition| self.wait_until_served(topic, partition as i32, deadline))
+    }
+
+    /// Sets one setting of a topic.
+    pub(crate) fn alter_topic(&mut self, topic: &str, name: &str, value: &str) -> Result<()> {
+        let code = self.call(|id| request::alter_topic(id, topic, name, value), reply::alter_topic)?;
+        ensure!(code == 0, "{name}={value} of {topic} was answered with error code {code}");
+        Ok(())
+    }
+
+    /// Sends one batch and waits for its offset.
+    pub(crate) fn produce(&mut self, frame: request::Produce<'_>) -> Result<i64> {
+        self.call(|id| request::produce(id, frame), reply::produce)
     }
 
     /// Kafka names a leader in Metadata a moment before that leader takes requests (it answers 6 until then), so

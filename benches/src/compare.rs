@@ -136,7 +136,7 @@ impl Bench {
         eprintln!("row {}: starting {}", row.id, contender.key());
         let dir = TempDir::new(self.data_dir.join(format!("{}-{}", row.id, contender.key())))?;
         let broker = match contender {
-            Contender::Kafka => self.kafka.as_ref().context("Kafka takes no part")?.start(dir)?,
+            Contender::Kafka => self.kafka.as_ref().context("Kafka takes no part")?.start(dir, &[])?,
             Contender::OttlaRelaxed => self.start_ottla(dir, "relaxed")?,
             Contender::OttlaDurable => self.start_ottla(dir, "durable")?,
         };
@@ -151,11 +151,11 @@ impl Bench {
     }
 
     fn start_ottla(&self, dir: TempDir, durability: &str) -> Result<Broker> {
-        self.ottla.as_ref().context("Ottla takes no part")?.start(dir, durability)
+        self.ottla.as_ref().context("Ottla takes no part")?.start(dir, durability, &[])
     }
 
     fn make_topic(&self, broker: &Broker, topic: &str) -> Result<()> {
-        Client::connect(broker.address)?.create_topic(topic, self.connections)
+        Client::connect(broker.address)?.create_topic(topic, self.connections, &[])
     }
 
     /// One run, with what it cost the broker and the generator.

@@ -9,6 +9,7 @@
 )]
 
 mod client;
+mod compaction;
 mod compare;
 mod cpu;
 mod limits;
@@ -51,6 +52,8 @@ struct Cli {
 enum Command {
     /// Runs rows of the goal table on every broker in turn and prints them side by side
     Compare(CompareArgs),
+    /// Measures how fast Apache Kafka and Ottla clean the same compacted topic
+    Compaction(compaction::CompactionArgs),
     /// Measures the log by itself, without a network, beside the machine's own writes, flushes and reads
     Log(log::LogArgs),
     /// Measures the checks of a producer's batch by codec, and the writing of it in another
@@ -91,6 +94,7 @@ struct CompareArgs {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Compare(args) => compare(&args),
+        Command::Compaction(args) => compaction(&args),
         Command::Log(args) => storage_log(&args),
         Command::Validate(args) => validate::run(&args),
     };
@@ -101,6 +105,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn compaction(args: &compaction::CompactionArgs) -> Result<()> {
+    let (_, workspace) = homes()?;
+    let target = dir_from("CARGO_TARGET_DIR", workspace.join("target"))?;
+    let cache = dir_from("OTTLA_TEST_CACHE", target.join("test-deps"))?;
+    compaction::run(args, workspace, &target, &cache)
 }
 
 fn storage_log(args: &log::LogArgs) -> Result<()> {

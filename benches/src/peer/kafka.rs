@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{Broker, Process, START_MAX, TempDir};
 use crate::client::wait_until_ready;
+use crate::wire::request::Settings;
 
 /// The version of `kafka-peer/pom.xml`.
 pub(crate) const PINNED_VERSION: &str = "4.3.1";
@@ -60,10 +61,13 @@ impl Kafka {
         command
     }
 
-    pub(crate) fn start(&self, dir: TempDir) -> Result<Broker> {
+    /// Starts one, with Kafka's defaults but for these settings.
+    pub(crate) fn start(&self, dir: TempDir, changed: Settings<'_>) -> Result<Broker> {
         let [broker_port, controller_port] = free_ports()?;
         let properties = dir.path().join("server.properties");
-        fs::write(&properties, settings(dir.path(), broker_port, controller_port))?;
+        let mut text = settings(dir.path(), broker_port, controller_port);
+        text.extend(changed.iter().map(|(name, value)| format!("{name}={value}\n")));
+        fs::write(&properties, text)?;
         self.format(&properties)?;
         let log = dir.path().join("broker.log");
         let out = File::create(&log)?;

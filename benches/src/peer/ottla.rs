@@ -16,6 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::{Broker, Process, START_MAX, TempDir};
 use crate::client::wait_until_ready;
+use crate::wire::request::Settings;
 
 const READY: &str = "ottla ready:";
 const LISTENER: &str = "PLAINTEXT://";
@@ -38,15 +39,16 @@ impl Ottla {
         Ok(Self { binary })
     }
 
-    pub(crate) fn start(&self, dir: TempDir, durability: &str) -> Result<Broker> {
+    pub(crate) fn start(&self, dir: TempDir, durability: &str, changed: Settings<'_>) -> Result<Broker> {
         let log = dir.path().join("broker.log");
         let mut command = Command::new(&self.binary);
-        for setting in [
+        let own = [
             format!("log.dirs={}", dir.path().join("data").display()),
             "listeners=PLAINTEXT://127.0.0.1:0".to_owned(),
             "metrics.listener=off".to_owned(),
             format!("log.durability={durability}"),
-        ] {
+        ];
+        for setting in own.into_iter().chain(changed.iter().map(|(name, value)| format!("{name}={value}"))) {
             command.arg("--set").arg(setting);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);

@@ -12,10 +12,18 @@ const CRC_END: usize = 21;
 
 /// One uncompressed batch of these values, all stamped with one time.
 pub(crate) fn encode<'a>(values: impl IntoIterator<Item = &'a [u8]>, timestamp_ms: i64) -> Vec<u8> {
+    encode_keyed(values.into_iter().map(|value| (None, value)), timestamp_ms)
+}
+
+/// The same with keys.
+pub(crate) fn encode_keyed<'a>(
+    keyed: impl IntoIterator<Item = (Option<u64>, &'a [u8])>,
+    timestamp_ms: i64,
+) -> Vec<u8> {
     let mut records = Writer::default();
     let mut count = 0i32;
-    for value in values {
-        let body = record_body(count, value);
+    for (key, value) in keyed {
+        let body = record_body(count, key, value);
         records.varint(body.len() as i64);
         records.raw(&body);
         count += 1;
@@ -39,12 +47,18 @@ pub(crate) fn encode<'a>(values: impl IntoIterator<Item = &'a [u8]>, timestamp_m
     seal(batch.into_bytes())
 }
 
-fn record_body(offset_delta: i32, value: &[u8]) -> Vec<u8> {
+fn record_body(offset_delta: i32, key: Option<u64>, value: &[u8]) -> Vec<u8> {
     let mut body = Writer::default();
     body.i8(0); // attributes
     body.varint(0); // timestamp delta
     body.varint(i64::from(offset_delta));
-    body.varint(-1); // no key
+    match key {
+        None => body.varint(-1),
+        Some(key) => {
+            body.varint(8);
+            body.i64(key as i64);
+        }
+    }
     body.varint(value.len() as i64);
     body.raw(value);
     body.varint(0); // headers
@@ -62,7 +76,7 @@ fn seal(mut batch: Vec<u8>) -> Vec<u8> {
 /// A batch of as many values of `value_bytes` as stay within `batch_bytes_max`, and one at least, as the
 /// producer's `batch.size` does it. Returns the batch and its number of records.
 pub(crate) fn fill(batch_bytes_max: usize, value_bytes: usize, timestamp_ms: i64) -> (Vec<u8>, u32) {
-    let mut noise = Noise(0x9e37_79b9_7f4a_7c15 ^ value_bytes as u64);
+    let mut noise = Noise::new(value_bytes as u64);
     let header_bytes = encode([&[][..]], 0).len() - sized(0, 0);
     let mut values = Vec::new();
     let mut bytes = header_bytes;
@@ -80,24 +94,28 @@ pub(crate) fn fill(batch_bytes_max: usize, value_bytes: usize, timestamp_ms: i64
 /// The bytes of a record in its batch, its own length included.
 fn sized(offset_delta: i32, value_bytes: usize) -> usize {
     let mut record = Writer::default();
-    let body = record_body(offset_delta, &vec![0; value_bytes]);
+    let body = record_body(offset_delta, None, &vec![0; value_bytes]);
     record.varint(body.len() as i64);
     record.len() + body.len()
 }
 
 /// xorshift: the same bytes in every run, so that every run does the same work.
 #[derive(Debug)]
-struct Noise(u64);
+pub(crate) struct Noise(u64);
 
 impl Noise {
-    fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len)
-            .map(|_| {
-                self.0 ^= self.0 << 13;
-                self.0 ^= self.0 >> 7;
-                self.0 ^= self.0 << 17;
-                b'!' + (self.0 % 94) as u8
-            })
-            .collect()
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(0x9e37_79b9_7f4a_7c15 ^ seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| b'!' + (self.next() % 94) as u8).collect()
     }
 }

@@ -28,6 +28,10 @@ pub(crate) const METADATA: Api = Api { name: "Metadata", key: 3, version: 9, fle
 pub(crate) const API_VERSIONS: Api = Api { name: "ApiVersions", key: 18, version: 0, flexible: false };
 pub(crate) const CREATE_TOPICS: Api = Api { name: "CreateTopics", key: 19, version: 5, flexible: true };
 
+/// Sent by the compaction bench alone.
+pub(crate) const ALTER_CONFIGS: Api =
+    Api { name: "IncrementalAlterConfigs", key: 44, version: 1, flexible: true };
+
 /// Everything the harness will send; a broker must serve all of it.
 pub(crate) const SPOKEN: [Api; 5] = [PRODUCE, FETCH, METADATA, API_VERSIONS, CREATE_TOPICS];
 

@@ -133,6 +133,14 @@ pub(crate) fn create_topic(reply: &[u8], correlation_id: i32) -> Result<(i16, St
     Ok((r.i16()?, r.compact_string()?))
 }
 
+pub(crate) fn alter_topic(reply: &[u8], correlation_id: i32) -> Result<i16> {
+    let mut r = Reader::new(reply);
+    r.header(correlation_id, true)?;
+    r.i32()?; // throttle time
+    ensure!(r.compact_len()? == 1, "IncrementalAlterConfigs answered for another number of topics than one");
+    r.i16()
+}
+
 /// What Metadata told of the brokers and of the one topic asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Metadata {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the correlation id stands at `CORRELATION_AT`, so that a pre-encoded frame can be renumbered in place.
 
-use super::{API_VERSIONS, Api, CLIENT_ID, CREATE_TOPICS, FETCH, METADATA, PRODUCE, Writer};
+use super::{ALTER_CONFIGS, API_VERSIONS, Api, CLIENT_ID, CREATE_TOPICS, FETCH, METADATA, PRODUCE, Writer};
 
 /// Where the correlation id stands in a frame: after the length, the API key and its version.
 pub(crate) const CORRELATION_AT: usize = 8;
@@ -28,16 +28,47 @@ pub(crate) fn api_versions(correlation_id: i32) -> Vec<u8> {
     frame(API_VERSIONS, correlation_id, |_| {})
 }
 
-pub(crate) fn create_topic(correlation_id: i32, topic: &str, partitions: i32, timeout_ms: i32) -> Vec<u8> {
+/// Settings by name and value.
+pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
+
+pub(crate) fn create_topic(
+    correlation_id: i32,
+    topic: &str,
+    partitions: i32,
+    settings: Settings<'_>,
+    timeout_ms: i32,
+) -> Vec<u8> {
     frame(CREATE_TOPICS, correlation_id, |w| {
         w.compact_len(1);
         w.compact_string(topic);
         w.i32(partitions);
         w.i16(1); // replication factor
         w.compact_len(0); // assignments
-        w.compact_len(0); // configs
+        w.compact_len(settings.len());
+        for (name, value) in settings {
+            w.compact_string(name);
+            w.compact_string(value);
+            w.no_tags();
+        }
         w.no_tags();
         w.i32(timeout_ms);
+        w.bool(false); // validate only
+        w.no_tags();
+    })
+}
+
+/// Sets one setting of a topic.
+pub(crate) fn alter_topic(correlation_id: i32, topic: &str, name: &str, value: &str) -> Vec<u8> {
+    frame(ALTER_CONFIGS, correlation_id, |w| {
+        w.compact_len(1);
+        w.i8(2); // a topic
+        w.compact_string(topic);
+        w.compact_len(1);
+        w.compact_string(name);
+        w.i8(0); // set
+        w.compact_string(value);
+        w.no_tags();
+        w.no_tags();
         w.bool(false); // validate only
         w.no_tags();
     })

@@ -120,7 +120,7 @@ fn requests_are_the_ones_kafka_writes() {
         golden("0003000900000009000b6f74746c612d62656e636800", "0202740000000000")
     );
     assert_eq!(
-        hex(&request::create_topic(10, "t", 4, 30_000)),
+        hex(&request::create_topic(10, "t", 4, &[], 30_000)),
         golden("001300050000000a000b6f74746c612d62656e636800", "020274000000040001010100000075300000")
     );
     assert_eq!(hex(&request::api_versions(11)), golden("001200000000000b000b6f74746c612d62656e6368", ""));
