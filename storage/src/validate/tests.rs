@@ -101,7 +101,7 @@ fn damage_is_told_from_bad_building() {
         assert_rejects!(bytes.into(), &rules(), Reject::Corrupt { .. });
     }
     for cut in [0, 5, 16, 17, 60, good.len() - 1] {
-        assert_rejects!(good.slice(..cut), &rules(), Reject::Invalid { .. });
+        assert_rejects!(good.slice(..cut), &rules(), Reject::NotOneBatch { .. });
     }
 }
 
@@ -109,7 +109,7 @@ fn damage_is_told_from_bad_building() {
 fn exactly_one_batch_and_a_tail_that_is_none() {
     let good = builder().build();
     let twice = [&good[..], &good].concat();
-    assert_rejects!(twice.into(), &rules(), Reject::Invalid { .. });
+    assert_rejects!(twice.into(), &rules(), Reject::NotOneBatch { .. });
     let tail = Bytes::from([&good[..], &[7]].concat());
     assert_eq!(written(&check(tail, &rules()).unwrap()), good);
 }
