@@ -196,7 +196,8 @@ impl<'b> Builder<'b> {
                 if let Some(key) = record.key.filter(|_| record.offset >= *from) {
                     has_room = table.put(key, record.offset) != Err(Full);
                     if has_room {
-                        *end = (*end).max(Offset(record.offset.min(header.last_offset()).0 + 1));
+                        let behind = record.offset.min(header.last_offset()).0.saturating_add(1);
+                        *end = (*end).max(Offset(behind));
                     }
                 }
                 has_room
