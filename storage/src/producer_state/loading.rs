@@ -90,6 +90,12 @@ impl Found<'_> {
                 self.remove(at, SNAPSHOT_SUFFIX, syncs)?;
                 continue;
             }
+            if at < self.segments[0].base {
+                // What came between it and the first batch that is left is gone, ends of transactions perhaps.
+                self.remove(at, SNAPSHOT_SUFFIX, syncs)?;
+                last = if matches!(last, Last::At(_)) { last } else { Last::Damaged };
+                continue;
+            }
             if matches!(last, Last::At(_)) {
                 producers.snapshots.insert(at);
                 continue;
