@@ -12,6 +12,7 @@ use crate::config::Durability;
 use crate::env::File;
 use crate::epoch_cache;
 use crate::error::is_passing;
+use crate::ids::Offset;
 use crate::indexes::MaxTimestamp;
 use crate::log::Log;
 use crate::producer_state;
@@ -170,6 +171,14 @@ impl Log {
             marks.high = end;
         }
         self.watch.raise(end.offset.0);
+    }
+
+    /// The segment before `next` is about to be replaced: a high watermark where it ends is where the next one begins.
+    pub(crate) fn leave_high_mark_behind(&self, next: Offset) {
+        let mut marks = self.marks.lock().unwrap();
+        if marks.high.offset == next && marks.high.segment < next {
+            marks.high = Mark { offset: next, segment: next, position: 0 };
+        }
     }
 
     /// What a checkpoint may say of this log; `None` as long as nothing of it was flushed. Called between flushes.

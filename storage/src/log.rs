@@ -257,9 +257,11 @@ impl Log {
 }
 
 impl Mark {
-    /// Where in `segment` a reader bounded by this mark has to stop.
+    /// Where in `segment` a reader bounded by this mark has to stop. A mark at a segment's end that was taken before a
+    /// compaction may lie beyond what that left.
     pub(crate) fn limit_in(&self, segment: &Segment) -> u64 {
-        if segment.base < self.segment { segment.size_bytes() } else { self.position }
+        let bytes = segment.size_bytes();
+        if segment.base < self.segment { bytes } else { self.position.min(bytes) }
     }
 }
 

@@ -163,7 +163,7 @@ pub(crate) fn recover(
         dir,
         segments: &recovered.segments,
         end: recovered.end,
-        clean: known.is_some_and(|known| known.clean),
+        closed_at: known.filter(|known| known.clean).map(|known| known.recovery.offset),
     };
     recovered.producers = producer_state::load(&found, &mut recovered.syncs)?;
     Ok(recovered)

@@ -27,9 +27,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::config::Durability;
 use crate::data_dir::Flushing;
 use crate::env::Files;
-use crate::error::ReadError;
+use crate::error::{ReadError, is_passing};
 use crate::ids::{LogId, Offset, TimestampMs};
 use crate::log::Log;
 use crate::shared::Shared;
@@ -268,6 +269,14 @@ impl Shared {
     fn clean_segments(&self, candidate: &Candidate, pace: &mut Pace<'_>) -> Result<Offset, Abandoned> {
         let (options, log, now) = (&self.cleaner.options, &candidate.log, self.env.clock.now_ms());
         let buffer_bytes = options.buffer_bytes / BUFFERS;
+        if log.durability() == Durability::Relaxed {
+            // The end of a transaction decides what stays of it, and must not be lost where that is not.
+            let _flushing = self.flushing.read().unwrap();
+            log.flush().map_err(|error| match is_passing(&error) {
+                true => Abandoned::NoRoom,
+                false => Abandoned::Broken("flushing a log before its compaction", error),
+            })?;
+        }
         let read = |pace: &mut Pace<'_>| {
             read::verify(&candidate.segments, pace)?;
             Producers::of(log, now, pace)

@@ -74,6 +74,7 @@ pub(super) fn swap(
     let broken = |error| Abandoned::Broken("renaming a compacted segment", error);
     files.rename(&beside.paths[2], &mark).and_then(|()| files.sync_dir(dir)).map_err(broken)?;
     let segment = Arc::new(segment);
+    log.leave_high_mark_behind(end);
     {
         let mut segments = log.segments.write().unwrap();
         let first = segments.partition_point(|other| other.base < base);

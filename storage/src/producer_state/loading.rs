@@ -1,8 +1,8 @@
 //! Knowing the producers again at a start: the last snapshot that is right, and the batches behind it.
 //!
-//! Invariants: a snapshot counts only if it reads whole and right and is not beyond the log's end; one beyond it is gone,
-//! for good, before anything is appended. Without one the log is read from its start, unless it was closed in order and
-//! never had one, which is how a log without producers looks.
+//! Invariants: a snapshot counts only if it reads whole and right, is not beyond the log's end, and the log has every
+//! batch behind it; one beyond the end is gone, for good, before anything is appended. Without one the log is read from
+//! its start, or from where it ended when it was last closed in order: a log without one had no producers then.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -27,16 +27,16 @@ pub(crate) struct Found<'f> {
     pub(crate) dir: &'f Path,
     pub(crate) segments: &'f [Arc<Segment>],
     pub(crate) end: Mark,
-    /// It was closed in order.
-    pub(crate) clean: bool,
+    /// It was closed in order when it ended here. What a process appended that was killed since stands behind.
+    pub(crate) closed_at: Option<Offset>,
 }
 
 pub(crate) fn load(found: &Found<'_>, syncs: &mut Syncs) -> Result<Producers, OpenError> {
     let mut producers = Producers::default();
     let from = match found.last_snapshot(&mut producers, syncs)? {
         Last::At(offset) => offset,
-        Last::Never if found.clean => found.end.offset,
-        Last::Never | Last::Damaged => found.segments[0].base,
+        Last::Never => found.closed_at.unwrap_or(found.segments[0].base),
+        Last::Damaged => found.segments[0].base,
     };
     found.aborts_before(from, &mut producers, syncs)?;
     let first = replay(&mut producers, found.segments, from, found.end.offset).map_err(walking)?;
@@ -56,7 +56,7 @@ enum Last {
     At(Offset),
     /// There is none.
     Never,
-    /// There were some, and none is right.
+    /// There were some, and none counts.
     Damaged,
 }
 
@@ -88,6 +88,12 @@ impl Found<'_> {
         for at in self.bases_of(SNAPSHOT_SUFFIX)?.into_iter().rev() {
             if at > self.end.offset {
                 self.remove(at, SNAPSHOT_SUFFIX, syncs)?;
+                continue;
+            }
+            if at < self.segments[0].base {
+                // What came between it and the first batch that is left is gone, ends of transactions perhaps.
+                self.remove(at, SNAPSHOT_SUFFIX, syncs)?;
+                last = if matches!(last, Last::At(_)) { last } else { Last::Damaged };
                 continue;
             }
             if matches!(last, Last::At(_)) {

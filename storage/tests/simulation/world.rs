@@ -1,7 +1,11 @@
 //! The simulated machine with a data directory on it, and everything that happens to both.
 //!
 //! Whatever happens is decided by the seed, and noted. Before any step the power may be set to go, or the process to be
-//! killed, in the middle of one of the next operations on the disk; the same goes for starts.
+//! killed, in the middle of one of the next operations on the disk; the same goes for starts. `traffic` has what is sent,
+//! `clients` who sends it.
+
+mod clients;
+mod traffic;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,9 +13,11 @@ use std::time::Duration;
 
 use storage::env::{Files, OpenMode, SimClock, SimFiles, SimRandom};
 use storage::{
-    BatchBuilder, Clock, DataDir, DataDirOptions, Durability, Env, Flushing, JournalOptions, LeaderEpoch,
-    Log, LogConfig, LogId, OffsetSpec, OpenError, Origin, TopicId, check_internal,
+    CleanerOptions, Cleanup, Clock, DataDir, DataDirOptions, Durability, Env, Flushing, JournalOptions,
+    LeaderEpoch, Log, LogConfig, LogId, OffsetSpec, OpenError, TopicId,
 };
+
+use self::clients::Client;
 
 use crate::model::Model;
 
@@ -27,6 +33,7 @@ struct LogUnderTest {
     config: LogConfig,
     log: Option<Arc<Log>>,
     model: Model,
+    clients: Vec<Client>,
     /// Its deletion was decided: whatever is left of it goes at the next start.
     doomed: bool,
 }
@@ -48,6 +55,7 @@ pub(crate) struct World {
     starts: i32,
     appends: u64,
     topics: u8,
+    producers: i64,
     trace: Vec<String>,
     /// How often the process ended otherwise than in order.
     pub(crate) crashes: u64,
@@ -78,6 +86,7 @@ impl World {
             starts: 0,
             appends: 0,
             topics: 0,
+            producers: 0,
             trace: Vec::new(),
             crashes: 0,
         };
@@ -90,12 +99,28 @@ impl World {
         self.topics = self.topics.wrapping_add(1).max(1);
         let id = LogId { topic: TopicId([self.topics; 16]), partition: 0 };
         let config = self.config();
-        LogUnderTest { name, id, config, log: None, model: Model::default(), doomed: false }
+        let (model, clients) = (Model::new(&config), self.clients());
+        LogUnderTest { name, id, config, log: None, model, clients, doomed: false }
+    }
+
+    /// A span up to a bound, in one of so many cases.
+    fn maybe_ms(&self, one_in: u64, bound: u64) -> Option<Duration> {
+        (self.below(one_in) == 0).then(|| Duration::from_millis(self.below(bound)))
     }
 
     fn config(&self) -> LogConfig {
         let durable = self.below(3) > 0;
+        let compact = self.below(2) == 0;
         LogConfig {
+            cleanup: Cleanup { compact, delete: !compact || self.below(3) == 0 },
+            retention: self.maybe_ms(3, 3_000),
+            retention_bytes: (self.below(3) == 0).then(|| 1 + self.below(10_000)),
+            segment_age_max: self.maybe_ms(4, 1_000).unwrap_or(Duration::MAX),
+            file_delete_delay: Duration::from_millis(self.below(300)),
+            delete_retention: Duration::from_millis(self.below(1_500)),
+            compaction_lag_min: self.maybe_ms(3, 500).unwrap_or_default(),
+            compaction_lag_max: self.maybe_ms(3, 2_000).unwrap_or(Duration::MAX),
+            dirty_ratio_min: self.below(6) as f64 / 10.0,
             segment_bytes: 400 + self.below(4_000) as u32,
             index_interval_bytes: 64 + self.below(1_000) as u32,
             segment_index_bytes: 24 + self.below(400) as u32,
@@ -141,7 +166,7 @@ impl World {
         }
         for under_test in &mut self.logs {
             let log = under_test.log.as_ref().expect("it was opened just now");
-            under_test.model.survived(&under_test.name, log);
+            under_test.model.survived(&under_test.name, log, self.clock.now_ms());
         }
         let ends: Vec<i64> = self.logs.iter().map(|l| l.model.end).collect();
         self.note(format!("start {} ends {ends:?}", self.starts));
@@ -151,6 +176,7 @@ impl World {
         let options = DataDirOptions {
             flushing: Flushing::Manual,
             journal: JournalOptions::SMALL,
+            cleaner: CleanerOptions { buffer_bytes: 600, ..CleanerOptions::default() },
             ..Default::default()
         };
         let dir = DataDir::open(self.env.clone(), PathBuf::from(DIR), options)?;
@@ -193,19 +219,23 @@ impl World {
 
     fn step(&mut self) {
         self.arm(12);
-        match self.below(100) {
-            0..=49 => self.append(),
-            50..=62 => self.flush(),
-            63..=67 => self.checkpoint(),
-            68..=73 => self.check(),
-            74..=80 => self.poll(),
-            81..=82 => self.fill_disk(),
-            83 => self.fail_flush(),
-            84 => self.fail_commit(),
-            85..=88 => self.reconfigure(),
-            89..=90 => self.delete(),
-            91..=93 => self.close(),
-            94..=96 => self.restart(End::Killed),
+        match self.below(120) {
+            0..=19 => self.append(),
+            20..=54 => self.produce(),
+            55..=66 => self.flush(),
+            67..=71 => self.checkpoint(),
+            72..=77 => self.check(),
+            78..=85 => self.poll(),
+            86..=87 => self.fill_disk(),
+            88 => self.fail_flush(),
+            89 => self.fail_commit(),
+            90..=93 => self.reconfigure(),
+            94..=95 => self.delete(),
+            96..=98 => self.delete_records(),
+            99..=102 => self.retain(),
+            103..=109 => self.clean(),
+            110..=112 => self.close(),
+            113..=115 => self.restart(End::Killed),
             _ => self.restart(End::PowerCut),
         }
         if self.files.power_is_out() {
@@ -217,29 +247,6 @@ impl World {
 
     fn any_end(&self) -> End {
         if self.below(3) == 0 { End::Killed } else { End::PowerCut }
-    }
-
-    fn append(&mut self) {
-        let number = self.below(LOGS as u64) as usize;
-        for _ in 0..1 + self.below(3) {
-            let (count, size) = (1 + self.below(6), self.below(300) as usize);
-            let mut builder = BatchBuilder::new(self.clock.now_ms());
-            for _ in 0..count {
-                self.appends += 1;
-                let value = format!("{}{}", self.appends, "x".repeat(size));
-                builder = builder.push(None, Some(value.as_bytes()), &[]);
-            }
-            let batch = builder.build();
-            let force = self.below(4) == 0;
-            let log = Arc::clone(self.log(number));
-            let ticket = log.append(check_internal(batch.clone()).unwrap(), Origin::Client, None);
-            let answer = ticket.peek().and_then(Result::err).map_or("taken".to_owned(), |e| e.to_string());
-            let under_test = &mut self.logs[number];
-            under_test.model.sent(ticket, batch, count as i64);
-            under_test.model.settle(&log, force);
-            let end = log.end_offset();
-            self.note(format!("append {number} count {count} {answer}, end {end}"));
-        }
     }
 
     fn settle(&mut self) {
@@ -275,7 +282,7 @@ impl World {
         }
         for under_test in &mut self.logs {
             let log = under_test.log.as_ref().expect("the logs are open");
-            under_test.model.check(log);
+            under_test.model.check(log, self.clock.now_ms());
             let seen = log.offset_for(OffsetSpec::MaxTimestamp).unwrap();
             assert!(seen.is_none_or(|found| found.offset < log.high_watermark()));
         }
@@ -289,7 +296,33 @@ impl World {
         }
         let (number, bytes_max) = (self.below(LOGS as u64) as usize, 1 + self.below(2_000) as usize);
         let log = Arc::clone(self.log(number));
-        self.logs[number].model.poll(&log, bytes_max);
+        let is_committed = self.below(2) == 0;
+        let model = &mut self.logs[number].model;
+        model.see_start(&log);
+        let (from, to) =
+            if is_committed { model.poll_committed(&log, bytes_max) } else { model.poll(&log, bytes_max) };
+        self.note(format!("poll {number} from {from} to {to}, committed {is_committed}"));
+    }
+
+    fn retain(&mut self) {
+        let starts: Vec<i64> = (0..LOGS).map(|number| self.log(number).start_offset().0).collect();
+        self.dir().retain();
+        self.settle();
+        let now = self.clock.now_ms();
+        for (under_test, start) in self.logs.iter().zip(&starts) {
+            under_test.model.check_retained(*start, &under_test.config, now);
+        }
+        let starts: Vec<i64> = self.logs.iter().map(|l| l.model.start).collect();
+        self.note(format!("retention, starts {starts:?}"));
+    }
+
+    fn clean(&mut self) {
+        let passes = self.dir().clean();
+        self.settle();
+        let stats = self.dir().stats().cleaner;
+        self.note(format!("clean, {passes} passes, {} bytes", stats.written_bytes));
+        let is_up = !self.dir().is_offline() && !self.files.power_is_out();
+        assert!(!is_up || stats.uncleanable_logs == 0, "a log is set aside");
     }
 
     fn fill_disk(&mut self) {
@@ -329,6 +362,7 @@ impl World {
         let config = self.config();
         self.note(format!("log {number} becomes {:?}", config.durability));
         self.log(number).reconfigure(config.clone());
+        self.logs[number].model.configured(&config);
         self.logs[number].config = config;
     }
 
@@ -398,6 +432,7 @@ impl World {
         for under_test in &mut self.logs {
             under_test.log = None;
             under_test.model.left();
+            under_test.clients.iter_mut().for_each(Client::disconnected);
         }
     }
 
@@ -407,7 +442,10 @@ impl World {
         for under_test in &self.logs {
             let dir = Path::new(DIR).join(&under_test.name);
             let Ok(entries) = self.files.list(&dir) else { continue };
-            let is_hint = |name: &str| name.ends_with("index") || name == "leader-epoch-checkpoint";
+            // What an index of aborted transactions says has no checksum.
+            let is_hint = |name: &str| {
+                name.ends_with(".index") || name.ends_with(".timeindex") || name == "leader-epoch-checkpoint"
+            };
             hints.extend(entries.iter().filter(|e| is_hint(&e.name)).map(|e| dir.join(&e.name)));
         }
         hints.retain(|path| self.files.exists(path));

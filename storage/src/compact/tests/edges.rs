@@ -302,3 +302,18 @@ fn the_directorys_thread_cleans_and_keeps_the_rate() {
     assert!(read_all(&log).1.len() < 30);
     dir.close();
 }
+
+#[test]
+fn readers_get_on_where_the_high_watermark_ends_a_compacted_segment() {
+    let world = World::new(1, compacted());
+    fill(&world, 0..40);
+    let segments = world.log.segment_count();
+    while world.log.segment_count() == segments {
+        world.dir.flush();
+        world.append(Codec::None, &[(Some("a"), Some("not durable yet"))]);
+    }
+    let high = world.log.high_watermark();
+    assert_eq!(world.dir.clean(), 1);
+    assert_eq!(world.log.high_watermark(), high);
+    assert_eq!(read_all(&world.log).0.last().map(BatchHeader::next_offset), Some(high));
+}

@@ -218,6 +218,19 @@ fn a_log_without_producers_has_no_snapshot_when_it_never_rolled() {
 }
 
 #[test]
+fn a_producer_that_came_after_the_last_close_is_known_after_a_kill() {
+    let mut world = World::new(small(Durability::Durable));
+    world.append(3, 5);
+    world.dir.close();
+    world.reopen();
+    assert_eq!(world.sends(7, 0, 0, 2), Ok(3));
+    world.files.kill();
+    world.reopen();
+    assert_eq!(world.sends(7, 0, 0, 2), Ok(3));
+    assert_eq!(world.log.end_offset(), Offset(5));
+}
+
+#[test]
 fn producers_expire_by_their_last_record_and_not_with_a_jump_of_an_hour() {
     let world = World::new(small(Durability::Durable));
     let now = world.env.clock.now_ms();

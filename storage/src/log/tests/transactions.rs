@@ -203,3 +203,31 @@ fn what_does_not_fit_a_transaction_is_refused() {
     assert_eq!(append(&world, wrong), Err(AppendError::BadMarker));
     assert_eq!(world.log.last_stable(), Offset(2));
 }
+
+#[test]
+fn a_snapshot_from_before_a_transactions_end_that_is_deleted_does_not_open_it_again() {
+    let mut world = World::new(small(Durability::Durable));
+    record(&world, 7, 0);
+    world.dir.close();
+    world.reopen();
+    end(&world, 7, true);
+    while world.log.segment_count() < 3 {
+        plain(&world, 1);
+    }
+    drop(world.log.delete_records(None).unwrap());
+    world.dir.flush();
+    // The later snapshots never got to the disk.
+    world.files.kill();
+    let dir = Path::new(DIR).join(NAME);
+    let stale = dir.join("00000000000000000001.snapshot");
+    for entry in world.files.list(&dir).unwrap() {
+        let path = dir.join(&entry.name);
+        if entry.name.ends_with(".snapshot") && path != stale {
+            world.files.remove_file(&path).unwrap();
+        }
+    }
+    assert!(world.files.exists(&stale));
+    world.reopen();
+    assert_eq!(world.log.last_stable(), world.log.high_watermark());
+    assert!(!world.files.exists(&stale));
+}
