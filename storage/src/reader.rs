@@ -23,6 +23,22 @@ impl Log {
         first_batch_whole: bool,
         bound: Bound,
     ) -> Result<ReadPlan, ReadError> {
+        loop {
+            // What a compaction replaces meanwhile is planned again: its aborted transactions are told no more.
+            if let Some(plan) = self.plan_read(from, bytes_max, first_batch_whole, bound)? {
+                return Ok(plan);
+            }
+        }
+    }
+
+    /// `None` if the segment that was read is no longer the log's, so that what is known of transactions may not fit it.
+    fn plan_read(
+        &self,
+        from: Offset,
+        bytes_max: usize,
+        first_batch_whole: bool,
+        bound: Bound,
+    ) -> Result<Option<ReadPlan>, ReadError> {
         self.check_readable()?;
         let marks = *self.marks.lock().unwrap();
         let start = self.start_offset();
@@ -45,7 +61,7 @@ impl Log {
             Bound::LastStable => self.place_of(last_stable, marks.high)?,
         };
         if from >= bound.offset {
-            return Ok(plan);
+            return Ok(Some(plan));
         }
         let segments = self.segments_between(from, bound);
         // What was removed before they were looked up is not passed by: the start was raised before that.
@@ -66,12 +82,22 @@ impl Log {
                     plan.bytes = len;
                     if is_committed {
                         plan.aborted = Some(self.aborted_in(&segment, from, pos + len as u64, bound)?);
+                        if !self.has_segment(&segment) {
+                            return Ok(None);
+                        }
                     }
                 }
                 break;
             }
         }
-        Ok(plan)
+        Ok(Some(plan))
+    }
+
+    /// Whether the segment is the log's, and not one that was removed or replaced.
+    pub(crate) fn has_segment(&self, segment: &Arc<Segment>) -> bool {
+        let segments = self.segments.read().unwrap();
+        let place = segments.partition_point(|other| other.base < segment.base);
+        segments.get(place).is_some_and(|other| Arc::ptr_eq(other, segment))
     }
 }
 
@@ -107,7 +133,7 @@ impl Log {
         Ok(found)
     }
 
-    fn aborts_of(&self, segment: &Arc<Segment>) -> Result<Vec<txn_index::Entry>, ReadError> {
+    pub(crate) fn aborts_of(&self, segment: &Arc<Segment>) -> Result<Vec<txn_index::Entry>, ReadError> {
         let held = self.producers.lock().unwrap().aborts.of(segment.base);
         match held {
             None => Ok(Vec::new()),

@@ -14,7 +14,7 @@
 
 use std::future::Future;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -380,21 +380,23 @@ impl Shared {
 
     /// Renames the files of a segment, and unlinks them after `delay`. What cannot be renamed stays until the next start.
     fn unlink_later(&self, segment: &Segment, delay: Duration) {
-        let at = self.env.clock.monotonic().saturating_add(delay);
-        let mut renamed = Vec::new();
+        let mut doomed = Vec::new();
         for suffix in SUFFIXES {
             let path = segment.path(suffix);
-            let mut to = path.clone().into_os_string();
-            to.push(DELETED_SUFFIX);
-            match self.env.files.rename(&path, to.as_ref()) {
-                Ok(()) => renamed.push((at, to.into())),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            match mark_deleted(&*self.env.files, &path) {
+                Ok(renamed) => doomed.extend(renamed),
                 Err(error) => {
                     tracing::warn!(path = %path.display(), %error, "a removed file stays until the next start");
                 }
             }
         }
-        self.queues.change(|queues| queues.doomed.extend(renamed));
+        self.doom(doomed, delay);
+    }
+
+    /// Unlinks files that are marked as deleted, after `delay`.
+    pub(crate) fn doom(&self, files: Vec<PathBuf>, delay: Duration) {
+        let at = self.env.clock.monotonic().saturating_add(delay);
+        self.queues.change(|queues| queues.doomed.extend(files.into_iter().map(|path| (at, path))));
     }
 
     /// Unlinks the files whose time has come.
@@ -417,6 +419,18 @@ impl Shared {
     pub(crate) fn next_unlink_in(&self) -> Option<Duration> {
         let now = self.env.clock.monotonic();
         self.queues.lock().doomed.iter().map(|(at, _)| at.saturating_sub(now)).min()
+    }
+}
+
+/// Gives a file the name of one that is to be unlinked; `None` if there is none. A start unlinks what it finds of these
+/// (`compact::swap::finish`).
+pub(crate) fn mark_deleted(files: &dyn Files, path: &Path) -> io::Result<Option<PathBuf>> {
+    let mut to = path.as_os_str().to_owned();
+    to.push(DELETED_SUFFIX);
+    match files.rename(path, to.as_ref()) {
+        Ok(()) => Ok(Some(to.into())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -110,6 +110,14 @@ impl Aborts {
         self.segments.insert(segment, Held::Growing { entries, kept: 0 });
     }
 
+    /// The segments from `base` to below `end` became one, with these entries in its file.
+    pub(crate) fn merge(&mut self, base: Offset, end: Offset, entries: Vec<Entry>) {
+        self.segments.retain(|segment, _| *segment < base || *segment >= end);
+        if !entries.is_empty() {
+            self.resume(base, entries);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.segments.is_empty()
     }
@@ -156,6 +164,14 @@ impl Aborts {
             }
         }
     }
+}
+
+/// A whole index under any name, on the disk when this returns but for the name.
+pub(crate) fn write_whole(files: &dyn Files, path: &Path, entries: &[Entry]) -> io::Result<()> {
+    let file = files.open(path, OpenMode::Create)?;
+    file.set_len(0)?;
+    file.write_all_at(&[IoSlice::new(&encode(entries))], 0)?;
+    file.sync_data()
 }
 
 /// What is known of a segment's aborted transactions.

@@ -23,7 +23,7 @@ pub(crate) mod trial;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -136,8 +136,6 @@ struct State {
     uncleanable: BTreeMap<LogId, u64>,
     stats: CleanerStats,
     last_run: Duration,
-    /// Files of replaced segments, and when they are unlinked.
-    replaced: Vec<(Duration, PathBuf)>,
 }
 
 impl Cleaner {
@@ -153,7 +151,6 @@ impl Cleaner {
             uncleanable: BTreeMap::new(),
             stats: CleanerStats::default(),
             last_run: now,
-            replaced: Vec::new(),
         };
         let has_thread = flushing == Flushing::Thread;
         Cleaner { options, has_thread, pass: Mutex::default(), state: Mutex::new(state) }
@@ -167,7 +164,6 @@ impl Shared {
     /// Cleans every log that is due, the filthiest first; how many passes were finished.
     pub(crate) fn clean(&self) -> usize {
         let _pass = self.cleaner.pass.lock().unwrap();
-        self.unlink_replaced();
         let (mut finished, mut has_asked) = (0, 0);
         while !self.is_offline() {
             let (due, wants_checkpoint) = self.filthiest();
@@ -279,7 +275,7 @@ impl Shared {
         }
         let read = |pace: &mut Pace<'_>| {
             read::verify(&candidate.segments, pace)?;
-            Producers::of(log, now, pace)
+            Producers::of(log)
         };
         let producers = read(pace).map_err(|abandoned| {
             // Files that cannot be opened may have gone for their age; who removes segments holds `cycle`.
@@ -303,9 +299,7 @@ impl Shared {
             let group_end = groups.get(place + 1).map_or(end, |next| next[0].base);
             let rewritten = rewrite::rewrite(log, group, &mut filter, buffer_bytes, pace)?;
             let replaced = swap::swap(log, group, group_end, rewritten)?;
-            let at = self.env.clock.monotonic().saturating_add(config.file_delete_delay);
-            let mut state = self.cleaner.state.lock().unwrap();
-            state.replaced.extend(replaced.into_iter().map(|path| (at, path)));
+            self.doom(replaced, config.file_delete_delay);
         }
         Ok(table_end)
     }
@@ -354,7 +348,6 @@ impl Shared {
     pub(crate) fn forget_clean_offset(&self, log: &Log) {
         let mut state = self.cleaner.state.lock().unwrap();
         state.uncleanable.remove(&log.id());
-        state.replaced.retain(|(_, path)| !path.starts_with(&log.path));
         if state.clean.forget(log.dir_name()) {
             self.save_clean_offsets(&state.clean);
         }
@@ -367,29 +360,9 @@ impl Shared {
         }
     }
 
-    /// Unlinks the files of replaced segments whose time has come.
-    fn unlink_replaced(&self) {
-        let now = self.env.clock.monotonic();
-        let due: Vec<_> = {
-            let mut state = self.cleaner.state.lock().unwrap();
-            state.replaced.extract_if(.., |(at, _)| *at <= now).collect()
-        };
-        for (_, path) in due {
-            match self.env.files.remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!(path = %path.display(), %error, "a replaced segment's file stays until the next start");
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// How long the directory's thread may sleep: until it looks again, or has something to unlink.
+    /// How long the directory's thread may sleep until it looks again.
     pub(crate) fn next_clean_in(&self) -> Duration {
-        let now = self.env.clock.monotonic();
-        let state = self.cleaner.state.lock().unwrap();
-        let unlink = state.replaced.iter().map(|(at, _)| at.saturating_sub(now)).min();
-        unlink.map_or(self.cleaner.options.backoff, |unlink| unlink.min(self.cleaner.options.backoff))
+        self.cleaner.options.backoff
     }
 
     pub(crate) fn cleans_by_itself(&self) -> bool {

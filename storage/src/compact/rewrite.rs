@@ -14,7 +14,8 @@ use crate::error::is_passing;
 use crate::ids::{NO_TIMESTAMP, Offset};
 use crate::indexes::ActiveIndexes;
 use crate::log::Log;
-use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, Segment, TIME_INDEX_SUFFIX, file_name};
+use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, Segment, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX, file_name};
+use crate::txn_index::{self, Entry};
 
 use super::Abandoned;
 use super::filter::{Filter, Verdict};
@@ -23,7 +24,7 @@ use super::read::BatchReader;
 
 pub(super) const CLEANED_SUFFIX: &str = ".cleaned";
 /// The suffixes of a segment's files; that of the batches comes last, as everywhere where the order counts.
-pub(super) const SUFFIXES: [&str; 3] = [INDEX_SUFFIX, TIME_INDEX_SUFFIX, LOG_SUFFIX];
+pub(super) const SUFFIXES: [&str; 4] = [INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX, LOG_SUFFIX];
 
 /// Segments become one segment: their sizes together stay below the limits of one.
 pub(super) fn groups(segments: &[Arc<Segment>], config: &LogConfig, end: Offset) -> Vec<Vec<Arc<Segment>>> {
@@ -53,7 +54,7 @@ pub(super) fn groups(segments: &[Arc<Segment>], config: &LogConfig, end: Offset)
 
 /// The files of a segment that is being written, by the order of [`SUFFIXES`].
 pub(super) struct Beside {
-    pub(super) paths: [PathBuf; 3],
+    pub(super) paths: [PathBuf; 4],
 }
 
 impl Beside {
@@ -77,6 +78,8 @@ impl Beside {
 /// What a group became.
 pub(super) struct Rewritten {
     pub(super) segment: Segment,
+    /// The aborted transactions of it.
+    pub(super) aborted: Vec<Entry>,
     pub(super) files: Beside,
 }
 
@@ -110,10 +113,11 @@ pub(super) fn rewrite(
                 }
             }
         }
-        output.finish(pace)
+        let aborted = filter.transactions.take_retained();
+        Ok((output.finish(&aborted, pace)?, aborted))
     };
     match work() {
-        Ok(segment) => Ok(Rewritten { segment, files }),
+        Ok((segment, aborted)) => Ok(Rewritten { segment, aborted, files }),
         Err(abandoned) => {
             files.remove(&*log.shared.env.files);
             Err(abandoned)
@@ -141,7 +145,7 @@ impl<'o> Output<'o> {
         files: &'o Beside,
         buffer_bytes: usize,
     ) -> Result<Output<'o>, Abandoned> {
-        let path = &files.paths[2];
+        let path = &files.paths[3];
         let opened = log.shared.env.files.open(path, OpenMode::Create);
         let file = opened.and_then(|file| file.set_len(0).map(|()| file)).map_err(writing)?;
         Ok(Output {
@@ -179,13 +183,17 @@ impl<'o> Output<'o> {
         pace.wrote(bytes)
     }
 
-    fn finish(mut self, pace: &mut Pace<'_>) -> Result<Segment, Abandoned> {
+    /// The index of aborted transactions is written where there is one to take the place of, even if it is empty.
+    fn finish(mut self, aborted: &[Entry], pace: &mut Pace<'_>) -> Result<Segment, Abandoned> {
         self.flush(pace)?;
         let files = &*self.log.shared.env.files;
-        let [offsets, times, _] = &self.files.paths;
+        let [offsets, times, transactions, _] = &self.files.paths;
         // A flush that failed is not tried again, whatever the reason.
         self.file.sync_data().map_err(|error| Abandoned::Broken("flushing a compacted segment", error))?;
         self.indexes.finish(files, offsets, times, true).map_err(writing)?;
+        if !aborted.is_empty() || files.exists(&self.of.path(TXN_INDEX_SUFFIX)) {
+            txn_index::write_whole(files, transactions, aborted).map_err(writing)?;
+        }
         Segment::rewritten(self.of, self.file, self.written, offsets, times).map_err(writing)
     }
 }

@@ -3,9 +3,12 @@
 //! The files are written under names that end with `.cleaned`, and flushed. Then they are renamed, the batches last:
 //! once `<base>.<end>.swap` is on the disk, the swap has happened, whatever comes: it stands for all segments from
 //! `base` to below `end`. Those are renamed to `.deleted`, the new files get the segment's own names, the batches last,
-//! and so the mark goes when all is done. A start finishes what it finds.
+//! and so the mark goes when all is done. A start finishes what it finds. The index of aborted transactions takes part
+//! wherever there was one, empty if need be: so a crash never leaves the old one beside new batches. The snapshots of
+//! producers at the segments that are no more go with them, but for the last one, as in Kafka.
 //! Invariants: a crash at any point leaves all of the old segments or all of the new one; readers that hold an old one
-//! keep its files; segments' names change only under the directory's `cycle`. It must not know what was filtered.
+//! keep its files; the log's segments and what it knows of their aborted transactions change at once; segments' names
+//! change only under the directory's `cycle`, and under no flush of the log. It must not know what was filtered.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,13 +17,18 @@ use std::sync::Arc;
 use crate::env::Files;
 use crate::ids::Offset;
 use crate::log::Log;
-use crate::retention::DELETED_SUFFIX;
-use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, Segment, TIME_INDEX_SUFFIX, base_of, file_name};
+use crate::producer_state::snapshot::SNAPSHOT_SUFFIX;
+use crate::retention::{DELETED_SUFFIX, mark_deleted};
+use crate::segment::{
+    INDEX_SUFFIX, LOG_SUFFIX, Segment, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX, base_of, file_name,
+};
 
 use super::Abandoned;
 use super::rewrite::{CLEANED_SUFFIX, Rewritten, SUFFIXES, writing};
 
 const SWAP_SUFFIX: &str = ".swap";
+/// What stands beside the batches.
+const INDEX_SUFFIXES: [&str; 3] = [INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX];
 
 /// The name that says that the segments from `base` to below `end` are replaced.
 fn mark(base: Offset, end: Offset) -> String {
@@ -47,6 +55,8 @@ pub(super) fn swap(
 ) -> Result<Vec<PathBuf>, Abandoned> {
     let (shared, files) = (&log.shared, &*log.shared.env.files);
     let _cycle = shared.cycle();
+    let _all = shared.flushing.read().unwrap();
+    let _flushing = log.flushing.lock().unwrap();
     let is_wanted = if log.is_deleted() || !log.config().cleanup.compact || place_of(log, group).is_none() {
         Err(Abandoned::Gone)
     } else if shared.refusal().is_some() {
@@ -54,44 +64,50 @@ pub(super) fn swap(
     } else {
         Ok(())
     };
-    let Rewritten { segment, files: beside } = rewritten;
+    let Rewritten { segment, aborted, files: beside } = rewritten;
     let base = segment.base;
     let (dir, mark) = (&*log.path, log.path.join(mark(base, end)));
     let swapping = |suffix: &str| dir.join(format!("{}{SWAP_SUFFIX}", file_name(base, suffix)));
     let begin = || {
-        files.rename(&beside.paths[0], &swapping(INDEX_SUFFIX))?;
-        files.rename(&beside.paths[1], &swapping(TIME_INDEX_SUFFIX))?;
+        for (path, suffix) in beside.paths.iter().zip(INDEX_SUFFIXES) {
+            if suffix != TXN_INDEX_SUFFIX || files.exists(path) {
+                files.rename(path, &swapping(suffix))?;
+            }
+        }
         files.sync_dir(dir)
     };
     if let Err(abandoned) = is_wanted.and_then(|()| begin().map_err(writing)) {
         beside.remove(files);
-        for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
+        for suffix in INDEX_SUFFIXES {
             // What stays is removed by the next start.
             let _ = files.remove_file(&swapping(suffix));
         }
         return Err(abandoned);
     }
     let broken = |error| Abandoned::Broken("renaming a compacted segment", error);
-    files.rename(&beside.paths[2], &mark).and_then(|()| files.sync_dir(dir)).map_err(broken)?;
+    files.rename(&beside.paths[3], &mark).and_then(|()| files.sync_dir(dir)).map_err(broken)?;
     let segment = Arc::new(segment);
     log.leave_high_mark_behind(end);
-    {
+    let is_clear_of_aborts = aborted.is_empty();
+    let spent_snapshots = {
         let mut segments = log.segments.write().unwrap();
         let first = segments.partition_point(|other| other.base < base);
         segments.splice(first..first + group.len(), [segment]);
-    }
+        let mut producers = log.producers.lock().unwrap();
+        producers.aborts.merge(base, end, aborted);
+        producers.drop_snapshots(group[1..].iter().map(|old| old.base))
+    };
+    let replaced = group[1..].iter().flat_map(|old| SUFFIXES.map(|suffix| old.path(suffix)));
+    let spent = spent_snapshots.into_iter().map(|at| dir.join(file_name(at, SNAPSHOT_SUFFIX)));
     let mut deleted = Vec::new();
-    for old in &group[1..] {
-        for suffix in SUFFIXES {
-            let (from, to) = (old.path(suffix), deleted_name(&old.path(suffix)));
-            match files.rename(&from, &to) {
-                Ok(()) => deleted.push(to),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(broken(error)),
-            }
-        }
+    for path in replaced.chain(spent) {
+        deleted.extend(mark_deleted(files, &path).map_err(broken)?);
     }
     take_names(files, dir, base, &mark).map_err(broken)?;
+    if is_clear_of_aborts {
+        // An empty one says the same.
+        let _ = files.remove_file(&dir.join(file_name(base, TXN_INDEX_SUFFIX)));
+    }
     Ok(deleted)
 }
 
@@ -103,15 +119,9 @@ pub(super) fn place_of(log: &Log, group: &[Arc<Segment>]) -> Option<usize> {
     there.iter().zip(group).all(|(one, other)| Arc::ptr_eq(one, other)).then_some(first)
 }
 
-fn deleted_name(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(DELETED_SUFFIX);
-    name.into()
-}
-
 /// The new files get their own names, the mark last.
 fn take_names(files: &dyn Files, dir: &Path, base: Offset, mark: &Path) -> io::Result<()> {
-    for suffix in [INDEX_SUFFIX, TIME_INDEX_SUFFIX] {
+    for suffix in INDEX_SUFFIXES {
         let from = dir.join(format!("{}{SWAP_SUFFIX}", file_name(base, suffix)));
         if files.exists(&from) {
             files.rename(&from, &dir.join(file_name(base, suffix)))?;

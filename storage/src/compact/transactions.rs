@@ -8,14 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::batch::BatchHeader;
 use crate::ids::{Offset, ProducerId};
-
-/// A transaction that was aborted: from its first batch to its marker.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Aborted {
-    pub(crate) producer_id: ProducerId,
-    pub(crate) first: Offset,
-    pub(crate) last: Offset,
-}
+use crate::txn_index::Entry;
 
 /// What a control batch says.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -41,17 +34,17 @@ impl Marker {
 
 pub(crate) struct Transactions<'a> {
     /// By their first offsets; those that were not reached yet.
-    to_come: &'a [Aborted],
+    to_come: &'a [Entry],
     /// Those that the reading is in, and whether a batch of it was met.
-    aborted: BTreeMap<ProducerId, (Aborted, bool)>,
+    aborted: BTreeMap<ProducerId, (Entry, bool)>,
     committed: BTreeSet<ProducerId>,
-    /// Of which something is left: what an index of aborted transactions has to say of the segment written.
-    pub(crate) retained: Vec<Aborted>,
+    /// Of which something was left, by their markers, which stay: what the index of the segment written has to say.
+    retained: Vec<Entry>,
 }
 
 impl<'a> Transactions<'a> {
     /// `aborted` is sorted by first offsets. What ended before `from`, where the reading begins, is left out.
-    pub(crate) fn new(aborted: &'a [Aborted], from: Offset) -> Transactions<'a> {
+    pub(crate) fn new(aborted: &'a [Entry], from: Offset) -> Transactions<'a> {
         let mut transactions = Transactions {
             to_come: aborted,
             aborted: BTreeMap::new(),
@@ -62,11 +55,16 @@ impl<'a> Transactions<'a> {
         transactions
     }
 
+    /// What the index of a segment says of the markers that were met since this was asked last.
+    pub(crate) fn take_retained(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.retained)
+    }
+
     /// Enters the transactions that begin at or before `offset` and end at or behind `from`.
     fn enter(&mut self, offset: Offset, from: Offset) {
         while let Some((next, rest)) = self.to_come.split_first().filter(|(next, _)| next.first <= offset) {
             if next.last >= from {
-                self.aborted.entry(next.producer_id).or_insert((*next, false));
+                self.aborted.entry(next.producer).or_insert((*next, false));
             }
             self.to_come = rest;
         }
@@ -120,14 +118,20 @@ mod tests {
         BatchHeader { base_offset: Offset(offset), ..BatchHeader::parse(&bytes).unwrap() }
     }
 
+    fn entry(first: i64, last: i64) -> Entry {
+        let (first, last, last_stable) = (Offset(first), Offset(last), Offset(last + 1));
+        Entry { producer: ProducerId(1), first, last, last_stable }
+    }
+
     #[test]
     fn aborted_batches_go_and_their_marker_stays_until_they_are_gone() {
-        let aborted = [Aborted { producer_id: ProducerId(1), first: Offset(0), last: Offset(2) }];
+        let aborted = [entry(0, 2)];
         let mut first = Transactions::new(&aborted, Offset(0));
         assert!(first.is_aborted(&batch(1, 0, false)));
         assert!(!first.is_aborted(&batch(2, 1, false)), "of another producer");
         assert!(!first.is_superfluous(&batch(1, 2, true), Marker::Abort));
-        assert_eq!(first.retained, aborted);
+        assert_eq!(first.take_retained(), aborted);
+        assert_eq!(first.take_retained(), []);
         let mut second = Transactions::new(&aborted[..0], Offset(0));
         assert!(second.is_superfluous(&batch(1, 2, true), Marker::Abort));
         assert!(second.is_superfluous(&batch(1, 2, true), Marker::Empty));
@@ -144,9 +148,7 @@ mod tests {
 
     #[test]
     fn a_reading_that_begins_within_a_transaction_knows_it() {
-        let of =
-            |first, last| Aborted { producer_id: ProducerId(1), first: Offset(first), last: Offset(last) };
-        let aborted = [of(0, 4), of(6, 9)];
+        let aborted = [entry(0, 4), entry(6, 9)];
         let mut transactions = Transactions::new(&aborted, Offset(5));
         assert!(!transactions.is_aborted(&batch(1, 5, false)), "the first ended before");
         let mut transactions = Transactions::new(&aborted, Offset(8));

@@ -216,7 +216,11 @@ impl Log {
         let files = &*self.shared.env.files;
         let end = segments.get(place).map_or(Offset(i64::MAX), |next| next.base);
         let entries = aborts_again(files, &self.path, &segments[..place], &snapshots, end)?;
-        self.producers.lock().unwrap().aborts.replace(segment.base, entries.clone());
+        // One that was replaced meanwhile is asked about by nobody any more.
+        let segments = self.segments.read().unwrap();
+        if segments.iter().any(|other| Arc::ptr_eq(other, segment)) {
+            self.producers.lock().unwrap().aborts.replace(segment.base, entries.clone());
+        }
         Ok(entries)
     }
 }

@@ -41,6 +41,34 @@ pub(crate) struct Producers {
     taken_at: (Offset, u64),
 }
 
+/// What of its batches a producer's state would be made from, were there no snapshot.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LastBatch {
+    epoch: i16,
+    kind: Last,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Last {
+    /// The one whose records end at this offset.
+    Records(Offset),
+    /// Only markers came since the epoch began.
+    Marker,
+    /// All that is known may still be lost with the power, and what stands before it would count again.
+    Unknown,
+}
+
+impl LastBatch {
+    /// Whether a batch of the producer's may be the one.
+    pub(crate) fn is(&self, header: &BatchHeader) -> bool {
+        match self.kind {
+            Last::Records(offset) => header.last_offset() == offset,
+            Last::Marker => header.is_control() && header.producer_epoch == self.epoch,
+            Last::Unknown => true,
+        }
+    }
+}
+
 /// A producer as its log knows it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct ProducerView {
@@ -134,6 +162,20 @@ impl Producers {
             }
         }
         Ok(())
+    }
+
+    /// The batches that the producers' state would be made from again, as a reader up to `high` sees them.
+    pub(crate) fn last_batches(&self, high: Offset) -> BTreeMap<ProducerId, LastBatch> {
+        let last = |producer: &Producer| {
+            let visible = producer.batches().iter().rev().find(|batch| batch.last_offset < high);
+            let kind = match visible {
+                Some(batch) => Last::Records(batch.last_offset),
+                None if producer.batches().is_empty() => Last::Marker,
+                None => Last::Unknown,
+            };
+            LastBatch { epoch: producer.epoch, kind }
+        };
+        self.entries.iter().map(|(id, producer)| (*id, last(producer))).collect()
     }
 
     /// Forgets producers that wrote nothing for so long, but for those with a transaction open.

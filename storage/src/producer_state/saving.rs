@@ -70,6 +70,12 @@ impl Producers {
         self.snapshots.retain(|at| !gone.contains(at));
         gone
     }
+
+    /// The segments at these offsets are no more: which of their snapshots go with them. The last one never does.
+    pub(crate) fn drop_snapshots(&mut self, segments: impl Iterator<Item = Offset>) -> Vec<Offset> {
+        let Some(last) = self.snapshots.last().copied() else { return Vec::new() };
+        segments.filter(|at| *at != last && self.snapshots.remove(at)).collect()
+    }
 }
 
 impl Log {

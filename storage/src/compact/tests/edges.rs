@@ -72,10 +72,10 @@ fn replaced_files_stay_for_their_delay() {
     let deleted = |world: &World| world.names().iter().filter(|name| name.ends_with(".deleted")).count();
     assert!(deleted(&world) > 0);
     world.clock.advance(delay - Duration::from_millis(1));
-    world.dir.clean();
+    world.dir.flush();
     assert!(deleted(&world) > 0);
     world.clock.advance(Duration::from_millis(1));
-    world.dir.clean();
+    world.dir.flush();
     assert_eq!(deleted(&world), 0);
 }
 
