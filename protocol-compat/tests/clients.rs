@@ -26,6 +26,8 @@ mod hostile;
 mod java;
 #[path = "clients/librdkafka.rs"]
 mod librdkafka;
+#[path = "clients/losses.rs"]
+mod losses;
 #[path = "clients/observed.rs"]
 mod observed;
 #[path = "clients/python.rs"]
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         java::scenarios(),
         librdkafka::scenarios(),
         restart::scenarios(),
+        losses::scenarios(),
         console::scenarios(),
         observed::scenarios(),
         generated::scenarios(),

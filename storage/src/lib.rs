@@ -51,6 +51,7 @@ mod small_file;
 mod source;
 mod space;
 mod spare;
+pub mod state_image;
 mod syncs;
 mod ticket;
 mod time_index;

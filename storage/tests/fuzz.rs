@@ -14,7 +14,8 @@ use storage::env::{Files, Random, SimFiles, SimRandom};
 use storage::fuzz::{TARGETS, Target, new_disk};
 use storage::{
     BatchBuilder, Cleanup, Clock, DataDir, DataDirOptions, Durability, EndMarker, Env, Flushing,
-    JournalOptions, LeaderEpoch, Log, LogConfig, LogId, Origin, ProducerId, TopicId, check_internal,
+    JournalOptions, LeaderEpoch, Log, LogConfig, LogId, Offset, Origin, ProducerId, TopicId, check_internal,
+    state_image,
 };
 
 const BUDGET: Duration = Duration::from_secs(30);
@@ -66,6 +67,8 @@ impl Corpus {
         read_tree(&golden.join("format-1"), &mut files);
         read_tree(&golden.join("batches"), &mut files);
         files.extend(fresh());
+        let image = state_image::encode(Offset(7), &[b"one".to_vec(), Vec::new(), vec![0; 40]]);
+        files.push((PathBuf::from("00000000000000000007.image"), image));
         files.sort();
         let of = |target: &Target| {
             let mine = files.iter().filter(|(path, _)| path.to_str().unwrap().ends_with(target.file));

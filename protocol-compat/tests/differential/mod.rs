@@ -1,11 +1,11 @@
 //! The same batches, good and bad, to Apache Kafka and to Ottla: error codes, offsets, times, blamed records and what is
 //! read back must be the same, but for the closed list in [`cases::Meant`].
 
-mod batch;
-mod cases;
+pub(crate) mod batch;
+pub(crate) mod cases;
 mod defects;
-mod moved;
-mod peer;
+pub(crate) mod moved;
+pub(crate) mod peer;
 mod producers;
 
 use self::batch::{LOG_APPEND_TIME, Served};
@@ -26,7 +26,9 @@ const NAMES_SHOWN_MAX: usize = 12;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let moved = moved::our_segments_are_served_by_kafka;
+    let compacted = moved::our_compacted_segments_are_served_by_kafka;
     vec![
+        Scenario::of_ottla("differential::compacted_segments_served_by_kafka", &[Need::Java], compacted),
         Scenario::of_ottla("differential::batches", &[Need::Java], batches_are_judged_alike),
         Scenario::of_ottla("differential::segments_served_by_kafka", &[Need::Java], moved),
     ]
@@ -195,7 +197,7 @@ fn brief(batch: &Served) -> String {
     )
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     i64::try_from(since.as_millis()).expect("the clock is not that far")
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::*;
@@ -153,6 +154,23 @@ impl Peer {
 
     /// Everything from an offset on: error, high watermark, start, bytes.
     pub(crate) fn fetch(&mut self, topic: &str, from: i64) -> Result<(i16, i64, i64, Bytes)> {
+        let found = self.fetch_in(0, topic, from)?;
+        let records = found.records.unwrap_or_default();
+        Ok((found.error_code, found.high_watermark, found.log_start_offset, records))
+    }
+
+    /// What a reader of committed records is told: the last stable offset, and the first offsets and producers of the
+    /// aborted transactions.
+    pub(crate) fn fetch_committed(&mut self, topic: &str, from: i64) -> Result<(i64, Vec<(i64, i64)>)> {
+        let found = self.fetch_in(1, topic, from)?;
+        ensure!(found.error_code == 0, "error {}", found.error_code);
+        let aborted = found.aborted_transactions.unwrap_or_default();
+        let mut aborted: Vec<_> = aborted.iter().map(|txn| (txn.first_offset, txn.producer_id.0)).collect();
+        aborted.sort_unstable();
+        Ok((found.last_stable_offset, aborted))
+    }
+
+    fn fetch_in(&mut self, isolation: i8, topic: &str, from: i64) -> Result<PartitionData> {
         let partition = FetchPartition::default()
             .with_fetch_offset(from)
             .with_partition_max_bytes(FETCH_BYTES)
@@ -162,12 +180,11 @@ impl Peer {
             .with_max_bytes(FETCH_BYTES)
             .with_min_bytes(0)
             .with_session_epoch(-1)
+            .with_isolation_level(isolation)
             .with_topics(vec![topic]);
         let reply = self.must(&request, FETCH_VERSION)?;
         let topic = reply.responses.first().context("a reply without topics")?;
-        let found = topic.partitions.first().context("a reply without partitions")?;
-        let records = found.records.clone().unwrap_or_default();
-        Ok((found.error_code, found.high_watermark, found.log_start_offset, records))
+        topic.partitions.first().cloned().context("a reply without partitions")
     }
 
     /// Where the topic's log ends; 0 for one that is not there.

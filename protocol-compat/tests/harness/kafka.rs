@@ -63,7 +63,11 @@ pub(crate) fn launch(home: &Path, spec: &Spec) -> Result<Ready> {
 }
 
 fn settings(home: &Path, spec: &Spec, address: &str) -> Result<String> {
-    let controller = free_address()?;
+    // A stopped broker's own address is free, too.
+    let mut controller = free_address()?;
+    while controller == address {
+        controller = free_address()?;
+    }
     let data = data_dir(home);
     let mut text = ONE_NODE.to_owned();
     writeln!(text, "log.dirs={}", data.display())?;

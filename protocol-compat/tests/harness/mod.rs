@@ -9,6 +9,7 @@ mod budget;
 mod cache;
 pub(crate) mod java;
 mod kafka;
+pub(crate) mod losing;
 mod ottla;
 pub(crate) mod place;
 pub(crate) mod program;

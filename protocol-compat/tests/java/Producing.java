@@ -36,7 +36,8 @@ final class Producing {
                         entry("large_records", Producing::largeRecords),
                         entry("too_large_for_the_broker", Producing::tooLargeForTheBroker),
                         entry("spread_over_partitions", Producing::spreadOverPartitions),
-                        entry("through_a_restart", Producing::throughARestart)),
+                        entry("through_a_restart", Producing::throughARestart),
+                        entry("through_losses", Producing::throughLosses)),
                 args);
     }
 
@@ -219,5 +220,26 @@ final class Producing {
                 Suite.expectEqual(found.get(offset), value, "the record acknowledged at offset " + offset));
         }
         System.out.println(sent + " records");
+    }
+
+    /**
+     * Words: address, count, topics. Sends numbers, to each topic 0, 1, ... in turn, in small batches, through connections
+     * that break; every send succeeds in the end.
+     */
+    private static void throughLosses(String[] words) throws Exception {
+        int count = Integer.parseInt(words[1]);
+        List<String> topics = List.of(words).subList(2, words.length);
+        List<java.util.concurrent.Future<?>> sent = new ArrayList<>();
+        try (var producer = Suite.producer(
+                words[0], "batch.size", 300, "linger.ms", 1, "retry.backoff.ms", 1, "retry.backoff.max.ms", 10,
+                "reconnect.backoff.ms", 1, "reconnect.backoff.max.ms", 10)) {
+            for (int i = 0; i < count; i++) {
+                byte[] value = Suite.utf8(Integer.toString(i / topics.size()));
+                sent.add(producer.send(new ProducerRecord<>(topics.get(i % topics.size()), 0, null, value)));
+            }
+            for (var answer : sent) {
+                answer.get(40, TimeUnit.SECONDS);
+            }
+        }
     }
 }

@@ -44,5 +44,24 @@ def read_records(bootstrap, topic, count):
     consumer.close()
 
 
+def through_losses(bootstrap, count, *topics):
+    """Sends numbers, to each topic 0, 1, ... in turn, in small batches, through connections that break; every send
+    succeeds in the end."""
+    answers = []
+    producer = Producer({
+        "bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 1, "batch.num.messages": 5,
+        "retry.backoff.ms": 1, "retry.backoff.max.ms": 10, "reconnect.backoff.ms": 1, "reconnect.backoff.max.ms": 10,
+    })
+    for i in range(int(count)):
+        producer.produce(
+            topics[i % len(topics)], b"%d" % (i // len(topics)), partition=0,
+            on_delivery=lambda error, message: answers.append(error),
+        )
+        producer.poll(0)
+    expect_equal(producer.flush(40), 0, "what was not sent in time")
+    expect_equal(len(answers), int(count), "how many were answered")
+    expect_equal(set(answers), {None}, "the errors")
+
+
 if __name__ == "__main__":
-    play({"write_records": write_records, "read_records": read_records})
+    play({"write_records": write_records, "read_records": read_records, "through_losses": through_losses})

@@ -101,6 +101,20 @@ def as_older_client(bootstrap, topic, release):
     consumer.close()
 
 
+def through_losses(bootstrap, count, *topics):
+    """Sends numbers, to each topic 0, 1, ... in turn, in small batches, through connections that break; every send
+    succeeds in the end."""
+    with make_producer(
+        bootstrap, enable_idempotence=True, batch_size=300, linger_ms=1, retry_backoff_ms=5, reconnect_backoff_ms=5,
+        reconnect_backoff_max_ms=20,
+    ) as producer:
+        sent = []
+        for i in range(int(count)):
+            sent.append(producer.send(topics[i % len(topics)], b"%d" % (i // len(topics)), partition=0))
+        for future in sent:
+            future.get(timeout=40)
+
+
 if __name__ == "__main__":
     play(
         {
@@ -112,5 +126,6 @@ if __name__ == "__main__":
             "large_records": large_records,
             "too_large_for_the_broker": too_large_for_the_broker,
             "as_older_client": as_older_client,
+            "through_losses": through_losses,
         }
     )

@@ -1,4 +1,4 @@
-//! The directory of one log: its segments continue each other, and its quarantine is readable.
+//! The directory of one log: its segments continue each other, and what stands beside them is readable.
 //!
 //! It must not know the other logs.
 
@@ -9,13 +9,14 @@ use crate::env::OpenMode;
 use crate::epoch_cache::{self, EpochCache};
 use crate::ids::Offset;
 use crate::quarantine::{HEAD_BYTES, Piece, Pieces, QUARANTINE_SUFFIX};
-use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, TIME_INDEX_SUFFIX, base_of, file_name};
+use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX, base_of, file_name};
 use crate::small_file;
 
 use super::around::Around;
 use super::finding::Finding;
 use super::segment::{self, End, Facts};
 use super::small;
+use super::state;
 use super::verify::{Verifier, name_of};
 
 /// Checks everything in a log's directory.
@@ -43,12 +44,17 @@ pub(super) fn check(verifier: &mut Verifier<'_>, dir: &Path, around: &Around) {
         let facts = facts(dir, *base, logs.get(place + 1).copied(), around, epochs.as_ref());
         before = segment::check(verifier, &facts);
     }
+    // What is torn may be more, and without a segment nothing is known.
+    let end = before.filter(|end| !end.is_open).map_or(Offset(i64::MAX), |end| end.due);
+    state::check_all(verifier, dir, &entries, around, end);
     for base in bases(QUARANTINE_SUFFIX) {
         check_quarantine(verifier, dir, base);
     }
     // Empty ones are what is left of a segment whose making a crash cut short.
     for entry in entries.iter().filter(|entry| entry.len > 0) {
-        let base = [INDEX_SUFFIX, TIME_INDEX_SUFFIX].iter().find_map(|suffix| base_of(&entry.name, suffix));
+        let base = [INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX]
+            .iter()
+            .find_map(|suffix| base_of(&entry.name, suffix));
         if base.is_some_and(|base| !logs.contains(&base) && !removed.contains(&base)) {
             const ADVICE: &str = "delete it, or restore the segment from a copy";
             let path = dir.join(&entry.name);
@@ -61,7 +67,8 @@ pub(super) fn check(verifier: &mut Verifier<'_>, dir: &Path, around: &Around) {
 pub(super) fn check_segment(verifier: &mut Verifier<'_>, dir: &Path, base: Offset, around: &Around) {
     let listed = verifier.env.files.list(dir);
     let Some(entries) = verifier.or_unreadable(dir, around.is_live, listed) else { return };
-    let names = [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX].map(|suffix| file_name(base, suffix));
+    let names =
+        [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX].map(|suffix| file_name(base, suffix));
     verifier.expect(entries.iter().filter(|entry| names.contains(&entry.name)).map(|entry| entry.len).sum());
     let next =
         entries.iter().filter_map(|entry| base_of(&entry.name, LOG_SUFFIX)).filter(|other| *other > base);

@@ -4,6 +4,7 @@
 //! every judgement is the one that recovery would come to, or stricter; a directory of Apache Kafka's is refused; memory is
 //! bounded by a batch, an index or a commit, never by what a damaged length claims. It must not know how findings are shown.
 
+mod aborts;
 mod around;
 mod checkpoint;
 mod content;
@@ -16,6 +17,7 @@ mod log_dir;
 mod repair;
 mod segment;
 mod small;
+mod state;
 mod verify;
 mod window;
 

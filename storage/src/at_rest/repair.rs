@@ -4,16 +4,21 @@
 //! held while anything is; bytes leave a segment only into its quarantine. All judging and mending is recovery's.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::compact::clean_offsets;
 use crate::config::LogConfig;
 use crate::data_dir::{DataDir, DataDirOptions, Flushing};
 use crate::env::Env;
-use crate::error::OpenError;
+use crate::error::{OpenError, ReadError};
 use crate::ids::{LeaderEpoch, LogId, Offset};
+use crate::log::Log;
 use crate::meta::{self, MetaProperties};
+use crate::producer_state::snapshot::{self, SNAPSHOT_SUFFIX};
 use crate::recover::Depth;
-use crate::segment::{LOG_SUFFIX, base_of};
+use crate::segment::{LOG_SUFFIX, TXN_INDEX_SUFFIX, base_of};
+use crate::small_file;
 
 use super::around::{Around, read_meta};
 use super::finding::{Finding, Report, Severity, Summary};
@@ -76,6 +81,8 @@ pub fn repair(
         OpenError::Locked { path } => AtRestError::InUse { path },
         other => AtRestError::Open(other),
     })?;
+    remove_if(env, &dir.join(clean_offsets::FILE_NAME), |bytes| clean_offsets::decode(bytes).is_none())
+        .map_err(AtRestError::io(dir))?;
     let mut repaired =
         Repaired { logs: Vec::new(), unknown: Vec::new(), before: found, after: Summary::default() };
     for (name, id) in logs(&data_dir)? {
@@ -144,7 +151,14 @@ fn open(env: &Env, data_dir: &DataDir, id: LogId, name: &str, was_damaged: bool)
     let path = data_dir.path().join(name);
     let bytes_before = segment_bytes(env, &path);
     let depth = if was_damaged { Depth::Everything } else { Depth::Unknown };
-    let outcome = data_dir.open_log_to(depth, id, name, LogConfig::default(), LeaderEpoch(0)).map(|log| {
+    let opened = data_dir.open_log_to(depth, id, name, LogConfig::default(), LeaderEpoch(0));
+    let mended = opened.and_then(|log| {
+        if was_damaged {
+            mend_beside(env, &path, &log)?;
+        }
+        Ok(log)
+    });
+    let outcome = mended.map(|log| {
         let quarantined_bytes = log.quarantined_bytes();
         let left = log.size_bytes() + quarantined_bytes;
         Opened {
@@ -156,6 +170,40 @@ fn open(env: &Env, data_dir: &DataDir, id: LogId, name: &str, was_damaged: bool)
         }
     });
     RepairedLog { dir_name: name.to_owned(), outcome, was_damaged }
+}
+
+/// What a start looks at when it is needed, and not before: older snapshots of producers, and the indexes of aborted
+/// transactions of segments that take no more.
+fn mend_beside(env: &Env, dir: &Path, log: &Log) -> Result<(), OpenError> {
+    for entry in env.files.list(dir).map_err(OpenError::io("listing", dir))? {
+        let path = dir.join(&entry.name);
+        if base_of(&entry.name, SNAPSHOT_SUFFIX).is_some() {
+            remove_if(env, &path, |bytes| snapshot::decode(bytes).is_none())
+                .map_err(OpenError::io("removing", &path))?;
+        }
+    }
+    let segments = log.segments.read().unwrap().clone();
+    for segment in segments {
+        let path = segment.path(TXN_INDEX_SUFFIX);
+        if env.files.exists(&path) {
+            // The flush at the close writes them, where they differ or not.
+            log.find_aborts_again(&segment).map_err(|error| match error {
+                ReadError::Corrupt { path, position, what } => OpenError::CorruptLog { path, position, what },
+                ReadError::Io { path, source } => OpenError::Io { what: "reading", path, source },
+                ReadError::OutOfRange { .. } | ReadError::Deleted => unreachable!("a segment is no log"),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a file that is there and `is_useless`, for good.
+fn remove_if(env: &Env, path: &Path, is_useless: impl Fn(&[u8]) -> bool) -> io::Result<()> {
+    if small_file::read(&*env.files, path)?.is_some_and(|bytes| is_useless(&bytes)) {
+        env.files.remove_file(path)?;
+        env.files.sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    }
+    Ok(())
 }
 
 fn segment_bytes(env: &Env, dir: &Path) -> u64 {

@@ -1,4 +1,4 @@
-//! One segment held against itself: every batch, every record in it, and both indexes.
+//! One segment held against itself: every batch, every record in it, and its indexes.
 //!
 //! Invariants: what counts as a batch, and what as a torn tail, is what recovery says; behind damage it goes on only where
 //! the index vouches for a batch. Memory is one window, one batch and the indexes. It must not know other segments.
@@ -15,9 +15,10 @@ use crate::ids::Offset;
 use crate::quarantine::{Pieces, QUARANTINE_SUFFIX};
 use crate::records;
 use crate::scan::{Scanner, WrongBit, is_vouched_for};
-use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, TIME_INDEX_SUFFIX, file_name};
+use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX, file_name};
 use crate::small_file;
 
+use super::aborts::AbortCheck;
 use super::finding::Finding;
 use super::indexes::{Loose, OffsetCheck, TimeCheck, Wrong};
 use super::verify::Verifier;
@@ -64,6 +65,7 @@ struct Check<'c> {
     ahead: RefCell<Scanner<'c>>,
     offsets: OffsetCheck,
     times: TimeCheck,
+    aborts: RefCell<AbortCheck>,
 }
 
 /// Checks a segment and its indexes. What cannot be read is a finding, not an error.
@@ -73,6 +75,7 @@ pub(super) fn check(verifier: &mut Verifier<'_>, facts: &Facts<'_>) -> Option<En
     let (len, file) = verifier.or_unreadable(&path, facts.is_live, opened)?;
     let index = read_index(verifier, facts, INDEX_SUFFIX);
     let times = read_index(verifier, facts, TIME_INDEX_SUFFIX);
+    let aborts = read_aborts(verifier, facts);
     let pieces =
         Pieces::read(&*verifier.env.files, &facts.dir.join(file_name(facts.base, QUARANTINE_SUFFIX)));
     let loose = facts.may_be_torn.then(|| Loose {
@@ -86,6 +89,7 @@ pub(super) fn check(verifier: &mut Verifier<'_>, facts: &Facts<'_>) -> Option<En
         len,
         offsets: OffsetCheck::new(index.as_deref().unwrap_or_default(), loose),
         times: TimeCheck::new(times.as_deref().unwrap_or_default(), loose),
+        aborts: AbortCheck::new(aborts.as_deref(), facts.base).into(),
         index: index.unwrap_or_default(),
         pieces: pieces.unwrap_or_default(),
         ahead: RefCell::new(Scanner::new(&file, len)),
@@ -116,6 +120,16 @@ fn read_index(verifier: &mut Verifier<'_>, facts: &Facts<'_>, suffix: &str) -> O
     }
 }
 
+/// The index of aborted transactions; most segments have none.
+fn read_aborts(verifier: &mut Verifier<'_>, facts: &Facts<'_>) -> Option<Vec<u8>> {
+    let path = facts.dir.join(file_name(facts.base, TXN_INDEX_SUFFIX));
+    let read = small_file::read(&*verifier.env.files, &path);
+    let bytes = verifier.or_unreadable(&path, facts.is_live, read)??;
+    verifier.summary.files += 1;
+    verifier.read(bytes.len() as u64);
+    Some(bytes)
+}
+
 impl Check<'_> {
     fn walk(mut self, verifier: &mut Verifier<'_>) -> io::Result<End> {
         let mut window = Window::new(self.file, self.len);
@@ -144,10 +158,19 @@ impl Check<'_> {
         if torn_at < self.len {
             self.offsets.pass(torn_at, u64::MAX);
             self.times.pass(self.relative(due), u64::MAX);
+            self.aborts.get_mut().pass(Offset(i64::MAX));
         }
-        let Check { facts, pieces, offsets, times, .. } = self;
+        let Check { facts, pieces, offsets, times, aborts, .. } = self;
         report(verifier, facts, INDEX_SUFFIX, offsets.finish());
         report(verifier, facts, TIME_INDEX_SUFFIX, times.finish(facts.finished));
+        // It is written behind the batches, by flushes.
+        let wrong = aborts.into_inner().finish(due).map(|(position, what)| Wrong {
+            position,
+            what,
+            entries: 1,
+            is_left_over: facts.may_be_torn,
+        });
+        report(verifier, facts, TXN_INDEX_SUFFIX, wrong);
         let is_open = torn || lost;
         Ok(End { due: if is_open { due } else { pieces.next_of(due).unwrap_or(due) }, is_open })
     }
@@ -232,6 +255,9 @@ impl Check<'_> {
         });
         verifier.summary.batches += 1;
         verifier.summary.records += header.record_count as u64;
+        if walked.is_ok() {
+            self.aborts.borrow_mut().see(header, batch);
+        }
         if let Err(error) = walked {
             let finding = Finding::damage(&self.path, error.to_string(), ADVICE);
             verifier.found(&finding.at(position).due(header.base_offset));
@@ -276,6 +302,7 @@ impl Check<'_> {
             let next = position + header.total_bytes() as u64;
             self.offsets.pass(position, next);
             self.times.pass(self.relative(due), self.relative(header.next_offset()));
+            self.aborts.get_mut().pass(header.next_offset());
             return Ok(Some((next, Some(header.next_offset()))));
         }
         if loose && position >= flushed && wrong_bit.is_none() {
@@ -297,6 +324,7 @@ impl Check<'_> {
         self.offsets.pass(position, next);
         let to = goes_on.map_or(u64::MAX, |offset| self.relative(offset));
         self.times.pass(self.relative(due), to);
+        self.aborts.get_mut().pass(goes_on.unwrap_or(Offset(i64::MAX)));
         Ok(Some((next, goes_on)))
     }
 }

@@ -1,5 +1,7 @@
 //! Whole directories on simulated files: in order, after a crash, with a wrong bit in every kind of file.
 
+mod beside;
+
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::env::{DirEntry, Env};
+use crate::env::{DirEntry, Env, OpenMode};
 use crate::ids::LogId;
 use crate::journal::{self, ring};
 use crate::meta;
@@ -14,7 +14,7 @@ use crate::segment::{LOG_SUFFIX, base_of};
 use super::around::{Around, is_data_dir};
 use super::finding::{Finding, Report, Severity, Summary};
 use super::kind::{Kind, base_in};
-use super::{AtRestError, checkpoint, journal as journals, log_dir, small};
+use super::{AtRestError, checkpoint, journal as journals, log_dir, small, state};
 
 /// Checks what `path` names: a data directory, the directory of a log, or one file. Reads only.
 pub fn verify(env: &Env, path: &Path, report: &mut dyn Report) -> Result<Summary, AtRestError> {
@@ -47,7 +47,7 @@ pub fn verify(env: &Env, path: &Path, report: &mut dyn Report) -> Result<Summary
 
 /// The bytes that a check of a log's directory reads.
 fn log_bytes(entries: &[DirEntry]) -> u64 {
-    let counts = |entry: &&DirEntry| Kind::of(Path::new(&entry.name)).is_some_and(Kind::is_of_segment);
+    let counts = |entry: &&DirEntry| Kind::of(Path::new(&entry.name)).is_some_and(Kind::is_read_whole);
     entries.iter().filter(counts).map(|entry| entry.len).sum()
 }
 
@@ -132,7 +132,27 @@ impl<'v> Verifier<'v> {
                 self.only = Some(path.to_owned());
                 small::check_log_files(self, dir, &around);
             }
-            Kind::Segment | Kind::OffsetIndex | Kind::TimeIndex | Kind::Quarantine => {
+            Kind::Producers | Kind::Image => {
+                let around = Around::of(self.env, path, 2)?;
+                self.expect(
+                    self.env.files.open(path, OpenMode::Read).and_then(|file| file.len()).unwrap_or(0),
+                );
+                if kind == Kind::Image {
+                    state::check_image(self, path, &around);
+                } else {
+                    state::check_producers(self, path, &around, None);
+                }
+            }
+            Kind::CleanOffsets => {
+                let around = Around::of_data_dir(self.env, Some(dir))?;
+                state::check_clean_offsets(self, dir, &around);
+            }
+            Kind::Leftover => {
+                Around::of(self.env, path, 2)?;
+                const ADVICE: &str = "name the log's directory for a check of what counts";
+                self.found(&Finding::note(path, "it is no part of its log, or not yet", ADVICE));
+            }
+            Kind::Segment | Kind::OffsetIndex | Kind::TimeIndex | Kind::TxnIndex | Kind::Quarantine => {
                 let around = Around::of(self.env, path, 2)?;
                 let Some(base) = base_in(path) else {
                     return Err(AtRestError::Unknown { path: path.to_owned() });
@@ -170,6 +190,7 @@ impl<'v> Verifier<'v> {
         for name in [crate::checkpoint::FILE_NAME, crate::checkpoint::OLD_FILE_NAME] {
             checkpoint::check_file(self, &dir.join(name), around, &dropped);
         }
+        state::check_clean_offsets(self, dir, around);
         for log in &logs {
             log_dir::check(self, log, around);
         }

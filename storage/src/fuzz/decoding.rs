@@ -16,6 +16,7 @@ use crate::lock_file::Pages;
 use crate::meta::{self, MetaProperties};
 use crate::producer_state::snapshot;
 use crate::quarantine::{HEAD_BYTES, Piece, Pieces};
+use crate::state_image as images;
 use crate::{lock_file as lock, offset_index as offsets, time_index as times, txn_index as txns};
 
 /// A search is compared with a linear one for so many entries.
@@ -166,6 +167,12 @@ pub fn producer_snapshot(bytes: &[u8]) {
     let Some(found) = snapshot::decode(bytes) else { return };
     assert_eq!(bytes[2..6], crc32c::crc32c(&bytes[6..]).to_be_bytes());
     assert_eq!(snapshot::decode(&snapshot::encode(&found)), Some(found));
+}
+
+pub fn state_image(bytes: &[u8]) {
+    let Ok((next, records)) = images::decode(bytes) else { return };
+    let records: Vec<Vec<u8>> = records.into_iter().map(<[u8]>::to_vec).collect();
+    assert_eq!(images::encode(next, &records), bytes);
 }
 
 /// What is taken is in order, and is the same when it is written and read again.

@@ -16,7 +16,7 @@ use crate::set::{
 };
 
 /// Files by their paths in the data directory.
-type Tree = BTreeMap<PathBuf, Vec<u8>>;
+pub(crate) type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
 const DIR: &str = "/data";
 const SEED: u64 = 1;
@@ -126,7 +126,7 @@ fn cut(mut flushed: Tree, before: &Tree, after: &Tree) -> Tree {
 }
 
 /// The data directory as processes see it.
-fn tree(files: &SimFiles) -> Tree {
+pub(crate) fn tree(files: &SimFiles) -> Tree {
     let (mut found, mut dirs) = (Tree::new(), vec![PathBuf::from(DIR)]);
     while let Some(dir) = dirs.pop() {
         for entry in files.list(&dir).unwrap() {

@@ -104,9 +104,12 @@ fn plain_batch(log: &str, number: usize) -> Bytes {
 
 /// A producer's batch with the same records, compressed.
 pub(crate) fn batch(log: &str, number: usize) -> Bytes {
+    in_codec(CODECS[number % CODECS.len()], &plain_batch(log, number))
+}
+
+/// A batch with its records compressed.
+pub(crate) fn in_codec(codec: storage::Codec, plain: &[u8]) -> Bytes {
     const HEADER_BYTES: usize = 61;
-    let codec = CODECS[number % CODECS.len()];
-    let plain = plain_batch(log, number);
     let mut out = plain[..HEADER_BYTES].to_vec();
     out.extend(compress(codec, &plain[HEADER_BYTES..]));
     let length = out.len() as i32 - 12;
@@ -166,8 +169,12 @@ pub(crate) struct Listed {
 
 /// A log's batches as lines of a listing.
 pub(crate) fn list(log: &Log) -> String {
+    list_from(log, 0)
+}
+
+pub(crate) fn list_from(log: &Log, from: i64) -> String {
     let mut text = String::new();
-    for (base, bytes) in read_from(log, 0) {
+    for (base, bytes) in read_from(log, from) {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let time = BatchHeader::parse(&bytes).unwrap().max_timestamp;
         text += &format!("{} {base} {time} {hex}\n", log.dir_name());

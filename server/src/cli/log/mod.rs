@@ -48,8 +48,8 @@ pub struct LogArgs {
 pub enum LogCommand {
     /// Check files against themselves and each other, and change nothing.
     ///
-    /// Every batch is read: checksum, offsets, the records inside; both indexes and the leader epochs are held against
-    /// the batches, the checkpoint against the segments, the journal's commits against each other. One line per problem
+    /// Every batch is read: checksum, offsets, the records inside; the indexes and the leader epochs are held against
+    /// the batches, snapshots against their checksums, the checkpoint against the segments, the journal's commits against each other. One line per problem
     /// says the file, the position in it, the offset due there, what is wrong and what to do; a summary ends it. What a
     /// crash leaves and the next start puts right (a torn tail), and what a repair set aside before, is a `note` and no
     /// damage. A broker may run meanwhile; then the journal is left out and ends of logs may look torn.
@@ -57,8 +57,10 @@ pub enum LogCommand {
     Verify(VerifyArgs),
     /// Print what stands in one file.
     ///
-    /// Knows segments (.log), their indexes (.index, .timeindex) and .quarantine files, .journal files, checkpoint,
-    /// meta.properties, partition.metadata and leader-epoch-checkpoint. A segment's batches are one line each; with
+    /// Knows segments (.log), their indexes (.index, .timeindex, .txnindex) and .quarantine files, producers' .snapshot
+    /// files, the metadata's .image files, .journal files, checkpoint, cleaner-offset-checkpoint, meta.properties,
+    /// partition.metadata and leader-epoch-checkpoint; and what retention and compactions set aside (.deleted, .swap,
+    /// .cleaned). A segment's batches are one line each; with
     /// --records each record too. Bytes that are no UTF-8 are printed as \xNN (in JSON as {"hex": ...}). Segments and
     /// indexes of Apache Kafka have the same format and can be shown, too.
     #[command(after_help = EXIT_CODES)]
@@ -75,8 +77,9 @@ pub enum LogCommand {
 
 #[derive(Clone, Debug, Args)]
 pub struct VerifyArgs {
-    /// A data directory, the directory of a log in it, or a file: .log, .index, .timeindex, .quarantine, .journal,
-    /// checkpoint, meta.properties, partition.metadata, leader-epoch-checkpoint.
+    /// A data directory, the directory of a log in it, or a file: .log, .index, .timeindex, .txnindex, .quarantine,
+    /// .snapshot, .image, .journal, checkpoint, cleaner-offset-checkpoint, meta.properties, partition.metadata,
+    /// leader-epoch-checkpoint.
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 

@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use crate::checkpoint::{self, Damage};
+use crate::compact::clean_offsets;
 use crate::env::{Env, OpenMode};
 use crate::epoch_cache::EpochCache;
 use crate::journal::record::{COMMIT_HEADER_BYTES, Key, Op, RECORD_HEADER_BYTES, RecordHeader};
 use crate::meta::{self, MetaProblem, MetaProperties};
+use crate::producer_state::snapshot;
 use crate::quarantine::{HEAD_BYTES, Piece};
-use crate::{offset_index, time_index};
+use crate::{offset_index, state_image, time_index, txn_index};
 
 use super::super::AtRestError;
 use super::super::content::Content;
@@ -100,6 +102,75 @@ pub(super) fn epochs(path: &Path, content: &Content, out: &mut Out<'_>) -> Done 
         {
             out.put(Item::new("epoch").with("epoch", epoch).with("startOffset", start))?;
         }
+    }
+    Ok(())
+}
+
+pub(super) fn txn_index(path: &Path, content: &Content, out: &mut Out<'_>) -> Done {
+    let base = base_in(path).unwrap_or_default();
+    let bytes = all(path, content)?;
+    let entries = txn_index::decode(&bytes, base);
+    for entry in &entries {
+        let item = Item::new("aborted")
+            .with("producerId", entry.producer.0)
+            .with("firstOffset", entry.first.0)
+            .with("lastOffset", entry.last.0)
+            .with("lastStableOffset", entry.last_stable.0);
+        out.put(item)?;
+    }
+    let right = (entries.len() * txn_index::ENTRY_BYTES) as u64;
+    if right == content.len() { Ok(()) } else { out.damage(right, "what stands here is no entry") }
+}
+
+pub(super) fn producers(path: &Path, content: &Content, out: &mut Out<'_>) -> Done {
+    let Some(producers) = snapshot::decode(&all(path, content)?) else {
+        return out.damage(0, "its checksum is wrong, or it is cut, or of another version");
+    };
+    for (id, producer) in producers {
+        let item = Item::new("producer")
+            .with("producerId", id.0)
+            .with("producerEpoch", producer.epoch)
+            .with("lastTime", producer.last_timestamp)
+            .with("coordinatorEpoch", producer.coordinator_epoch);
+        let item = match producer.last_batch() {
+            Some(last) => item
+                .with("firstOffset", last.last_offset.0 - i64::from(last.offset_delta))
+                .with("lastOffset", last.last_offset.0)
+                .with("lastSequence", last.last_sequence),
+            None => item,
+        };
+        let item = match producer.txn_first {
+            Some(first) => item.with("transactionFrom", first.0),
+            None => item,
+        };
+        out.put(item)?;
+    }
+    Ok(())
+}
+
+/// The records of an image, as bytes: what they say is known to whoever wrote them.
+pub(super) fn image(path: &Path, content: &Content, out: &mut Out<'_>) -> Done {
+    let bytes = all(path, content)?;
+    let (next, records) = match state_image::decode(&bytes) {
+        Ok(whole) => whole,
+        Err(state_image::Damage::Newer(version)) => {
+            return out.damage(0, format!("version {version} is not known yet"));
+        }
+        Err(state_image::Damage::Broken) => return out.damage(0, "its checksum is wrong, or it is cut"),
+    };
+    out.put(Item::new("image").with("nextOffset", next.0).with("records", records.len()))?;
+    for record in records {
+        out.put(Item::inner(Item::STATE).with("bytes", Some(record)))?;
+    }
+    Ok(())
+}
+
+pub(super) fn clean_offsets(path: &Path, content: &Content, out: &mut Out<'_>) -> Done {
+    let Some(entries) = clean_offsets::decode(&all(path, content)?) else {
+        return out.damage(0, "it is not whole, or of another version");
+    };
+    for (dir, offset) in entries {
+        out.put(Item::new("clean").with("dir", dir).with("upTo", offset.0))?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::ids::Offset;
 
 use super::around::Around;
 use super::content::Content;
-use super::kind::Kind;
+use super::kind::{self, Kind};
 use super::{AtRestError, journal};
 
 /// What of a segment to show.
@@ -53,6 +53,9 @@ pub struct Item {
 }
 
 impl Item {
+    /// The kind of an image's records. Their only field holds bytes that this crate cannot read.
+    pub const STATE: &'static str = "state";
+
     fn new(kind: &'static str) -> Item {
         Item { kind, is_inner: false, fields: Vec::new() }
     }
@@ -135,25 +138,32 @@ pub fn dump(
         return Err(AtRestError::IsDirectory { path: path.to_owned() });
     }
     let Some(kind) = Kind::of(path) else { return Err(AtRestError::Unknown { path: path.to_owned() }) };
-    let levels = if matches!(kind, Kind::Checkpoint | Kind::Meta) { 1 } else { 2 };
+    let levels = if matches!(kind, Kind::Checkpoint | Kind::CleanOffsets | Kind::Meta) { 1 } else { 2 };
     let around = match Around::of(env, path, levels) {
-        // Batches, indexes and epochs are Kafka's own formats: a look at them changes nothing.
-        Err(AtRestError::Open(_)) if kind.is_of_segment() || kind == Kind::Epochs => None,
+        // These are Kafka's own formats: a look at them changes nothing.
+        Err(AtRestError::Open(_)) if kind.is_kafkas() => None,
         found => Some(found?),
     };
     // Whether Kafka has a directory of its own is not known.
     let is_live = around.as_ref().is_none_or(|around| around.is_live);
     let content = Content::open(env, path, is_live).map_err(AtRestError::io(path))?;
     let mut out = Out { take, whole: true };
-    match kind {
+    // What was set aside is what its name was.
+    let named = kind::original(path).unwrap_or_else(|| path.to_owned());
+    match Kind::of(&named).unwrap_or(kind) {
         Kind::Segment => segment::dump(env, path, &content, options, &mut out)?,
-        Kind::OffsetIndex => files::offset_index(path, &content, &mut out)?,
-        Kind::TimeIndex => files::time_index(path, &content, &mut out)?,
+        Kind::OffsetIndex => files::offset_index(&named, &content, &mut out)?,
+        Kind::TimeIndex => files::time_index(&named, &content, &mut out)?,
         Kind::Quarantine => files::quarantine(path, &content, options, &mut out)?,
         Kind::Epochs => files::epochs(path, &content, &mut out)?,
         Kind::PartitionMetadata => files::partition(path, &content, &mut out)?,
         Kind::Checkpoint => files::checkpoint(path, &content, &mut out)?,
         Kind::Meta => files::meta(path, &content, &mut out)?,
+        Kind::TxnIndex => files::txn_index(&named, &content, &mut out)?,
+        Kind::Producers => files::producers(path, &content, &mut out)?,
+        Kind::Image => files::image(path, &content, &mut out)?,
+        Kind::CleanOffsets => files::clean_offsets(path, &content, &mut out)?,
+        Kind::Leftover => return Err(AtRestError::Unknown { path: path.to_owned() }),
         Kind::Journal => {
             let key = around.as_ref().and_then(Around::key);
             let key = key.ok_or_else(|| AtRestError::NoKey { path: path.to_owned() })?;
