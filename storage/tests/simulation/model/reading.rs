@@ -73,7 +73,9 @@ fn read_all(log: &Log, from: i64, to: i64, bound: Bound) -> Vec<Found> {
     let (mut next, mut all) = (from, Vec::new());
     while next < to {
         let (found, _) = read(log, next, READ_BYTES, bound);
-        next = found.last().expect("nothing is missing below the mark").header.next_offset().0;
+        let last =
+            found.last().unwrap_or_else(|| panic!("{}: nothing at {next}, below {to}", log.dir_name()));
+        next = last.header.next_offset().0;
         all.extend(found);
     }
     assert_eq!(next, to, "a batch ends where the log does");
