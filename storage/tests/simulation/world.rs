@@ -19,11 +19,11 @@ use storage::{
 
 use self::clients::Client;
 
-use crate::model::Model;
+use crate::model::{Model, SeenInLogs};
 
 const DIR: &str = "/sim/data";
 const LOGS: usize = 4;
-const STEPS_MAX: u64 = 160;
+const STEPS_MAX: u64 = 200;
 /// A stop that is set happens within this many operations, or not at all.
 const STOP_WITHIN: u64 = 40;
 
@@ -47,6 +47,29 @@ enum End {
     PowerCut,
 }
 
+/// How often what the simulation is for happened.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The process ended otherwise than in order.
+    pub(crate) crashes: u64,
+    /// Logs were compacted.
+    passes: u64,
+    in_logs: SeenInLogs,
+}
+
+impl Seen {
+    pub(crate) fn add(&mut self, other: &Seen) {
+        self.crashes += other.crashes;
+        self.passes += other.passes;
+        self.in_logs.add(&other.in_logs);
+    }
+
+    /// All of it happened.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.crashes > 0 && self.passes > 0 && self.in_logs.is_everything()
+    }
+}
+
 pub(crate) struct World {
     random: SimRandom,
     env: Env,
@@ -59,19 +82,21 @@ pub(crate) struct World {
     topics: u8,
     producers: i64,
     trace: Vec<String>,
-    /// How often the process ended otherwise than in order.
-    pub(crate) crashes: u64,
+    seen: Seen,
 }
 
-/// A world's whole life; what happened in it, and how many crashes it saw.
-pub(crate) fn run(seed: u64) -> (Vec<String>, u64) {
+/// A world's whole life; what happened in it, step by step and in numbers.
+pub(crate) fn run(seed: u64) -> (Vec<String>, Seen) {
     let mut world = World::new(seed);
     for _ in 0..20 + world.below(STEPS_MAX) {
         world.step();
     }
     world.restart(End::PowerCut);
     world.check();
-    (world.trace, world.crashes)
+    for under_test in &world.logs {
+        world.seen.in_logs.add(&under_test.model.seen);
+    }
+    (world.trace, world.seen)
 }
 
 impl World {
@@ -90,7 +115,7 @@ impl World {
             topics: 0,
             producers: 0,
             trace: Vec::new(),
-            crashes: 0,
+            seen: Seen::default(),
         };
         world.logs = (0..LOGS).map(|number| world.new_log(format!("topic{number}-0"))).collect();
         world.start();
@@ -119,10 +144,10 @@ impl World {
             retention_bytes: (self.below(3) == 0).then(|| 1 + self.below(10_000)),
             segment_age_max: self.maybe_ms(4, 1_000).unwrap_or(Duration::MAX),
             file_delete_delay: Duration::from_millis(self.below(300)),
-            delete_retention: Duration::from_millis(self.below(1_500)),
-            compaction_lag_min: self.maybe_ms(3, 500).unwrap_or_default(),
+            delete_retention: self.maybe_ms(2, 1_500).unwrap_or(Duration::from_millis(self.below(40))),
+            compaction_lag_min: self.maybe_ms(4, 500).unwrap_or_default(),
             compaction_lag_max: self.maybe_ms(3, 2_000).unwrap_or(Duration::MAX),
-            dirty_ratio_min: self.below(6) as f64 / 10.0,
+            dirty_ratio_min: self.below(10).saturating_sub(4) as f64 / 10.0,
             segment_bytes: 400 + self.below(4_000) as u32,
             index_interval_bytes: 64 + self.below(1_000) as u32,
             segment_index_bytes: 24 + self.below(400) as u32,
@@ -244,7 +269,8 @@ impl World {
             let end = self.any_end();
             self.restart(end);
         }
-        self.clock.advance(Duration::from_millis(self.random.below(50)));
+        let pause_ms = if self.below(20) == 0 { 1_000 } else { 50 };
+        self.clock.advance(Duration::from_millis(self.below(pause_ms)));
     }
 
     fn any_end(&self) -> End {
@@ -322,6 +348,7 @@ impl World {
 
     fn clean(&mut self) {
         let passes = self.dir().clean();
+        self.seen.passes += passes as u64;
         self.settle();
         let stats = self.dir().stats().cleaner;
         self.note(format!("clean, {passes} passes, {} bytes", stats.written_bytes));
@@ -381,6 +408,7 @@ impl World {
         }
         let name = self.logs[number].name.clone();
         let mut anew = self.new_log(name.clone());
+        self.seen.in_logs.add(&self.logs[number].model.seen);
         match self.dir().open_log(anew.id, &name, anew.config.clone(), LeaderEpoch(self.starts)) {
             Ok(log) => anew.log = Some(log),
             Err(error) => {
@@ -417,7 +445,7 @@ impl World {
 
     /// The end of a process, be it one that was still starting.
     fn stop(&mut self, end: End) {
-        self.crashes += 1;
+        self.seen.crashes += 1;
         match end {
             End::Killed => self.files.kill(),
             End::PowerCut => {
