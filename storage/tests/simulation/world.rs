@@ -468,16 +468,15 @@ impl World {
         }
     }
 
-    /// Damages files that only save time: indexes, epochs, the checkpoint.
+    /// Damages files that only save time: indexes, epochs, snapshots of producers, the checkpoint.
     fn harm_hints(&mut self) {
         let mut hints = vec![Path::new(DIR).join("checkpoint")];
         for under_test in &self.logs {
             let dir = Path::new(DIR).join(&under_test.name);
             let Ok(entries) = self.files.list(&dir) else { continue };
             // What an index of aborted transactions says has no checksum.
-            let is_hint = |name: &str| {
-                name.ends_with(".index") || name.ends_with(".timeindex") || name == "leader-epoch-checkpoint"
-            };
+            let suffixes = [".index", ".timeindex", ".snapshot", "leader-epoch-checkpoint"];
+            let is_hint = |name: &str| suffixes.iter().any(|suffix| name.ends_with(suffix));
             hints.extend(entries.iter().filter(|e| is_hint(&e.name)).map(|e| dir.join(&e.name)));
         }
         hints.retain(|path| self.files.exists(path));
