@@ -15,6 +15,8 @@ use crate::one_bit;
 
 /// Read at a time when batches are judged.
 const SCAN_BYTES: usize = 256 << 10;
+/// What a power cut leaves whole or not at all.
+const SECTOR_BYTES: u64 = 512;
 
 /// Reads a segment from front to back, with one buffer whatever the batches' headers claim.
 pub(crate) struct Scanner<'f> {
@@ -120,7 +122,8 @@ impl<'f> Scanner<'f> {
     }
 
     /// Whether what stands at `position` is the batch of offset `due` but for one wrong bit. A power cut leaves whole
-    /// sectors unwritten: one wrong bit is a disk's or a memory's doing, and what follows was written in its turn.
+    /// sectors unwritten: one wrong bit is a disk's or a memory's doing, and what follows was written in its turn. It may
+    /// be all that is missing of a sector, too: that is a power cut's.
     pub(crate) fn one_wrong_bit(&mut self, position: u64, due: Offset) -> io::Result<Option<WrongBit>> {
         let Some(mut head) = self.bytes_at(position, HEADER_BYTES)?.first_chunk::<HEADER_BYTES>().copied()
         else {
@@ -143,7 +146,11 @@ impl<'f> Scanner<'f> {
                     head[17..21].copy_from_slice(&computed.to_be_bytes());
                     Some(length)
                 }
-                Some(one_bit::WrongBit::Message(_)) => return Ok(Some(WrongBit::Content)),
+                Some(one_bit::WrongBit::Message(behind)) => {
+                    let end = position + total(length);
+                    let is_torn = self.is_unwritten(end - 1 - behind / 8, position, end)?;
+                    return Ok((!is_torn).then_some(WrongBit::Content));
+                }
                 None => self.right_length(position, length, stored)?,
             },
             None => self.right_length(position, length, stored)?,
@@ -154,6 +161,14 @@ impl<'f> Scanner<'f> {
         head[16] = MAGIC as u8;
         let header = BatchHeader::parse(&head).ok().filter(BatchHeader::is_plausible);
         Ok(header.map(|header| WrongBit::Header(header, Mend { position, head })))
+    }
+
+    /// Whether the part of a batch that shares a sector with the byte at `at` is all zeros, as a power cut leaves it.
+    fn is_unwritten(&mut self, at: u64, begin: u64, end: u64) -> io::Result<bool> {
+        let from = (at - at % SECTOR_BYTES).max(begin);
+        let len = ((at - at % SECTOR_BYTES + SECTOR_BYTES).min(end) - from) as usize;
+        let bytes = self.bytes_at(from, len)?;
+        Ok(bytes.len() >= len && bytes[..len].iter().all(|byte| *byte == 0))
     }
 
     /// The length that makes a batch's checksum right and differs from the one that stands there in one bit.
@@ -201,6 +216,28 @@ mod tests {
     use crate::env::{Files, OpenMode, SimFiles};
     use crate::records::BatchBuilder;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_sector_that_was_never_written_is_no_wrong_bit() {
+        use crate::ids::ProducerId;
+        use crate::marker::EndMarker;
+        // All that its last four bytes say is one bit of the coordinator's epoch.
+        let marker = EndMarker { committed: true, coordinator_epoch: 8 }.batch(ProducerId(5), 1, 1);
+        let begin = 3 * SECTOR_BYTES as usize - (marker.len() - 4);
+        let mut log = [vec![1; begin], marker.to_vec()].concat();
+        let wrong = |log: &[u8]| {
+            let files = SimFiles::new(1);
+            let file = files.open(Path::new("/0.log"), OpenMode::Create).unwrap();
+            file.write_all_at(&[IoSlice::new(log)], 0).unwrap();
+            Scanner::new(&file, log.len() as u64).one_wrong_bit(begin as u64, Offset(0)).unwrap()
+        };
+        let len = log.len();
+        log[len - 9] ^= 1;
+        assert!(matches!(wrong(&log), Some(WrongBit::Content)));
+        log[len - 9] ^= 1;
+        log[len - 4..].fill(0);
+        assert!(wrong(&log).is_none());
+    }
 
     proptest! {
         #[test]

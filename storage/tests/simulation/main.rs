@@ -1,11 +1,15 @@
-//! Seeded simulations of a data directory: appends, readers, flushes, checkpoints, rolls, other modes, deletions, full
-//! and failing disks, kills and power cuts in the middle of any operation, in an order that a seed decides.
+//! Seeded simulations of a data directory: appends, idempotent producers, transactions, readers, flushes, checkpoints,
+//! rolls, other modes and settings, retention, DeleteRecords, compaction, deletions, full and failing disks, kills and
+//! power cuts in the middle of any operation, in an order that a seed decides.
 //!
-//! What is checked after every restart: nothing that was promised is gone, nothing that was readable on a durable log
-//! has vanished or changed, offsets continue, bytes are those that were appended. The same seed twice gives the same
-//! trace. `OTTLA_SIM_SEED` runs one seed (or begins there), `OTTLA_SIM_RUNS` that many; without them a time budget and a
-//! least number of crashes end it, and with `OTTLA_EFFORT=long` a large number of runs. `OTTLA_SIM_TRACE` prints each
-//! step as it is taken.
+//! What is checked, after every restart above all: nothing that was promised is gone, nothing that was readable on a
+//! durable log has vanished or changed, offsets continue, bytes are those that were appended. A start that was answered
+//! never goes back, and nothing above it is lost. Of a compacted log, each key's last value is there and all that is
+//! there was sent. What a producer sends again is answered with its place and is in the log once. The last stable offset
+//! is right, and readers of committed records get those and no others. `model` says how. The same seed twice gives the
+//! same trace. `OTTLA_SIM_SEED` runs one seed (or begins there), `OTTLA_SIM_RUNS` that many; without them a time budget
+//! and a least number of crashes end it, and with `OTTLA_EFFORT=long` a large number of runs. `OTTLA_SIM_TRACE` prints
+//! each step as it is taken.
 
 mod model;
 mod world;
@@ -14,7 +18,7 @@ use std::time::Duration;
 
 use storage::Clock;
 
-use crate::world::run;
+use crate::world::{Seen, run};
 
 /// Without a number of runs the suite goes on for this long, and for as many crashes.
 const BUDGET: Duration = Duration::from_secs(60);
@@ -42,15 +46,15 @@ fn nothing_promised_is_ever_lost() {
     let runs = runs.or(seed.map(|_| 1)).or(long.then_some(RUNS_LONG));
     let clock = storage::env::RealClock::new();
     let begin = clock.monotonic();
-    let (mut done, mut crashes) = (0, 0);
+    let (mut done, mut all) = (0, Seen::default());
     let goes_on = |done, crashes| match runs {
         Some(runs) => done < runs,
         None => clock.monotonic() - begin < BUDGET || crashes < CRASHES_MIN,
     };
-    while goes_on(done, crashes) {
+    while goes_on(done, all.crashes) {
         let seed = seed.unwrap_or(0) + done;
         match std::panic::catch_unwind(|| run(seed)) {
-            Ok((_, seen)) => crashes += seen,
+            Ok((_, seen)) => all.add(&seen),
             Err(panic) => {
                 eprintln!("again with: OTTLA_SIM_SEED={seed} cargo test -p storage --test simulation");
                 std::panic::resume_unwind(panic);
@@ -58,6 +62,7 @@ fn nothing_promised_is_ever_lost() {
         }
         done += 1;
     }
-    assert!(crashes > 0, "OTTLA_SIM_RUNS asks for nothing");
-    println!("{done} runs, {crashes} crashes");
+    assert!(all.crashes > 0, "OTTLA_SIM_RUNS asks for nothing");
+    println!("{done} runs, {all:?}");
+    assert!(runs.is_some() || all.is_everything(), "something never happened: {all:?}");
 }

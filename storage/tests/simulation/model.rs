@@ -55,8 +55,37 @@ pub(crate) struct Model {
     /// The least that its tombstones ever had.
     delete_retention_ms_min: i64,
     was_restarted: bool,
-    /// Producers' batches that were in the log and not remembered.
-    pub(crate) forgotten: u64,
+    pub(crate) seen: SeenInLogs,
+}
+
+/// How often what the model is for happened.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct SeenInLogs {
+    /// The start was raised, as a start of the process found it.
+    starts: u64,
+    /// Tombstones that a compaction took away, each as often as it was missed.
+    spent_tombstones: u64,
+    /// A producer's batch was answered with its place in the log.
+    repeats: u64,
+    /// A producer's batch was in the log and not remembered.
+    forgotten: u64,
+    /// Batches of aborted transactions that a reader kept back.
+    aborted: u64,
+}
+
+impl SeenInLogs {
+    pub(crate) fn add(&mut self, other: &SeenInLogs) {
+        self.starts += other.starts;
+        self.spent_tombstones += other.spent_tombstones;
+        self.repeats += other.repeats;
+        self.forgotten += other.forgotten;
+        self.aborted += other.aborted;
+    }
+
+    /// All that has to happen did. What is forgotten need not be.
+    pub(crate) fn is_everything(&self) -> bool {
+        [self.starts, self.spent_tombstones, self.repeats, self.aborted].iter().all(|count| *count > 0)
+    }
 }
 
 impl Model {
@@ -129,7 +158,7 @@ impl Model {
         };
         if let Some(refused) = refused {
             assert!(allowed.contains(&refused), "{:?} may be {allowed:?}, not {refused:?}", batch.header);
-            self.forgotten += u64::from(refused != allowed[0]);
+            self.seen.forgotten += u64::from(refused != allowed[0]);
             return;
         }
         if !self.ghosts.is_empty() {
@@ -155,7 +184,10 @@ impl Model {
                 return self.ghosts.push(batch);
             }
             (Some(Err(error)), _) if !is_there => panic!("an append fails with {error}"),
-            (_, Some(base)) => return self.wait(log, ticket, base, force),
+            (_, Some(base)) => {
+                self.seen.repeats += 1;
+                return self.wait(log, ticket, base, force);
+            }
             _ => {}
         }
         assert!(is_there, "{:?} has a place and is in the log, since it may be {allowed:?}", batch.header);
@@ -239,6 +271,7 @@ impl Model {
         (self.end, self.kept, self.start) = (end.0, end.0, start.0);
         self.reader = self.reader.min(end.0);
         self.was_restarted = true;
+        self.seen.starts += u64::from(start.0 > 0);
         self.assert_none_doubled(name);
         self.compare(log, Bound::End, end, now);
         self.last_stable = 0;

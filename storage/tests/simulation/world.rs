@@ -19,11 +19,11 @@ use storage::{
 
 use self::clients::Client;
 
-use crate::model::Model;
+use crate::model::{Model, SeenInLogs};
 
 const DIR: &str = "/sim/data";
 const LOGS: usize = 4;
-const STEPS_MAX: u64 = 160;
+const STEPS_MAX: u64 = 200;
 /// A stop that is set happens within this many operations, or not at all.
 const STOP_WITHIN: u64 = 40;
 
@@ -34,6 +34,8 @@ struct LogUnderTest {
     log: Option<Arc<Log>>,
     model: Model,
     clients: Vec<Client>,
+    /// A time index of it was harmed: retention goes by what that says, as in Kafka.
+    has_wrong_times: bool,
     /// Its deletion was decided: whatever is left of it goes at the next start.
     doomed: bool,
 }
@@ -43,6 +45,29 @@ struct LogUnderTest {
 enum End {
     Killed,
     PowerCut,
+}
+
+/// How often what the simulation is for happened.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The process ended otherwise than in order.
+    pub(crate) crashes: u64,
+    /// Logs were compacted.
+    passes: u64,
+    in_logs: SeenInLogs,
+}
+
+impl Seen {
+    pub(crate) fn add(&mut self, other: &Seen) {
+        self.crashes += other.crashes;
+        self.passes += other.passes;
+        self.in_logs.add(&other.in_logs);
+    }
+
+    /// All of it happened.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.crashes > 0 && self.passes > 0 && self.in_logs.is_everything()
+    }
 }
 
 pub(crate) struct World {
@@ -57,19 +82,21 @@ pub(crate) struct World {
     topics: u8,
     producers: i64,
     trace: Vec<String>,
-    /// How often the process ended otherwise than in order.
-    pub(crate) crashes: u64,
+    seen: Seen,
 }
 
-/// A world's whole life; what happened in it, and how many crashes it saw.
-pub(crate) fn run(seed: u64) -> (Vec<String>, u64) {
+/// A world's whole life; what happened in it, step by step and in numbers.
+pub(crate) fn run(seed: u64) -> (Vec<String>, Seen) {
     let mut world = World::new(seed);
     for _ in 0..20 + world.below(STEPS_MAX) {
         world.step();
     }
     world.restart(End::PowerCut);
     world.check();
-    (world.trace, world.crashes)
+    for under_test in &world.logs {
+        world.seen.in_logs.add(&under_test.model.seen);
+    }
+    (world.trace, world.seen)
 }
 
 impl World {
@@ -88,7 +115,7 @@ impl World {
             topics: 0,
             producers: 0,
             trace: Vec::new(),
-            crashes: 0,
+            seen: Seen::default(),
         };
         world.logs = (0..LOGS).map(|number| world.new_log(format!("topic{number}-0"))).collect();
         world.start();
@@ -100,7 +127,7 @@ impl World {
         let id = LogId { topic: TopicId([self.topics; 16]), partition: 0 };
         let config = self.config();
         let (model, clients) = (Model::new(&config), self.clients());
-        LogUnderTest { name, id, config, log: None, model, clients, doomed: false }
+        LogUnderTest { name, id, config, log: None, model, clients, has_wrong_times: false, doomed: false }
     }
 
     /// A span up to a bound, in one of so many cases.
@@ -117,10 +144,10 @@ impl World {
             retention_bytes: (self.below(3) == 0).then(|| 1 + self.below(10_000)),
             segment_age_max: self.maybe_ms(4, 1_000).unwrap_or(Duration::MAX),
             file_delete_delay: Duration::from_millis(self.below(300)),
-            delete_retention: Duration::from_millis(self.below(1_500)),
-            compaction_lag_min: self.maybe_ms(3, 500).unwrap_or_default(),
+            delete_retention: self.maybe_ms(2, 1_500).unwrap_or(Duration::from_millis(self.below(40))),
+            compaction_lag_min: self.maybe_ms(4, 500).unwrap_or_default(),
             compaction_lag_max: self.maybe_ms(3, 2_000).unwrap_or(Duration::MAX),
-            dirty_ratio_min: self.below(6) as f64 / 10.0,
+            dirty_ratio_min: self.below(10).saturating_sub(4) as f64 / 10.0,
             segment_bytes: 400 + self.below(4_000) as u32,
             index_interval_bytes: 64 + self.below(1_000) as u32,
             segment_index_bytes: 24 + self.below(400) as u32,
@@ -242,7 +269,8 @@ impl World {
             let end = self.any_end();
             self.restart(end);
         }
-        self.clock.advance(Duration::from_millis(self.random.below(50)));
+        let pause_ms = if self.below(20) == 0 { 1_000 } else { 50 };
+        self.clock.advance(Duration::from_millis(self.below(pause_ms)));
     }
 
     fn any_end(&self) -> End {
@@ -310,7 +338,9 @@ impl World {
         self.settle();
         let now = self.clock.now_ms();
         for (under_test, start) in self.logs.iter().zip(&starts) {
-            under_test.model.check_retained(*start, &under_test.config, now);
+            if !under_test.has_wrong_times {
+                under_test.model.check_retained(*start, &under_test.config, now);
+            }
         }
         let starts: Vec<i64> = self.logs.iter().map(|l| l.model.start).collect();
         self.note(format!("retention, starts {starts:?}"));
@@ -318,6 +348,7 @@ impl World {
 
     fn clean(&mut self) {
         let passes = self.dir().clean();
+        self.seen.passes += passes as u64;
         self.settle();
         let stats = self.dir().stats().cleaner;
         self.note(format!("clean, {passes} passes, {} bytes", stats.written_bytes));
@@ -377,6 +408,7 @@ impl World {
         }
         let name = self.logs[number].name.clone();
         let mut anew = self.new_log(name.clone());
+        self.seen.in_logs.add(&self.logs[number].model.seen);
         match self.dir().open_log(anew.id, &name, anew.config.clone(), LeaderEpoch(self.starts)) {
             Ok(log) => anew.log = Some(log),
             Err(error) => {
@@ -413,7 +445,7 @@ impl World {
 
     /// The end of a process, be it one that was still starting.
     fn stop(&mut self, end: End) {
-        self.crashes += 1;
+        self.seen.crashes += 1;
         match end {
             End::Killed => self.files.kill(),
             End::PowerCut => {
@@ -436,16 +468,15 @@ impl World {
         }
     }
 
-    /// Damages files that only save time: indexes, epochs, the checkpoint.
+    /// Damages files that only save time: indexes, epochs, snapshots of producers, the checkpoint.
     fn harm_hints(&mut self) {
         let mut hints = vec![Path::new(DIR).join("checkpoint")];
         for under_test in &self.logs {
             let dir = Path::new(DIR).join(&under_test.name);
             let Ok(entries) = self.files.list(&dir) else { continue };
             // What an index of aborted transactions says has no checksum.
-            let is_hint = |name: &str| {
-                name.ends_with(".index") || name.ends_with(".timeindex") || name == "leader-epoch-checkpoint"
-            };
+            let suffixes = [".index", ".timeindex", ".snapshot", "leader-epoch-checkpoint"];
+            let is_hint = |name: &str| suffixes.iter().any(|suffix| name.ends_with(suffix));
             hints.extend(entries.iter().filter(|e| is_hint(&e.name)).map(|e| dir.join(&e.name)));
         }
         hints.retain(|path| self.files.exists(path));
@@ -460,6 +491,10 @@ impl World {
             }
             // No later power cut mends it.
             file.sync_data().unwrap();
+            if path.extension().is_some_and(|extension| extension == "timeindex") {
+                let of_it = |log: &&mut LogUnderTest| path.starts_with(Path::new(DIR).join(&log.name));
+                self.logs.iter_mut().filter(of_it).for_each(|log| log.has_wrong_times = true);
+            }
             self.note(format!("harmed {}", path.display()));
         }
     }

@@ -73,7 +73,9 @@ fn read_all(log: &Log, from: i64, to: i64, bound: Bound) -> Vec<Found> {
     let (mut next, mut all) = (from, Vec::new());
     while next < to {
         let (found, _) = read(log, next, READ_BYTES, bound);
-        next = found.last().expect("nothing is missing below the mark").header.next_offset().0;
+        let last =
+            found.last().unwrap_or_else(|| panic!("{}: nothing at {next}, below {to}", log.dir_name()));
+        next = last.header.next_offset().0;
         all.extend(found);
     }
     assert_eq!(next, to, "a batch ends where the log does");
@@ -82,7 +84,7 @@ fn read_all(log: &Log, from: i64, to: i64, bound: Bound) -> Vec<Found> {
 
 impl Model {
     /// Everything from the start to `to` is there and right.
-    pub(crate) fn compare(&self, log: &Log, bound: Bound, to: Offset, now: TimestampMs) {
+    pub(crate) fn compare(&mut self, log: &Log, bound: Bound, to: Offset, now: TimestampMs) {
         let found = read_all(log, self.start, to.0, bound);
         if self.is_compacted {
             return self.compare_keys(&found, to.0, now);
@@ -138,7 +140,7 @@ impl Model {
         last
     }
 
-    fn compare_keys(&self, found: &[Found], to: i64, now: TimestampMs) {
+    fn compare_keys(&mut self, found: &[Found], to: i64, now: TimestampMs) {
         assert!(found.windows(2).all(|pair| pair[0].header.next_offset() <= pair[1].header.base_offset));
         let outcomes = self.outcomes();
         let is_there: BTreeMap<i64, Content> = found
@@ -146,6 +148,7 @@ impl Model {
             .filter(|found| !found.header.is_control())
             .flat_map(|found| self.of_batch(found))
             .collect();
+        let mut spent_tombstones = 0;
         let (_, undecided) = self.last_stable(to);
         let behind = self.batches.range(undecided..to).filter(|(_, batch)| !batch.header.is_control());
         for (base, batch) in behind {
@@ -160,6 +163,7 @@ impl Model {
             if is_there.contains_key(&offset) {
                 continue;
             }
+            spent_tombstones += 1;
             assert!(is_tombstone, "the last value of {key:?}, at {offset}, is there");
             let horizon = batch.header.base_timestamp + self.delete_retention_ms_min;
             assert!(horizon <= now, "the tombstone at {offset} has its time, to {horizon} and not {now}");
@@ -169,6 +173,7 @@ impl Model {
             let is_aborted = |at: &i64| outcomes.get(&base_of(*at)) == Some(&Outcome::Aborted);
             assert_eq!(older.find(|at| !is_aborted(at)), None, "a value outlives its tombstone");
         }
+        self.seen.spent_tombstones += spent_tombstones;
     }
 
     /// The polling reader of everything reads on, at most `bytes_max` at once.
@@ -211,6 +216,7 @@ impl Model {
                 assert_eq!(outcome, Outcome::Committed, "{header:?} is not for readers of committed records");
                 delivered.extend(records.into_iter().filter(|(offset, _)| *offset >= from));
             } else if !header.is_control() {
+                self.seen.aborted += 1;
                 assert_eq!(
                     outcomes.get(&header.base_offset.0),
                     Some(&Outcome::Aborted),
