@@ -2,8 +2,8 @@
 //! may send up to five again.
 //!
 //! The headers before the snapshot are asked, step by step backwards, until every producer that wrote among them has its
-//! five batches or its first one. The cost has a bound: a step more than `BATCHES_MAX` headers, which are as many small
-//! reads at most, within `BYTES_MAX` of the log, and the batches that are taken, whose checksums are verified.
+//! five batches or its first one. The cost has a bound: a step more than `BATCHES_MAX` headers, each a small read at
+//! most, within a step more than `BYTES_MAX` of the log, and the batches that are taken, whose checksums are verified.
 //! Invariants: a batch is taken only if it is right and of its producer's epoch; nothing but the batches kept changes:
 //! what a transaction is or a sequence must be is as the snapshot and the batches behind it say. What cannot be read, or
 //! is damaged, ends the search and costs nothing else.
@@ -68,8 +68,7 @@ impl Search<'_> {
     /// Looks at what stands before `limit`, from the end to the front; false once nothing more is to be looked for.
     fn segment(&mut self, segment: &Segment, mut limit: u64, next: Offset) -> Result<bool, ReadError> {
         while limit > 0 {
-            let from = segment.batch_near(limit.saturating_sub(STEP_BYTES))?.filter(|from| *from < limit);
-            let from = from.unwrap_or(0);
+            let Some(from) = step_before(segment, limit)? else { return Ok(false) };
             let Some(found) = headers(segment, from, limit, next)? else { return Ok(false) };
             (self.bytes, self.batches) = (self.bytes + limit - from, self.batches + found.len());
             for (position, header) in found.iter().rev() {
@@ -115,6 +114,20 @@ impl Search<'_> {
             |producer: &Producer| producer.last_batch().is_some_and(|last| last.last_offset >= reached);
         self.known.iter().any(|(id, producer)| is_recent(producer) && self.oldest(*id, producer).is_some())
     }
+}
+
+/// Where a batch begins that is a step before `limit`, or more where the index knows none so near; `None` if it would be
+/// too many bytes.
+fn step_before(segment: &Segment, limit: u64) -> Result<Option<u64>, ReadError> {
+    let mut step_bytes = STEP_BYTES;
+    while step_bytes < limit {
+        let near = segment.batch_near(limit - step_bytes)?.filter(|from| *from < limit);
+        if near.is_some() || step_bytes >= BYTES_MAX {
+            return Ok(near);
+        }
+        step_bytes *= 2;
+    }
+    Ok(Some(0))
 }
 
 /// The headers between two places; `None` if they do not lead from one to the other in order.
