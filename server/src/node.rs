@@ -32,6 +32,8 @@ use crate::partition::Partitions;
 use crate::security::Authorizer;
 
 /// Kafka's id of the metadata topic.
+/// What snapshots cover goes segment by segment.
+const METADATA_SEGMENT_BYTES: u32 = 4 << 20;
 const METADATA_LOG: LogId = LogId { topic: TopicId(1u128.to_be_bytes()), partition: 0 };
 const METADATA_DIR: &str = "__cluster_metadata-0";
 
@@ -256,6 +258,7 @@ async fn open_broker(
     let kept = LogConfig {
         durability: Durability::Durable,
         cleanup: Cleanup { delete: false, compact: false },
+        segment_bytes: METADATA_SEGMENT_BYTES,
         ..LogConfig::default()
     };
     let log = dirs[0].open_log(METADATA_LOG, METADATA_DIR, kept, LeaderEpoch(0))?;
@@ -296,7 +299,12 @@ async fn keep_snapshots(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>
             _ = stopping.changed() => return,
         };
         let broker = broker.clone();
-        let written = tokio::task::spawn_blocking(move || broker.controller.write_snapshot(&seen)).await;
+        let write = move || {
+            broker.controller.write_snapshot(&seen)?;
+            broker.controller.forget_covered();
+            Ok(())
+        };
+        let written = tokio::task::spawn_blocking(write).await;
         if let Err(error) = written.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
             tracing::warn!(%error, "no snapshot of the metadata: the next start reads more of its log");
         }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::{is_out_of_files, is_passing};
+use crate::floor;
 use crate::flush::{By, Capture};
 use crate::ids::Offset;
 use crate::journal::Position;
@@ -145,7 +146,10 @@ impl Shared {
         }
         let entries = self.known().values().cloned().collect();
         write(self, &Checkpoint { journal, clean, entries })?;
-        self.replays.lock().unwrap().push(journal.lsn);
+        let mut replays = *self.replays.lock().unwrap();
+        replays.push(journal.lsn);
+        floor::write(&*self.env.files, &self.path, replays.least())?;
+        *self.replays.lock().unwrap() = replays;
         for (log, segment) in covered {
             log.covered.lock().unwrap().push(Some(segment));
         }

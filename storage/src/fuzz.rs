@@ -11,7 +11,8 @@ mod sending;
 
 pub use decoding::{
     checkpoint, clean_offsets, compaction, epochs, journal_commit, journal_file, lock_file, meta_properties,
-    offset_index, partition_metadata, producer_snapshot, quarantine, state_image, time_index, txn_index,
+    offset_index, partition_metadata, producer_snapshot, quarantine, replay_floor, state_image, time_index,
+    txn_index, txn_sums,
 };
 pub use opening::{
     checkpoint_opened, epochs_opened, journal_opened, lock_opened, meta_opened, new_disk,
@@ -46,7 +47,7 @@ const fn opens(name: &'static str, file: &'static str, run: fn(&[u8]), seal: fn(
     Target { name, file, run, seal, opens: true }
 }
 
-pub const TARGETS: [Target; 29] = [
+pub const TARGETS: [Target; 31] = [
     decodes("offset_index", ".index", offset_index, seal_nothing),
     decodes("time_index", ".timeindex", time_index, seal_nothing),
     decodes("checkpoint", "checkpoint", checkpoint, seal_end),
@@ -64,6 +65,8 @@ pub const TARGETS: [Target; 29] = [
     decodes("producer_snapshot", ".snapshot", producer_snapshot, snapshot::seal),
     decodes("txn_index", ".txnindex", txn_index, seal_nothing),
     decodes("state_image", ".image", state_image, seal_end),
+    decodes("replay_floor", "replay.floor", replay_floor, seal_end),
+    decodes("txn_sums", "txnindex.sums", txn_sums, seal_end),
     opens("segment_opened", ".log", segment_opened, seal_batches),
     opens("offset_index_opened", ".index", offset_index_opened, seal_nothing),
     opens("time_index_opened", ".timeindex", time_index_opened, seal_nothing),

@@ -19,6 +19,7 @@ pub mod data_dir;
 pub mod env;
 mod epoch_cache;
 mod error;
+mod floor;
 mod flush;
 #[doc(hidden)]
 pub mod fuzz;
@@ -56,6 +57,7 @@ mod syncs;
 mod ticket;
 mod time_index;
 mod txn_index;
+mod txn_sums;
 pub mod validate;
 mod verify;
 mod walk;

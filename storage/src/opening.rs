@@ -12,6 +12,7 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::data_dir::DataDirOptions;
 use crate::env::Env;
 use crate::error::OpenError;
+use crate::floor;
 use crate::ids::LogId;
 use crate::journal::record::Key;
 use crate::journal::replay::Replay;
@@ -64,7 +65,8 @@ pub(crate) fn read_checkpoint(env: &Env, path: &Path) -> Result<LastCheckpoint, 
             }
         }
     }
-    Ok(LastCheckpoint { content: Checkpoint::default(), since: Since::AtLeast(0) })
+    let since = Since::AtLeast(floor::read(&*env.files, path));
+    Ok(LastCheckpoint { content: Checkpoint::default(), since })
 }
 
 pub(crate) fn open(
@@ -108,6 +110,8 @@ pub(crate) fn open(
     for path in [file, old] {
         small_file::replace(&*env.files, &path, &content).map_err(OpenError::io("writing", &path))?;
     }
+    floor::write(&*env.files, path, next_lsn)
+        .map_err(OpenError::io("writing", &path.join(floor::FILE_NAME)))?;
     let journal =
         Journal::new(env.files.clone(), dir.clone(), options.journal, key, Ring::new(files), next_lsn)
             .map_err(io("making a file in"))?;

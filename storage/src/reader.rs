@@ -134,12 +134,15 @@ impl Log {
     }
 
     pub(crate) fn aborts_of(&self, segment: &Arc<Segment>) -> Result<Vec<txn_index::Entry>, ReadError> {
-        let held = self.producers.lock().unwrap().aborts.of(segment.base);
+        let (held, sum) = {
+            let aborts = &self.producers.lock().unwrap().aborts;
+            (aborts.of(segment.base), aborts.sum_of(segment.base))
+        };
         match held {
             None => Ok(Vec::new()),
             Some(Aborted::Known(entries)) => Ok(entries),
             Some(Aborted::OnDisk) => {
-                let read = txn_index::read(&*self.shared.env.files, &self.path, segment.base);
+                let read = txn_index::read(&*self.shared.env.files, &self.path, segment.base, sum);
                 match read.map_err(ReadError::io(&segment.path(TXN_INDEX_SUFFIX)))? {
                     Some(entries) => Ok(entries),
                     None => self.find_aborts_again(segment),

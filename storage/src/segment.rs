@@ -489,6 +489,12 @@ impl Segment {
         Ok(entry.map(|entry| Offset(self.base.0 + i64::from(entry.relative) + 1)))
     }
 
+    /// Where a batch begins at or behind a file position, the nearest that the index knows.
+    pub(crate) fn batch_near(&self, position: u64) -> Result<Option<u64>, ReadError> {
+        let entry = self.with_indexes(|view| offset_index::ceiling(view.offsets, position))?;
+        Ok(entry.map(|entry| u64::from(entry.position)))
+    }
+
     /// A walk over headers that begins at or before the batch with `offset`, and ends at the file position `limit`. What
     /// an earlier process wrote is verified on the way, and what is damaged passed by.
     pub(crate) fn walk_from(&self, offset: Offset, limit: u64) -> Result<HeaderWalk<'_>, ReadError> {

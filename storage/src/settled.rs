@@ -1,7 +1,7 @@
 //! Which segments nothing will ever write again, not even a recovery: only those may be removed or rewritten.
 //!
 //! Two checkpoints are on the disk, and recovery may begin at either. Invariant: a settled segment lies wholly below
-//! the recovery points in both, and all its records in the journal below the positions in both.
+//! the recovery points in both, and all its records in the journal below the positions in both, and below that of `floor`.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,7 +27,7 @@ impl<T: Copy + Ord> Pair<T> {
         (self.older, self.newer) = (self.newer, value);
     }
 
-    fn least(&self) -> T {
+    pub(crate) fn least(&self) -> T {
         self.older.min(self.newer)
     }
 }

@@ -1,8 +1,8 @@
 //! The aborted transactions of each segment: Kafka's `.txnindex`, in memory while a segment grows, on the disk behind it.
 //!
 //! Layout of an entry, big endian: version 2 (0), producer id 8, first offset 8, offset of the marker 8, last stable
-//! offset 8 when it was written. A segment's entries are of the markers in it, rising. Kafka's format has no checksum: what
-//! cannot be right is told by its numbers, and a file with such an entry is made anew by whoever has the batches.
+//! offset 8 when it was written. A segment's entries are of the markers in it, rising. Kafka's format has no checksum: that
+//! stands beside (`txn_sums`). A file that is not as it was written is made anew by whoever has the batches.
 //! Invariants: only a segment in which a transaction was aborted has a file; memory is ahead of the files, never behind.
 //! This module must not know batches.
 
@@ -14,6 +14,7 @@ use crate::env::{Files, OpenMode};
 use crate::ids::{Offset, ProducerId};
 use crate::segment::{TXN_INDEX_SUFFIX, file_name};
 use crate::small_file;
+use crate::txn_sums::Sum;
 
 pub(crate) const ENTRY_BYTES: usize = 34;
 const VERSION: i16 = 0;
@@ -77,6 +78,10 @@ enum Held {
 #[derive(Default)]
 pub(crate) struct Aborts {
     segments: BTreeMap<Offset, Held>,
+    /// Of the files.
+    sums: BTreeMap<Offset, Sum>,
+    /// Not all sums are on the disk.
+    has_new_sums: bool,
 }
 
 /// What one flush writes of one segment.
@@ -107,15 +112,37 @@ impl Aborts {
 
     /// A file turned out to be wrong: these are the entries, to be written again.
     pub(crate) fn replace(&mut self, segment: Offset, entries: Vec<Entry>) {
+        self.has_new_sums |= self.sums.remove(&segment).is_some();
         self.segments.insert(segment, Held::Growing { entries, kept: 0 });
     }
 
     /// The segments from `base` to below `end` became one, with these entries in its file.
     pub(crate) fn merge(&mut self, base: Offset, end: Offset, entries: Vec<Entry>) {
         self.segments.retain(|segment, _| *segment < base || *segment >= end);
+        self.sums.retain(|segment, _| *segment < base || *segment >= end);
+        self.has_new_sums = true;
         if !entries.is_empty() {
+            self.sums.insert(base, Sum::of(&encode(&entries)));
             self.resume(base, entries);
         }
+    }
+
+    /// Recovery: what the files are to be like.
+    pub(crate) fn expect(&mut self, sums: BTreeMap<Offset, Sum>) {
+        self.sums = sums;
+    }
+
+    pub(crate) fn sum_of(&self, segment: Offset) -> Option<Sum> {
+        self.sums.get(&segment).copied()
+    }
+
+    pub(crate) fn sums(&self) -> &BTreeMap<Offset, Sum> {
+        &self.sums
+    }
+
+    /// The sums, if they are to be written.
+    pub(crate) fn take_new_sums(&mut self) -> Option<BTreeMap<Offset, Sum>> {
+        std::mem::take(&mut self.has_new_sums).then(|| self.sums.clone())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -151,6 +178,8 @@ impl Aborts {
     pub(crate) fn written(&mut self, done: &Unwritten) {
         if let Some(Held::Growing { kept, .. }) = self.segments.get_mut(&done.base) {
             *kept = done.entries.len();
+            self.sums.insert(done.base, Sum::of(&encode(&done.entries)));
+            self.has_new_sums = true;
         }
     }
 
@@ -158,6 +187,9 @@ impl Aborts {
     /// that are `gone` are forgotten.
     pub(crate) fn seal(&mut self, active: Offset, is_gone: impl Fn(Offset) -> bool) {
         self.segments.retain(|base, _| !is_gone(*base));
+        let before = self.sums.len();
+        self.sums.retain(|base, _| !is_gone(*base));
+        self.has_new_sums |= self.sums.len() < before;
         for (_, held) in self.segments.range_mut(..active) {
             if matches!(held, Held::Growing { entries, kept } if *kept == entries.len()) {
                 *held = Held::OnDisk;
@@ -197,11 +229,17 @@ impl Unwritten {
 }
 
 /// The entries in a segment's file; `None` if it is not as it was written.
-pub(crate) fn read(files: &dyn Files, dir: &Path, base: Offset) -> io::Result<Option<Vec<Entry>>> {
+pub(crate) fn read(
+    files: &dyn Files,
+    dir: &Path,
+    base: Offset,
+    sum: Option<Sum>,
+) -> io::Result<Option<Vec<Entry>>> {
     let bytes = small_file::read(files, &dir.join(file_name(base, TXN_INDEX_SUFFIX)))?;
     Ok(bytes.and_then(|bytes| {
         let entries = decode(&bytes, base);
-        (entries.len() * ENTRY_BYTES == bytes.len()).then_some(entries)
+        let is_right = entries.len() * ENTRY_BYTES == bytes.len() && sum.is_none_or(|sum| sum.fits(&bytes));
+        is_right.then_some(entries)
     }))
 }
 

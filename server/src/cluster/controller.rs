@@ -138,6 +138,13 @@ impl Controller {
         self.current.load_full()
     }
 
+    /// The log begins behind what two snapshots know. Its files follow with the directory's retention.
+    pub fn forget_covered(&self) {
+        let covered = self.covered_by_snapshots().filter(|covered| *covered > self.log.start_offset());
+        let Some(Err(error)) = covered.map(|covered| self.log.delete_records(Some(covered))) else { return };
+        tracing::warn!(%error, "the log of the metadata keeps what its snapshots cover");
+    }
+
     /// Decides on the newest image and applies the records. The reply must wait for the returned [`Seen`].
     pub fn execute<T, E>(
         &self,

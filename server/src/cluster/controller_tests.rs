@@ -142,6 +142,66 @@ fn a_start_follows_topics_and_not_history() {
     dir.close();
 }
 
+/// However many topics come and go, the log is as long as two snapshots are apart, and a start finds what was said.
+#[test]
+fn the_log_stays_short() {
+    let (env, files, _clock) = Env::simulated(7);
+    let config = LogConfig {
+        segment_bytes: 100 << 10,
+        cleanup: storage::Cleanup { delete: false, compact: false },
+        ..LogConfig::default()
+    };
+    let open = || {
+        let options = DataDirOptions { flushing: storage::Flushing::Manual, ..DataDirOptions::default() };
+        let dir = DataDir::open(env.clone(), PathBuf::from("/data"), options).unwrap();
+        let log = dir.open_log(LOG, NAME, config.clone(), LeaderEpoch(0)).unwrap();
+        let controller = Controller::load(log, dir.path().join(NAME), env.clone()).unwrap();
+        (dir, controller)
+    };
+    let (mut dir, mut controller) = open();
+    say(&controller, vec![history_of(20_001)[0].clone()]);
+    let (mut longest_bytes, mut said_bytes) = (0, 0);
+    for n in 0..10_000 {
+        let before = controller.log.end_offset();
+        let size_before = controller.log.size_bytes();
+        history_of(n).into_iter().for_each(|record| drop(say(&controller, vec![record])));
+        assert!(controller.log.end_offset() > before);
+        said_bytes += controller.log.size_bytes() - size_before;
+        longest_bytes = longest_bytes.max(controller.log.size_bytes());
+        if n % 50 != 0 {
+            continue;
+        }
+        dir.flush();
+        // A quarter of what is usual, so that there are some.
+        let seen = controller.seen();
+        if seen.grown_bytes >= 256 << 10 {
+            controller.write_snapshot(&seen).unwrap();
+            controller.forget_covered();
+            dir.flush();
+            (0..2).for_each(|_| dir.checkpoint());
+            dir.retain();
+        }
+        if n % 3_000 == 2_000 {
+            let last = controller.seen();
+            if n < 5_000 {
+                files.crash()
+            } else {
+                dir.close()
+            }
+            (dir, controller) = open();
+            assert_eq!(controller.seen().image, last.image);
+        }
+    }
+    assert!(said_bytes > 2 << 20, "{said_bytes}");
+    assert!(longest_bytes < 1 << 20, "{longest_bytes} of {said_bytes} bytes");
+    assert!(controller.log.start_offset() > Offset(20_000), "{}", controller.log.start_offset());
+    let last = controller.seen();
+    dir.close();
+    let (dir, controller) = open();
+    assert_eq!(controller.seen().image, last.image);
+    dir.close();
+}
+
 /// The power goes in the midst of commands, flushes and snapshots: what comes back is what was said up to some command, and
 /// never less than was durable.
 #[test]

@@ -3,7 +3,8 @@
 //! As Kafka's LogCleanerManager: a log is due if the share of its bytes that no pass has seen is above
 //! `min.cleanable.dirty.ratio`, or if something in them is older than `max.compaction.lag.ms`; the filthiest goes first.
 //! What is behind the last stable offset, in the active segment, or younger than `min.compaction.lag.ms` is left alone.
-//! Here, further, a segment is only touched once it is settled. It must not know what cleaning is.
+//! Here, further, a segment is only touched once it is settled, and once a snapshot of the producers stands behind it: a
+//! start that went by one before it could miss the end of a transaction. It must not know what cleaning is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +60,9 @@ impl Candidate {
                 }
             }
         }
-        let settled = log.settled_segment_count().min(count);
+        let known_to = log.producers.lock().unwrap().last_snapshot();
+        let has_snapshot = all[1..].partition_point(|next| known_to.is_none_or(|known| next.base <= known));
+        let settled = log.settled_segment_count().min(count).min(has_snapshot);
         let late = &sealed[dirty_from.min(sealed.len())..];
         let is_late = is_late(late, config.compaction_lag_max, now)?;
         let up_to = |count: usize| Candidate {

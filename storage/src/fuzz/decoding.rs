@@ -8,6 +8,7 @@ use crate::checkpoint as checkpoint_file;
 use crate::compact::{clean_offsets as clean_offsets_file, trial};
 use crate::env::{Env, Files, OpenMode, SimFiles, SimRandom};
 use crate::epoch_cache::EpochCache;
+use crate::floor;
 use crate::ids::Offset;
 use crate::journal::record::{COMMIT_HEADER_BYTES, CommitHeader, Found, RecordHeader, RecordWalk};
 use crate::journal::ring;
@@ -17,7 +18,9 @@ use crate::meta::{self, MetaProperties};
 use crate::producer_state::snapshot;
 use crate::quarantine::{HEAD_BYTES, Piece, Pieces};
 use crate::state_image as images;
-use crate::{lock_file as lock, offset_index as offsets, time_index as times, txn_index as txns};
+use crate::{
+    lock_file as lock, offset_index as offsets, time_index as times, txn_index as txns, txn_sums as sums,
+};
 
 /// A search is compared with a linear one for so many entries.
 const COMPARED_MAX: usize = 16;
@@ -142,6 +145,18 @@ pub fn clean_offsets(bytes: &[u8]) {
     let Some(found) = clean_offsets_file::decode(bytes) else { return };
     let again = clean_offsets_file::encode(found.iter().map(|(name, offset)| (name.as_str(), *offset)));
     assert_eq!(clean_offsets_file::decode(again.as_bytes()), Some(found));
+}
+
+pub fn replay_floor(bytes: &[u8]) {
+    if let Some(lsn) = floor::decode(bytes) {
+        assert_eq!(floor::encode(lsn), bytes);
+    }
+}
+
+pub fn txn_sums(bytes: &[u8]) {
+    if let Some(found) = sums::decode(bytes) {
+        assert_eq!(sums::encode(&found), bytes);
+    }
 }
 
 pub fn compaction(bytes: &[u8]) {

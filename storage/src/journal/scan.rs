@@ -160,7 +160,9 @@ impl Scan {
         if let Some((hole, _)) = holes(&self.commits).last() {
             self.commits.drain(..hole);
         }
-        self.least = self.commits.first().map_or(self.least, |first| first.header.first_lsn);
+        // The first commit may begin below what counts.
+        let first = self.commits.first().map_or(0, |first| first.header.first_lsn);
+        self.least = self.least.max(first);
     }
 
     /// Hands over every record that counts, in order, as far as the journal is whole.

@@ -2,16 +2,18 @@
 //!
 //! Invariants: a snapshot counts only if it reads whole and right, is not beyond the log's end, and the log has every
 //! batch behind it; one beyond the end is gone, for good, before anything is appended. Without one the log is read from
-//! its start, or from where it ended when it was last closed in order: a log without one had no producers then.
+//! its start, or from where it ended when it was last closed in order: a log without one had no producers then. Once a
+//! snapshot was found damaged, one before it counts only if no transaction was open in it: the compaction may have
+//! taken that one's end since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Producers;
 use super::draft::has_producer;
 use super::producer::Producer;
 use super::snapshot::{self, SNAPSHOT_SUFFIX};
+use super::{Producers, looking_back};
 use crate::env::Files;
 use crate::error::{OpenError, ReadError};
 use crate::ids::{Offset, ProducerId};
@@ -20,6 +22,7 @@ use crate::segment::{Mark, Segment, TXN_INDEX_SUFFIX, base_of, file_name};
 use crate::small_file;
 use crate::syncs::Syncs;
 use crate::txn_index::{self, Entry};
+use crate::txn_sums;
 
 /// What a start can say of a log before its producers are known.
 pub(crate) struct Found<'f> {
@@ -41,6 +44,7 @@ pub(crate) fn load(found: &Found<'_>, syncs: &mut Syncs) -> Result<Producers, Op
     found.aborts_before(from, &mut producers, syncs)?;
     let first = replay(&mut producers, found.segments, from, found.end.offset).map_err(walking)?;
     producers.taken_at = first.unwrap_or((found.end.segment, found.end.position));
+    looking_back::look_back(&mut producers, found.segments);
     Ok(producers)
 }
 
@@ -69,7 +73,11 @@ impl Found<'_> {
     }
 
     fn read(&self, at: Offset, suffix: &str) -> Result<Vec<u8>, OpenError> {
-        let path = self.dir.join(file_name(at, suffix));
+        self.read_file(&file_name(at, suffix))
+    }
+
+    fn read_file(&self, name: &str) -> Result<Vec<u8>, OpenError> {
+        let path = self.dir.join(name);
         let bytes = small_file::read(&**self.files, &path).map_err(OpenError::io("reading", &path))?;
         Ok(bytes.unwrap_or_default())
     }
@@ -106,8 +114,11 @@ impl Found<'_> {
                 last = Last::Damaged;
                 continue;
             };
-            producers.resume(entries);
             producers.snapshots.insert(at);
+            if matches!(last, Last::Damaged) && entries.values().any(|entry| entry.txn_first.is_some()) {
+                continue;
+            }
+            producers.resume(entries);
             last = Last::At(at);
         }
         Ok(last)
@@ -120,7 +131,15 @@ impl Found<'_> {
         producers: &mut Producers,
         syncs: &mut Syncs,
     ) -> Result<(), OpenError> {
-        for base in self.bases_of(TXN_INDEX_SUFFIX)? {
+        let sums = self.read_file(txn_sums::FILE_NAME)?;
+        producers.aborts.expect(txn_sums::decode(&sums).unwrap_or_default());
+        let mut bases = self.bases_of(TXN_INDEX_SUFFIX)?;
+        let is_there = |base: &&Offset| self.segments.binary_search_by_key(*base, |s| s.base).is_ok();
+        // Those that are gone are made anew too.
+        bases.extend(producers.aborts.sums().keys().filter(is_there));
+        bases.sort_unstable();
+        bases.dedup();
+        for base in bases {
             let Ok(place) = self.segments.binary_search_by_key(&base, |segment| segment.base) else {
                 self.remove(base, TXN_INDEX_SUFFIX, syncs)?;
                 continue;
@@ -133,7 +152,8 @@ impl Found<'_> {
             let bytes = self.read(base, TXN_INDEX_SUFFIX)?;
             let mut entries = txn_index::decode(&bytes, base);
             let whole = entries.len() * txn_index::ENTRY_BYTES == bytes.len();
-            if !whole && entries.last().is_none_or(|last| last.last < from) {
+            let is_wrong = producers.aborts.sum_of(base).is_some_and(|sum| !sum.fits(&bytes));
+            if is_wrong || (!whole && entries.last().is_none_or(|last| last.last < from)) {
                 let (segments, snapshots) = (&self.segments[..=place], &producers.snapshots);
                 entries =
                     aborts_again(&**self.files, self.dir, segments, snapshots, from).map_err(walking)?;

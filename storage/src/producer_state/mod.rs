@@ -1,12 +1,13 @@
 //! Who appends to a log: the producers that it knows, their open transactions, and what is stable below them.
 //!
-//! `producer` has the rules for one, `draft` what an append is about to change, `snapshot` the file, `saving` and
-//! `loading` what is kept over restarts. Invariants: the state is that of the batches written and of no other; the last
+//! `producer` has the rules for one, `draft` what an append is about to change, `snapshot` the file, `saving`,
+//! `loading` and `looking_back` what is kept over restarts. Invariants: the state is that of the batches written and of no other; the last
 //! stable offset is at most the high watermark and never goes back; a transaction that ended counts as open until
 //! readers see its marker. This module must not know clients, requests or who decides about transactions.
 
 pub(crate) mod draft;
 mod loading;
+mod looking_back;
 mod producer;
 mod saving;
 pub(crate) mod snapshot;

@@ -38,6 +38,17 @@ impl Batch {
         lsn: 0,
     };
 
+    /// Of a batch that stands in the log, on the disk.
+    pub(super) fn of(header: &BatchHeader) -> Batch {
+        Batch {
+            last_sequence: last_sequence(header),
+            last_offset: header.last_offset(),
+            offset_delta: header.last_offset_delta,
+            timestamp: header.max_timestamp,
+            lsn: 0,
+        }
+    }
+
     pub(crate) fn first_sequence(&self) -> i32 {
         retreat(self.last_sequence, self.offset_delta)
     }
@@ -122,6 +133,13 @@ impl Producer {
         self.count += 1;
     }
 
+    /// Batches of its epoch before those that are known, newest first.
+    pub(crate) fn precede(&mut self, earlier: &[Batch]) {
+        let known = std::mem::replace(self, Producer { count: 0, ..self.clone() });
+        let room = BATCHES_KEPT - known.batches().len();
+        earlier.iter().take(room).rev().chain(known.batches()).for_each(|batch| self.push(*batch));
+    }
+
     /// The batch that `header` repeats.
     pub(crate) fn duplicate_of(&self, header: &BatchHeader) -> Option<&Batch> {
         let (first, last) = (header.base_sequence, last_sequence(header));
@@ -144,13 +162,7 @@ impl Producer {
             return Err(AppendError::NotInTransaction { producer });
         }
         self.set_epoch(header.producer_epoch);
-        self.push(Batch {
-            last_sequence: last_sequence(header),
-            last_offset: header.last_offset(),
-            offset_delta: header.last_offset_delta,
-            timestamp: header.max_timestamp,
-            lsn: LSN_UNKNOWN,
-        });
+        self.push(Batch { lsn: LSN_UNKNOWN, ..Batch::of(header) });
         self.last_timestamp = header.max_timestamp;
         if self.txn_first.is_some() || !header.is_transactional() {
             return Ok(None);

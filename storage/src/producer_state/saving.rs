@@ -16,6 +16,7 @@ use crate::ids::Offset;
 use crate::log::Log;
 use crate::segment::{Mark, file_name};
 use crate::small_file;
+use crate::txn_sums;
 
 /// A flush that finds this much behind the last snapshot takes another: what a start after a crash reads.
 const SNAPSHOT_BYTES: u64 = 1 << 20;
@@ -71,6 +72,11 @@ impl Producers {
         gone
     }
 
+    /// The last snapshot on the disk.
+    pub(crate) fn last_snapshot(&self) -> Option<Offset> {
+        self.snapshots.last().copied()
+    }
+
     /// The segments at these offsets are no more: which of their snapshots go with them. The last one never does.
     pub(crate) fn drop_snapshots(&mut self, segments: impl Iterator<Item = Offset>) -> Vec<Offset> {
         let Some(last) = self.snapshots.last().copied() else { return Vec::new() };
@@ -95,6 +101,11 @@ impl Log {
             aborts.write(files, &self.path, by == By::Itself)?;
             self.producers.lock().unwrap().aborts.written(aborts);
         }
+        let replace = if by == By::Itself { small_file::replace } else { small_file::replace_unflushed };
+        let sums = self.producers.lock().unwrap().aborts.take_new_sums();
+        if let Some(sums) = sums {
+            replace(files, &self.path.join(txn_sums::FILE_NAME), &txn_sums::encode(&sums))?;
+        }
         if captured.taken.is_empty() {
             return Ok(());
         }
@@ -111,7 +122,6 @@ impl Log {
                 _ => {}
             }
         }
-        let replace = if by == By::Itself { small_file::replace } else { small_file::replace_unflushed };
         for taken in &captured.taken {
             replace(files, &self.path.join(file_name(taken.offset, SNAPSHOT_SUFFIX)), &taken.bytes)?;
             self.producers.lock().unwrap().snapshots.insert(taken.offset);

@@ -114,6 +114,41 @@ fn a_power_cut_while_a_swap_is_finished_is_harmless() {
     assert!(met > 20, "only {met} swaps were met on their way");
 }
 
+/// Both checkpoints are unreadable after a power cut, so that only the journal tells what is to be replayed.
+#[test]
+fn the_journal_brings_back_nothing_that_was_compacted() {
+    let kept = |world: &World| -> Vec<(String, u64)> {
+        let all = world.files.list(&Path::new(DIR).join(NAME)).unwrap().into_iter();
+        let counts = |name: &str| name.ends_with(".log") || name.ends_with(".quarantine");
+        all.filter(|entry| counts(&entry.name)).map(|entry| (entry.name, entry.len)).collect()
+    };
+    let mut brought_back = 0;
+    for (count, has_floor) in (8..24).flat_map(|count| [(count, true), (count, false)]) {
+        let mut world = World::new(count, compacted());
+        for number in 0..count {
+            world.append(Codec::None, &[(Some("key"), Some(&format!("{number:0100}")))]);
+            // Each in a commit of its own: what is used again of the journal leaves others as they were.
+            world.dir.flush();
+        }
+        assert_eq!(world.dir.clean(), 1);
+        world.append(Codec::None, &[(Some("later"), Some("later"))]);
+        world.dir.flush();
+        let expected = (world.records(), kept(&world));
+        world.files.crash();
+        for name in ["checkpoint", "checkpoint.old"] {
+            world.files.flip_bit(&Path::new(DIR).join(name), 20, 1).unwrap();
+        }
+        if !has_floor {
+            world.files.remove_file(&Path::new(DIR).join(floor::FILE_NAME)).unwrap();
+        }
+        world.reopen();
+        let found = (world.records(), kept(&world));
+        assert!(!has_floor || found == expected, "{count}: {found:?} of {expected:?}");
+        brought_back += usize::from(found != expected);
+    }
+    assert!(brought_back > 0, "without the floor nothing would be brought back either");
+}
+
 #[test]
 fn a_failed_flush_takes_the_directory_offline_and_a_restart_is_the_repair() {
     let (mut world, appended) = filled(1, Durability::Durable);

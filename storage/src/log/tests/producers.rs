@@ -158,6 +158,68 @@ fn producers_are_known_after_every_end() {
     assert!(snapshots > 1 && snapshots <= segments + 2, "{snapshots} for {segments} segments");
 }
 
+/// Whoever was not answered sends again all that was on its way.
+#[test]
+fn five_batches_on_the_way_are_known_after_every_end() {
+    type End = fn(&World);
+    let ends: [(&str, End); 4] = [
+        ("a kill", |world| world.files.kill()),
+        ("a clean end", |world| world.dir.close()),
+        ("a power cut", |world| world.files.crash()),
+        ("a checkpoint and a kill", |world| {
+            world.dir.checkpoint();
+            world.files.kill();
+        }),
+    ];
+    for sizes in [[1, 1, 1], [3, 20, 1]] {
+        let mut world = World::new(small(Durability::Durable));
+        let mut next = [0; 3];
+        for (what, end) in ends.iter().cycle().take(8) {
+            let mut sent = Vec::new();
+            for _ in 0..12 {
+                for (id, count) in sizes.into_iter().enumerate() {
+                    let offset = world.sends(id as i64, 0, next[id], count as usize).unwrap();
+                    sent.push((id as i64, next[id], count as usize, offset));
+                    next[id] += count;
+                }
+            }
+            end(&world);
+            world.reopen();
+            let log_end = world.log.end_offset();
+            // The last five of each of three.
+            for (id, sequence, count, offset) in &sent[sent.len() - 15..] {
+                assert_eq!(world.sends(*id, 0, *sequence, *count), Ok(*offset), "{id}, after {what}");
+            }
+            assert_eq!(world.log.end_offset(), log_end, "after {what}");
+            let (id, sequence, count, _) = sent[sent.len() - 16];
+            assert!(out_of_order(world.sends(id, 0, sequence, count)), "the sixth last, after {what}");
+        }
+        assert!(world.log.segment_count() > 3);
+    }
+}
+
+#[test]
+fn only_right_batches_of_the_epoch_are_known_again() {
+    let mut world = World::new(LogConfig { segment_bytes: 1 << 20, ..small(Durability::Durable) });
+    world.sends(7, 0, 0, 1).unwrap();
+    for number in 0..4 {
+        world.sends(7, 1, number, 1).unwrap();
+    }
+    world.dir.close();
+    let log = world.names(".log").pop().unwrap();
+    let whole = world.files.content(&world.path(&log)).unwrap();
+    let batch_bytes = BatchHeader::parse(&whole[whole.len() / 5 * 2..]).unwrap().total_bytes() as u64;
+    // In the records of the third of the epoch's.
+    let at = whole.len() as u64 - 2 * batch_bytes + batch::HEADER_BYTES as u64 + 3;
+    world.files.flip_bit(&world.path(&log), at, 1).unwrap();
+    world.reopen();
+    assert_eq!(world.sends(7, 1, 3, 1), Ok(4));
+    assert!(out_of_order(world.sends(7, 1, 2, 1)), "it is damaged");
+    assert!(out_of_order(world.sends(7, 1, 1, 1)), "what stands before it is not looked for");
+    assert!(matches!(world.sends(7, 0, 0, 1), Err(AppendError::InvalidProducerEpoch { .. })));
+    assert_eq!(world.sends(7, 1, 4, 1), Ok(5));
+}
+
 #[test]
 fn a_snapshot_that_is_lost_damaged_or_of_the_future_is_made_up_for() {
     type Harm = fn(&World, &Path);

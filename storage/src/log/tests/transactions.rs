@@ -160,6 +160,54 @@ fn aborted_transactions_are_found_over_segments_and_restarts() {
     }
 }
 
+/// Kafka's format has no checksum: ours stands beside.
+#[test]
+fn an_index_of_aborted_transactions_with_a_wrong_bit_or_without_its_file_is_made_anew() {
+    let filled = || {
+        let world = World::new(small(Durability::Durable));
+        for round in 0..24 {
+            let id = round % 4;
+            record(&world, id, (round / 4) as i32);
+            record(&world, 9, round as i32);
+            end(&world, id, round % 3 == 0);
+            plain(&world, 1);
+        }
+        end(&world, 9, false);
+        world
+    };
+    let told = |world: &World| -> Vec<Vec<(i64, i64)>> {
+        (0..world.log.end_offset().0).map(|from| aborted(world, from, 900)).collect()
+    };
+    let world = filled();
+    let (expected, last) = (told(&world), world.log.segment_count());
+    let names: Vec<_> = world.files.list(&Path::new(DIR).join(NAME)).unwrap();
+    let names: Vec<_> = names.into_iter().filter(|entry| entry.name.ends_with(".txnindex")).collect();
+    assert!(names.len() > 4 && last > 4, "{} of {last}", names.len());
+    type Harm = Box<dyn Fn(&World, &Path)>;
+    for clean in [true, false] {
+        for entry in &names {
+            let flip = |byte: u64| -> Harm {
+                Box::new(move |world, path| {
+                    world.files.flip_bit(path, byte, (byte % 8) as u8).unwrap();
+                })
+            };
+            let mut harms: Vec<Harm> = (0..entry.len).step_by(3).map(flip).collect();
+            harms.push(Box::new(|world, path| world.files.remove_file(path).unwrap()));
+            for (number, harm) in harms.iter().enumerate() {
+                let mut world = filled();
+                if clean {
+                    world.dir.close()
+                } else {
+                    world.files.kill()
+                }
+                harm(&world, &world.path(&entry.name));
+                world.reopen();
+                assert_eq!(told(&world), expected, "{}, harm {number}, clean {clean}", entry.name);
+            }
+        }
+    }
+}
+
 #[test]
 fn an_open_transaction_stays_open_over_restarts_and_may_go_on() {
     let mut world = World::new(small(Durability::Durable));
