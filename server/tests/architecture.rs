@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 /// Which modules of this crate each module may name. `config` and `metrics` stand beside them all.
 const MAY_SEE: &[(&str, &[&str])] = &[
     ("config", &["cli"]),
-    ("cli", &["config"]),
+    // `ottla log dump` shows what the records of an image say.
+    ("cli", &["cluster", "config"]),
     ("metrics", &[]),
     ("security", &[]),
     ("cluster", &["config"]),

@@ -3,9 +3,10 @@
 use std::fs;
 use std::sync::Arc;
 
+use server::cluster::records::{BrokerStarted, Record};
 use storage::{
-    BatchBuilder, DataDir, DataDirOptions, Env, Flushing, LeaderEpoch, Log, LogConfig, LogId, Origin,
-    ProducerId, TopicId, check_internal,
+    BatchBuilder, DataDir, DataDirOptions, Env, Flushing, LeaderEpoch, Log, LogConfig, LogId, Offset, Origin,
+    ProducerId, TopicId, check_internal, state_image,
 };
 
 use crate::process::Home;
@@ -75,6 +76,26 @@ fn segments_and_what_belongs_to_them() {
     assert_eq!(dumped(&home, &[], "t-0/leader-epoch-checkpoint"), "epoch epoch: 3 startOffset: 0\n");
     let partition = "partition topicId: BwcHBwcHBwcHBwcHBwcHBw\n";
     assert_eq!(dumped(&home, &[], "t-0/partition.metadata"), partition);
+    let producer = "producer producerId: 9 producerEpoch: 1 lastTime: 2000 coordinatorEpoch: -1 firstOffset: 2 \
+                    lastOffset: 2 lastSequence: 5 transactionFrom: 2\n";
+    assert_eq!(dumped(&home, &[], "t-0/00000000000000000003.snapshot"), producer);
+}
+
+/// The records of an image are the metadata's, and shown as what they say.
+#[test]
+fn an_image_of_the_metadata() {
+    let home = Home::new("tool-golden-image");
+    let dir = home.data().join("__cluster_metadata-0");
+    fs::create_dir_all(&dir).unwrap();
+    let known = Record::from(BrokerStarted { node_id: 7 }).encode();
+    let image = state_image::encode(Offset(12), &[known, vec![0xff, 0xff, 0]]);
+    let name = state_image::name_of(Offset(12));
+    fs::write(dir.join(&name), image).unwrap();
+    let expected = "image nextOffset: 12 records: 2\n\
+                    | state says: BrokerStarted(BrokerStarted { node_id: 7 })\n\
+                    | state bytes: \"\\xff\\xff\\u{0}\" unknown: metadata record of type 65535 is unknown: the directory was \
+                    written by a newer Ottla, start that version\n";
+    assert_eq!(dumped(&home, &[], &format!("__cluster_metadata-0/{name}")), expected);
 }
 
 #[test]
