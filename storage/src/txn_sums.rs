@@ -62,8 +62,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<BTreeMap<Offset, Sum>> {
         let base = Offset(i64::from_be_bytes(*raw.first_chunk()?));
         Some((base, Sum { entries: number(raw, 8)?, crc: number(raw, 12)? }))
     };
-    let sums: BTreeMap<_, _> = rest.chunks_exact(SUM_BYTES).map(sum).collect::<Option<_>>()?;
-    (sums.len() == count && sums.keys().is_sorted()).then_some(sums)
+    let sums: Vec<(Offset, Sum)> = rest.chunks_exact(SUM_BYTES).map(sum).collect::<Option<_>>()?;
+    let is_rising = sums.is_sorted_by(|one, other| one.0 < other.0);
+    is_rising.then(|| sums.into_iter().collect())
 }
 
 #[cfg(test)]
