@@ -17,7 +17,9 @@ use super::run::Figures;
 use super::world::{ON_THE_WAY, Tickets, append};
 use crate::load::unix_time_ms;
 
-const SEGMENT_BYTES: u32 = 64 << 20;
+const SEGMENT_BYTES: u64 = 64 << 20;
+/// However little is compacted, it stands in so many segments at the least.
+const SEGMENTS_MIN: u64 = 8;
 const RECORD_BYTES: usize = 128;
 /// What a record has beside its value: its own fields and its key.
 const RECORD_OVERHEAD_BYTES: usize = 20;
@@ -39,7 +41,7 @@ pub(crate) fn run(dir: &Path, batch_bytes: usize, volume_bytes: u64) -> Result<F
     let dir = DataDir::open(Env::real(), dir.to_owned(), options).context("opening the data directory")?;
     let config = LogConfig {
         durability: Durability::Relaxed,
-        segment_bytes: SEGMENT_BYTES,
+        segment_bytes: SEGMENT_BYTES.min(volume_bytes / SEGMENTS_MIN) as u32,
         cleanup: Cleanup { delete: false, compact: true },
         dirty_ratio_min: 0.0,
         ..Default::default()

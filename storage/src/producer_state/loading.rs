@@ -36,7 +36,8 @@ pub(crate) struct Found<'f> {
 
 pub(crate) fn load(found: &Found<'_>, syncs: &mut Syncs) -> Result<Producers, OpenError> {
     let mut producers = Producers::default();
-    let from = match found.last_snapshot(&mut producers, syncs)? {
+    let last = found.last_snapshot(&mut producers, syncs)?;
+    let from = match last {
         Last::At(offset) => offset,
         Last::Never => found.closed_at.unwrap_or(found.segments[0].base),
         Last::Damaged => found.segments[0].base,
@@ -44,6 +45,9 @@ pub(crate) fn load(found: &Found<'_>, syncs: &mut Syncs) -> Result<Producers, Op
     found.aborts_before(from, &mut producers, syncs)?;
     let first = replay(&mut producers, found.segments, from, found.end.offset).map_err(walking)?;
     producers.taken_at = first.unwrap_or((found.end.segment, found.end.position));
+    if matches!(last, Last::Damaged) {
+        producers.take_snapshot(found.end);
+    }
     looking_back::look_back(&mut producers, found.segments);
     Ok(producers)
 }
@@ -60,7 +64,8 @@ enum Last {
     At(Offset),
     /// There is none.
     Never,
-    /// There were some, and none counts.
+    /// There are some, and none counts. They stay until there is another: a log without any would seem to have had no
+    /// producers.
     Damaged,
 }
 
@@ -100,8 +105,10 @@ impl Found<'_> {
             }
             if at < self.segments[0].base {
                 // What came between it and the first batch that is left is gone, ends of transactions perhaps.
-                self.remove(at, SNAPSHOT_SUFFIX, syncs)?;
-                last = if matches!(last, Last::At(_)) { last } else { Last::Damaged };
+                match last {
+                    Last::At(_) => self.remove(at, SNAPSHOT_SUFFIX, syncs)?,
+                    Last::Never | Last::Damaged => last = Last::Damaged,
+                }
                 continue;
             }
             if matches!(last, Last::At(_)) {
@@ -110,7 +117,6 @@ impl Found<'_> {
             }
             let Some(entries) = snapshot::decode(&self.read(at, SNAPSHOT_SUFFIX)?) else {
                 tracing::warn!(path = %self.dir.display(), offset = at.0, "a snapshot of producers is damaged: more of the log is read instead");
-                self.remove(at, SNAPSHOT_SUFFIX, syncs)?;
                 last = Last::Damaged;
                 continue;
             };

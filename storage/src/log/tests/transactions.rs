@@ -277,5 +277,23 @@ fn a_snapshot_from_before_a_transactions_end_that_is_deleted_does_not_open_it_ag
     assert!(world.files.exists(&stale));
     world.reopen();
     assert_eq!(world.log.last_stable(), world.log.high_watermark());
-    assert!(!world.files.exists(&stale));
+    world.dir.close();
+    world.reopen();
+    assert_eq!(world.log.last_stable(), world.log.high_watermark());
+    assert!(!world.files.exists(&stale), "there is a later one");
+}
+
+#[test]
+fn a_damaged_snapshot_is_no_lesser_sign_of_producers_at_the_second_start() {
+    let mut world = World::new(small(Durability::Durable));
+    record(&world, 7, 0);
+    world.dir.close();
+    let snapshot = world.path("00000000000000000001.snapshot");
+    world.files.flip_bit(&snapshot, 9, 0).unwrap();
+    world.files.open(&snapshot, OpenMode::Write).unwrap().sync_data().unwrap();
+    for _ in 0..3 {
+        world.reopen();
+        assert_eq!(world.log.last_stable(), Offset(0), "the transaction is open");
+        world.files.kill();
+    }
 }
