@@ -15,7 +15,6 @@ use crate::floor;
 use crate::flush::{By, Capture};
 use crate::ids::Offset;
 use crate::journal::Position;
-use crate::lock_file;
 use crate::log::Log;
 use crate::shared::Shared;
 use crate::small_file;
@@ -132,7 +131,7 @@ impl Shared {
 
     /// Writes `checkpoint`. The caller holds `cycle`.
     pub(crate) fn write_checkpoint(&self, journal: Position, clean: bool) -> io::Result<()> {
-        let open: Vec<_> = self.logs().values().cloned().collect();
+        let open = self.open_logs();
         let mut covered = Vec::with_capacity(open.len());
         for log in open {
             if let Some(entry) = log.checkpoint_entry(By::Itself)? {
@@ -153,11 +152,7 @@ impl Shared {
         for (log, segment) in covered {
             log.covered.lock().unwrap().push(Some(segment));
         }
-        // Whatever was in doubt was written again and flushed when its log was opened.
-        if self.doubtful.swap(false, Ordering::SeqCst) {
-            lock_file::note_boot(&*self.env.files, &self.path)?;
-        }
-        Ok(())
+        self.note_boot()
     }
 }
 

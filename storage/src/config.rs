@@ -44,7 +44,7 @@ pub struct LogConfig {
     pub retention: Option<Duration>,
     /// How long a removed segment's files stay (`file.delete.delay.ms`).
     pub file_delete_delay: Duration,
-    /// The longest batch that was ever allowed is about this long (`max.message.bytes`).
+    /// Compaction writes no longer batches of many (`max.message.bytes`).
     pub message_bytes_max: usize,
     /// How long tombstones and transactions' markers outlive their first cleaning (`delete.retention.ms`).
     pub delete_retention: Duration,

@@ -17,7 +17,7 @@ use crate::env::{Env, LockGuard, Random};
 use crate::error::{OpenError, is_out_of_files};
 use crate::ids::{LeaderEpoch, LogId};
 use crate::journal::{JournalOptions, JournalStats};
-use crate::lock_file;
+use crate::lock_file::{self, Pages};
 use crate::log::Log;
 pub use crate::meta::MetaProperties;
 use crate::meta::{self, PARTITION_FILE_NAME};
@@ -218,9 +218,9 @@ impl DataDir {
                 || self.is_unused(&path)?
                 || self.has_one_wrong_bit(id, &path)?
             {
-                let doubtful = self.shared.doubtful.load(std::sync::atomic::Ordering::SeqCst);
-                self.write_owner(id, &path, doubtful)?;
-                return recover(files, &path, known.as_ref(), doubtful, depth);
+                let pages = self.shared.pages();
+                self.write_owner(id, &path, pages)?;
+                return recover(files, &path, known.as_ref(), pages, depth);
             }
             // A log that is open lives in its directory, whoever else may want the name.
             if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
@@ -253,10 +253,10 @@ impl DataDir {
     }
 
     /// Puts back a `partition.metadata` that is lost, or may be.
-    fn write_owner(&self, id: LogId, path: &Path, doubtful: bool) -> Result<(), OpenError> {
+    fn write_owner(&self, id: LogId, path: &Path, pages: Pages) -> Result<(), OpenError> {
         let (files, file) = (&*self.shared.env.files, path.join(PARTITION_FILE_NAME));
         let text = small_file::read(files, &file).map_err(OpenError::io("reading", &file))?;
-        if !doubtful && text.as_deref().and_then(meta::decode_partition) == Some(id.topic) {
+        if pages != Pages::Doubtful && text.as_deref().and_then(meta::decode_partition) == Some(id.topic) {
             return Ok(());
         }
         small_file::replace(files, &file, meta::encode_partition(id.topic).as_bytes())
@@ -395,7 +395,7 @@ impl DataDir {
         let count =
             |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
         let counts = &self.shared.counts;
-        let logs: Vec<_> = self.shared.logs().values().cloned().collect();
+        let logs = self.shared.open_logs();
         DataDirStats {
             journal: self.shared.journal().stats(),
             checkpoints: count(&counts.checkpoints),
@@ -411,7 +411,7 @@ impl DataDir {
 
     /// Lets every log forget the producers whose last record is older than `after`; how many were forgotten.
     pub fn expire_producers(&self, after: Duration) -> usize {
-        let logs: Vec<_> = self.shared.logs().values().cloned().collect();
+        let logs = self.shared.open_logs();
         logs.iter().map(|log| log.expire_producers(after)).sum()
     }
 

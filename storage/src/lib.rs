@@ -48,7 +48,7 @@ mod segment;
 mod settled;
 mod shared;
 mod slot;
-mod small_file;
+pub mod small_file;
 mod source;
 mod space;
 mod spare;

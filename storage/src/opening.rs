@@ -78,7 +78,9 @@ pub(crate) fn open(
 ) -> Result<Opened, OpenError> {
     let dir = path.join(DIR_NAME);
     let io = |what| OpenError::io(what, &dir);
-    if !env.files.exists(&dir) {
+    let has_journal = env.files.exists(&dir);
+    let is_new = !has_journal && !has_logs(env, path).map_err(io("listing what is beside"))?;
+    if !has_journal {
         env.files.create_dir(&dir).map_err(io("making"))?;
         env.files.sync_dir(path).map_err(io("making"))?;
     }
@@ -97,9 +99,13 @@ pub(crate) fn open(
     if !found.is_empty() {
         replay(env, path, key, &files, &found, pages, &mut known)?;
     }
-    if pages != Pages::Doubtful {
-        lock_file::note_boot(&*env.files, path).map_err(io("noting the boot beside"))?;
-    }
+    let pages = if is_new { Pages::Kept } else { pages };
+    let noted = match pages {
+        Pages::Kept => lock_file::note_boot(&*env.files, path),
+        Pages::Unjudged | Pages::Lost => lock_file::note_replayed(&*env.files, path),
+        Pages::Doubtful => Ok(()),
+    };
+    noted.map_err(io("noting the boot beside"))?;
     let next_lsn = found.next_lsn + LSN_LEAP;
     let first = files.first().map_or(1, |file| file.number);
     let position = Position { lsn: next_lsn, place: Place { file: first, position: 0 } };
@@ -164,6 +170,11 @@ fn replay(
         "the broker was not stopped in order: the journal was replayed"
     );
     Ok(())
+}
+
+fn has_logs(env: &Env, path: &Path) -> std::io::Result<bool> {
+    let entries = env.files.list(path)?;
+    Ok(entries.iter().any(|entry| entry.is_dir && meta::partition_of(&entry.name).is_some()))
 }
 
 /// Where the logs live: as the checkpoint says, unless the directory is another's by now, and as their directories say.

@@ -19,6 +19,7 @@ use crate::epoch_cache::{self, EpochCache};
 use crate::error::{OpenError, ReadError};
 use crate::ids::Offset;
 use crate::indexes::{ActiveIndexes, MaxTimestamp};
+use crate::lock_file::Pages;
 use crate::producer_state::{self, Producers};
 use crate::quarantine::Piece;
 use crate::retention;
@@ -81,8 +82,7 @@ struct Recovery<'r> {
     files: &'r Arc<dyn Files>,
     dir: Arc<Path>,
     known: Option<&'r checkpoint::Entry>,
-    /// What is not known to be on the disk may be shown by the page cache alone: it is written again.
-    doubtful: bool,
+    pages: Pages,
     depth: Depth,
     names: Vec<DirEntry>,
     segments: Vec<Arc<Segment>>,
@@ -115,7 +115,7 @@ pub(crate) fn recover(
     files: &Arc<dyn Files>,
     dir: &Path,
     known: Option<&checkpoint::Entry>,
-    doubtful: bool,
+    pages: Pages,
     depth: Depth,
 ) -> Result<Recovered, OpenError> {
     let io = |what| OpenError::io(what, dir);
@@ -144,7 +144,7 @@ pub(crate) fn recover(
         files,
         dir: dir.into(),
         known,
-        doubtful,
+        pages,
         depth,
         names,
         segments: Vec::new(),
@@ -170,6 +170,11 @@ pub(crate) fn recover(
 }
 
 impl Recovery<'_> {
+    /// What is not known to be on the disk may be shown by the page cache alone: it is written again.
+    fn is_doubtful(&self) -> bool {
+        self.pages == Pages::Doubtful
+    }
+
     fn segments(&mut self, logs: &[(Offset, u64)]) -> Result<Offset, OpenError> {
         let (mut end, mut torn) = (logs[0].0, false);
         for (place, (base, len)) in logs.iter().enumerate() {
@@ -280,7 +285,7 @@ impl Recovery<'_> {
         // have been cut off again, and the cut has to be on the disk before what follows counts.
         let clean = reached.is_some_and(|known| known.clean) && from == len && next.is_none();
         let trusted = clean
-            && !self.doubtful
+            && !self.is_doubtful()
             && !self.epochs_lost
             && indexes.is_as_on_disk()
             && self.has_indexes(base, len);
@@ -293,11 +298,14 @@ impl Recovery<'_> {
             return Ok(Scanned { segment, end: due, torn: false });
         }
         self.scanned = true;
-        let flushed_bytes = if flushed { len } else { known.map_or(0, |known| known.recovery.position) };
-        let facts = self.knowledge(base, flushed_bytes, !flushed, next)?;
+        // No power cut took pages, and a segment was whole before the next was begun.
+        let is_kept = self.pages == Pages::Kept;
+        let is_whole = flushed || (is_kept && next.is_some());
+        let flushed_bytes = if is_whole { len } else { known.map_or(0, |known| known.recovery.position) };
+        let facts = self.knowledge(base, flushed_bytes, !flushed && !is_kept, next)?;
         let max_time = reached.and_then(|known| known.max_time);
         let walk = |recovery: &mut Self| recovery.walk_known(&segment, from, due, max_time);
-        if self.doubtful || matches!(broken_if_corrupt(walk(self))?, Walked::Broken) {
+        if self.is_doubtful() || matches!(broken_if_corrupt(walk(self))?, Walked::Broken) {
             (from, due) = (0, base);
             segment.forget_indexes();
         }
@@ -328,7 +336,7 @@ impl Recovery<'_> {
         }
         let mut from = from;
         // Never in place: the disk may have what the cache shows, and a write that is cut short could take it.
-        let as_it_is = holes.is_empty() && mends.is_empty() && !self.doubtful;
+        let as_it_is = holes.is_empty() && mends.is_empty() && !self.is_doubtful();
         let segment = if as_it_is {
             segment
         } else {

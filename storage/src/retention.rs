@@ -25,8 +25,9 @@ use crate::env::{DirEntry, Files};
 use crate::error::ReadError;
 use crate::ids::{NO_TIMESTAMP, Offset, TimestampMs};
 use crate::log::Log;
+use crate::producer_state::snapshot::SNAPSHOT_SUFFIX;
 use crate::quarantine::QUARANTINE_SUFFIX;
-use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, Segment, TIME_INDEX_SUFFIX, file_name};
+use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, Segment, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX, file_name};
 use crate::shared::Shared;
 use crate::ticket::{AppendError, Appended, Ticket};
 use crate::writer::Writer;
@@ -36,7 +37,7 @@ pub(crate) const DELETED_SUFFIX: &str = ".deleted";
 
 /// Everything that belongs to a segment. The last are those of transactions and producers.
 const SUFFIXES: [&str; 6] =
-    [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, QUARANTINE_SUFFIX, "txnindex", "snapshot"];
+    [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, QUARANTINE_SUFFIX, TXN_INDEX_SUFFIX, SNAPSHOT_SUFFIX];
 
 /// Why records are not deleted.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -372,10 +373,6 @@ impl Shared {
         let logs = self.open_logs();
         let done = logs.iter().filter(|log| log.remove_doomed()).count();
         done == logs.len()
-    }
-
-    fn open_logs(&self) -> Vec<Arc<Log>> {
-        self.logs().values().cloned().collect()
     }
 
     /// Renames the files of a segment, and unlinks them after `delay`. What cannot be renamed stays until the next start.

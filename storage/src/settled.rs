@@ -34,7 +34,7 @@ impl<T: Copy + Ord> Pair<T> {
 
 impl Log {
     /// How many of the log's first segments are settled. Two checkpoints after a segment was rolled, it is.
-    pub fn settled_segment_count(&self) -> usize {
+    pub(crate) fn settled_segment_count(&self) -> usize {
         let recovery = self.covered.lock().unwrap().least();
         let replayed_from = self.shared.replayed_from();
         let is_settled = |segment: &Arc<Segment>| {

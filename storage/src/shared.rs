@@ -58,8 +58,8 @@ pub(crate) struct Shared {
     pub(crate) spare: Spare,
     pub(crate) counts: Counts,
     pub(crate) cleaner: Cleaner,
-    /// A flush failed in an earlier process: see [`Pages::Doubtful`].
-    pub(crate) doubtful: AtomicBool,
+    /// What became of what earlier processes wrote, for logs that are still to be opened.
+    pages: Mutex<Pages>,
     /// It was said that the journal lacks room.
     pub(crate) without_room: AtomicBool,
     slow: AtomicBool,
@@ -171,7 +171,7 @@ impl Shared {
             spare,
             counts: Counts::default(),
             cleaner,
-            doubtful: AtomicBool::new(pages == Pages::Doubtful),
+            pages: Mutex::new(pages),
             without_room: AtomicBool::new(false),
             slow: AtomicBool::new(false),
             slow_appends: AtomicU32::new(0),
@@ -180,6 +180,25 @@ impl Shared {
 
     pub(crate) fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    pub(crate) fn pages(&self) -> Pages {
+        *self.pages.lock().unwrap()
+    }
+
+    /// Once every log that was there is open, whatever was in doubt was judged, or written again, and flushed.
+    pub(crate) fn note_boot(&self) -> io::Result<()> {
+        let mut pages = self.pages.lock().unwrap();
+        if *pages == Pages::Kept || self.opening.lock().unwrap().is_some() {
+            return Ok(());
+        }
+        let known: Vec<_> = self.known().keys().copied().collect();
+        let open = self.logs();
+        if known.iter().all(|id| open.contains_key(id)) {
+            lock_file::note_boot(&*self.env.files, &self.path)?;
+            *pages = Pages::Kept;
+        }
+        Ok(())
     }
 
     pub(crate) fn directories(&self) -> MutexGuard<'_, ()> {
@@ -192,6 +211,10 @@ impl Shared {
 
     pub(crate) fn logs(&self) -> MutexGuard<'_, BTreeMap<LogId, Arc<Log>>> {
         self.logs.lock().unwrap()
+    }
+
+    pub(crate) fn open_logs(&self) -> Vec<Arc<Log>> {
+        self.logs().values().cloned().collect()
     }
 
     pub(crate) fn known(&self) -> MutexGuard<'_, BTreeMap<LogId, checkpoint::Entry>> {

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use crate::env::{File, Files, OpenMode};
 
 /// Larger than any small file of ours; whatever is longer is none.
-const READ_BYTES_MAX: u64 = 256 << 20;
+const READ_BYTES_MAX: u64 = 1 << 30;
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 
-pub(crate) fn replace(files: &dyn Files, path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn replace(files: &dyn Files, path: &Path, content: &[u8]) -> io::Result<()> {
     let (temporary, file) = write_beside(files, path, content)?;
     file.sync_data()?;
     drop(file);
@@ -44,13 +44,16 @@ fn write_beside(files: &dyn Files, path: &Path, content: &[u8]) -> io::Result<(P
     temporary.push(TEMPORARY_SUFFIX);
     let temporary = PathBuf::from(temporary);
     let file = files.open(&temporary, OpenMode::Create)?;
-    file.set_len(0)?;
-    file.write_all_at(&[IoSlice::new(content)], 0)?;
+    if let Err(error) = file.set_len(0).and_then(|()| file.write_all_at(&[IoSlice::new(content)], 0)) {
+        // Room for others; where it cannot be removed, the next start does.
+        let _ = files.remove_file(&temporary);
+        return Err(error);
+    }
     Ok((temporary, file))
 }
 
 /// The whole file; `None` if there is none.
-pub(crate) fn read(files: &dyn Files, path: &Path) -> io::Result<Option<Vec<u8>>> {
+pub fn read(files: &dyn Files, path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = match files.open(path, OpenMode::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

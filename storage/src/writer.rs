@@ -79,11 +79,6 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// The greatest time of its records.
-    fn newest(&self) -> TimestampMs {
-        self.checked.headers().map(|header| header.max_timestamp).max().unwrap_or(NO_TIMESTAMP)
-    }
-
     fn refuse(&mut self, error: &AppendError) {
         (self.appended, self.repeats) = (None, None);
         self.ticket = Some(Ticket::failed(error.clone()));
@@ -258,7 +253,7 @@ impl Log {
         let (room, mut bytes) = (writer.room_bytes(), 0);
         let fits = |job: &&Job| {
             bytes += job.checked.bytes_len() as u64;
-            bytes <= room && !self.is_too_old(writer, job.newest())
+            bytes <= room && !self.is_too_old(writer, job.checked.max_timestamp())
         };
         jobs.iter().take_while(fits).count().max(1)
     }
@@ -329,7 +324,8 @@ impl Log {
         let batches =
             || jobs.iter().filter(|job| job.appended.is_some()).flat_map(|job| &job.checked.batches);
         let bytes: u64 = batches().map(|batch| batch.bytes.len() as u64).sum();
-        let newest = jobs.iter().filter(|job| job.appended.is_some()).map(Job::newest).max();
+        let newest =
+            jobs.iter().filter(|job| job.appended.is_some()).map(|job| job.checked.max_timestamp()).max();
         let newest = newest.unwrap_or(NO_TIMESTAMP);
         let (segment, rolled) =
             self.segment_for(writer, bytes, end, newest).map_err(|e| self.failed("making a segment", &e))?;

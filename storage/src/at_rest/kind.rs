@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::compact::{clean_offsets, swap};
+use crate::compact::clean_offsets;
+use crate::compact::swap::{self, CLEANED_SUFFIX, SWAP_SUFFIX};
 use crate::ids::Offset;
 use crate::producer_state::snapshot::SNAPSHOT_SUFFIX;
 use crate::quarantine::QUARANTINE_SUFFIX;
@@ -80,7 +81,7 @@ pub(super) fn base_in(path: &Path) -> Option<Offset> {
 }
 
 /// What retention and compactions put behind the names of a log's files.
-const LEFTOVER_SUFFIXES: [&str; 3] = [".cleaned", ".swap", DELETED_SUFFIX];
+const LEFTOVER_SUFFIXES: [&str; 3] = [CLEANED_SUFFIX, SWAP_SUFFIX, DELETED_SUFFIX];
 
 /// The name that a leftover had or was to have, which tells what is in it; `None` if it is none.
 pub(super) fn original(path: &Path) -> Option<PathBuf> {

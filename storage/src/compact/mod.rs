@@ -201,7 +201,7 @@ impl Shared {
     /// The filthiest log that is due, and whether a checkpoint would let more be done.
     fn filthiest(&self) -> (Option<Candidate>, bool) {
         let now = self.env.clock.now_ms();
-        let logs: Vec<_> = self.logs().values().cloned().collect();
+        let logs = self.open_logs();
         let (mut filthiest, mut wants_checkpoint, mut dirty_percent_max) = (None::<Candidate>, false, 0);
         for log in logs.into_iter().filter(|log| log.config().cleanup.compact && !log.is_deleted()) {
             let clean = {

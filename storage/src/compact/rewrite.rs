@@ -21,8 +21,8 @@ use super::Abandoned;
 use super::filter::{Filter, Verdict};
 use super::pace::Pace;
 use super::read::BatchReader;
+use super::swap::CLEANED_SUFFIX;
 
-pub(super) const CLEANED_SUFFIX: &str = ".cleaned";
 /// The suffixes of a segment's files; that of the batches comes last, as everywhere where the order counts.
 pub(super) const SUFFIXES: [&str; 4] = [INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX, LOG_SUFFIX];
 

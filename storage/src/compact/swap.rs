@@ -24,9 +24,11 @@ use crate::segment::{
 };
 
 use super::Abandoned;
-use super::rewrite::{CLEANED_SUFFIX, Rewritten, SUFFIXES, writing};
+use super::rewrite::{Rewritten, SUFFIXES, writing};
 
-const SWAP_SUFFIX: &str = ".swap";
+/// Behind the name of a segment's file that is being written anew.
+pub(crate) const CLEANED_SUFFIX: &str = ".cleaned";
+pub(crate) const SWAP_SUFFIX: &str = ".swap";
 /// What stands beside the batches.
 const INDEX_SUFFIXES: [&str; 3] = [INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX];
 

@@ -208,6 +208,8 @@ pub fn lock_file(bytes: &[u8]) {
     put(&files, &dir.join(lock::FILE_NAME), bytes);
     let boot = files.boot_id().expect("the simulation has one");
     assert_eq!(lock::pages(&files, dir) == Pages::Kept, bytes == boot.as_bytes());
+    lock::note_replayed(&files, dir).expect("there is memory");
+    assert_eq!(lock::pages(&files, dir), Pages::Unjudged);
     lock::note_boot(&files, dir).expect("there is memory");
     assert_eq!(lock::pages(&files, dir), Pages::Kept);
     lock::distrust(&files, dir);

@@ -68,7 +68,7 @@ impl<'r> Replay<'r> {
 
     /// After a kill the page cache has it all, and only the flush is missing.
     fn writes_anew(&self) -> bool {
-        self.pages != Pages::Kept
+        matches!(self.pages, Pages::Lost | Pages::Doubtful)
     }
 
     /// First reading: logs that end up deleted are not touched by the second.
@@ -129,7 +129,7 @@ impl<'r> Replay<'r> {
         let is_right = meta::decode_partition(&found) == Some(log.topic);
         let text = meta::encode_partition(log.topic);
         match self.pages {
-            Pages::Kept => {}
+            Pages::Kept | Pages::Unjudged => {}
             // The journal itself may be in doubt: nothing may be worse after another crash.
             Pages::Doubtful => small_file::replace(&**self.files, &file, text.as_bytes())?,
             Pages::Lost if is_right => {}

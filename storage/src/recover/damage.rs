@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Recovery;
 use crate::batch::BatchHeader;
+use crate::compact::swap::CLEANED_SUFFIX;
 use crate::env::OpenMode;
 use crate::error::OpenError;
 use crate::ids::Offset;
@@ -18,9 +19,6 @@ use crate::quarantine::{self, Piece, Pieces, QUARANTINE_SUFFIX};
 use crate::scan::{Mend, Scanner, WrongBit, is_vouched_for};
 use crate::segment::{INDEX_SUFFIX, Indexes, LOG_SUFFIX, Segment, TIME_INDEX_SUFFIX, file_name};
 use crate::small_file;
-
-/// What a segment is written to before it takes its place.
-pub(super) const CLEANED_SUFFIX: &str = "log.cleaned";
 
 /// What was found of a segment's content.
 pub(super) struct Judged {
@@ -186,7 +184,7 @@ impl Recovery<'_> {
     }
 
     fn rewrite(&self, segment: &Segment, holes: &[Piece], mends: &[Mend], end: u64) -> io::Result<u64> {
-        let cleaned = self.dir.join(file_name(segment.base, CLEANED_SUFFIX));
+        let cleaned = self.dir.join(format!("{}{CLEANED_SUFFIX}", file_name(segment.base, LOG_SUFFIX)));
         let (old, new) = (segment.file()?, self.files.open(&cleaned, OpenMode::Create)?);
         new.set_len(0)?;
         let mut len = 0;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::env::{Env, OpenMode, SimFiles};
+use crate::lock_file;
 use crate::{
     BatchBuilder, DataDir, DataDirOptions, Durability, Flushing, JournalOptions, LeaderEpoch, LogConfig,
     LogId, Origin, TopicId, check_internal,
@@ -37,7 +38,11 @@ fn killed() -> (Env, SimFiles) {
 }
 
 fn recovered(env: &Env) -> (Offset, u64, u64) {
-    let found = recover(&env.files, Path::new(LOG), None, false, Depth::Unknown).unwrap();
+    recovered_with(env, Pages::Lost)
+}
+
+fn recovered_with(env: &Env, pages: Pages) -> (Offset, u64, u64) {
+    let found = recover(&env.files, Path::new(LOG), None, pages, Depth::Unknown).unwrap();
     (found.end.offset, found.end.position, found.quarantined_bytes)
 }
 
@@ -60,6 +65,57 @@ fn wherever_the_last_write_is_cut_whole_batches_stay() {
         let expected = (Offset(whole.0.0 - batches as i64 + left), left as u64 * batch_bytes, 0);
         assert_eq!(recovered(&env), expected, "cut at {cut}; a torn tail is no damage");
     }
+}
+
+/// Two bits, so that neither checksum nor header can be mended: in the first batch of a segment with another behind it.
+#[test]
+fn damage_is_taken_for_a_power_cuts_only_where_there_was_one() {
+    let whole = recovered(&killed().0);
+    let found = |pages| {
+        let (env, files) = killed();
+        let first = Path::new(LOG).join("00000000000000000000.log");
+        let bytes = files.open(&first, OpenMode::Read).unwrap().len().unwrap();
+        files.flip_bit(&first, 70, 0).unwrap();
+        files.flip_bit(&first, 71, 0).unwrap();
+        (recovered_with(&env, pages), bytes)
+    };
+    let (kept, bytes) = found(Pages::Kept);
+    assert_eq!(kept, (whole.0, whole.1, bytes / 8), "one batch of eight is set aside, nothing else is lost");
+    let (unjudged, _) = found(Pages::Unjudged);
+    assert_eq!(unjudged.0, Offset(0), "what a power cut left ends where the first page is missing");
+}
+
+#[test]
+fn a_directory_is_trusted_once_all_its_logs_were_judged() {
+    let (env, files) = killed();
+    let path = Path::new("/data");
+    assert_eq!(lock_file::pages(&files, path), Pages::Kept, "it was new");
+    let open = || {
+        let options = DataDirOptions {
+            flushing: Flushing::Manual,
+            journal: JournalOptions::SMALL,
+            ..Default::default()
+        };
+        DataDir::open(env.clone(), path.to_owned(), options).unwrap()
+    };
+    let dir = open();
+    let id = LogId { topic: TopicId([7; 16]), partition: 0 };
+    dir.open_log(id, "topic-0", LogConfig::default(), LeaderEpoch(1)).unwrap();
+    dir.checkpoint();
+    drop(dir);
+    files.crash();
+    assert_eq!(lock_file::pages(&files, path), Pages::Lost);
+    let dir = open();
+    assert_eq!(lock_file::pages(&files, path), Pages::Unjudged);
+    dir.checkpoint();
+    assert_eq!(lock_file::pages(&files, path), Pages::Unjudged, "a log is still to be judged");
+    drop(dir);
+    files.kill();
+    let dir = open();
+    assert_eq!(lock_file::pages(&files, path), Pages::Unjudged, "a kill judges nothing");
+    dir.open_log(id, "topic-0", LogConfig::default(), LeaderEpoch(1)).unwrap();
+    dir.checkpoint();
+    assert_eq!(lock_file::pages(&files, path), Pages::Kept);
 }
 
 #[test]

@@ -9,12 +9,11 @@
 
 mod file;
 
-use std::io::{self, IoSlice};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use storage::env::OpenMode;
-use storage::{Env, Offset};
+use storage::{Env, Offset, small_file};
 
 use super::apply::apply;
 use super::image::{Image, Topic};
@@ -27,9 +26,6 @@ const GROWTH_BYTES_MIN: u64 = 1 << 20;
 const GROWTH_FACTOR: u64 = 4;
 /// The last one, and the one before should the last be damaged.
 const KEPT: usize = 2;
-/// Larger than any image that fits into memory beside its records; whatever is longer is none.
-const FILE_BYTES_MAX: u64 = 1 << 30;
-const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// The snapshots cannot be used for a start.
 #[derive(Debug, thiserror::Error)]
@@ -98,23 +94,24 @@ impl Snapshots {
         let mut newest = None;
         for next in self.on_disk() {
             let path = self.dir.join(file::name_of(next));
-            let (bytes, damage) = match self.read(&path) {
-                Ok(bytes) => match file::decode(&bytes) {
-                    Ok((said, records)) if said == next => {
-                        let mut state = self.state();
-                        state.whole.insert(0, next);
-                        if newest.is_none() {
-                            state.bytes = bytes.len() as u64;
-                            newest = Some(Loaded { image: image_of(records), next });
+            let (bytes, damage) =
+                match small_file::read(&*self.env.files, &path).map(Option::unwrap_or_default) {
+                    Ok(bytes) => match file::decode(&bytes) {
+                        Ok((said, records)) if said == next => {
+                            let mut state = self.state();
+                            state.whole.insert(0, next);
+                            if newest.is_none() {
+                                state.bytes = bytes.len() as u64;
+                                newest = Some(Loaded { image: image_of(records), next });
+                            }
+                            continue;
                         }
-                        continue;
-                    }
-                    Err(Damage::Newer(version)) => return Err(SnapshotError::Newer { path, version }),
-                    Err(Damage::Record(error)) => return Err(SnapshotError::Record { path, error }),
-                    Ok(_) | Err(Damage::Broken) => (bytes.len(), "its bytes are damaged".to_owned()),
-                },
-                Err(error) => (0, error.to_string()),
-            };
+                        Err(Damage::Newer(version)) => return Err(SnapshotError::Newer { path, version }),
+                        Err(Damage::Record(error)) => return Err(SnapshotError::Record { path, error }),
+                        Ok(_) | Err(Damage::Broken) => (bytes.len(), "its bytes are damaged".to_owned()),
+                    },
+                    Err(error) => (0, error.to_string()),
+                };
             tracing::error!(path = %path.display(), bytes, damage, "a snapshot of the metadata is passed over; the one before and the log have what it had");
             self.state().is_damaged = true;
         }
@@ -150,7 +147,7 @@ impl Snapshots {
             }
         }
         let bytes = file::encode(next, &records_of(image));
-        self.replace(&self.dir.join(file::name_of(next)), &bytes)?;
+        small_file::replace(&*self.env.files, &self.dir.join(file::name_of(next)), &bytes)?;
         let kept = {
             let mut state = self.state();
             state.bytes = bytes.len() as u64;
@@ -176,26 +173,6 @@ impl Snapshots {
         (state.whole.len() == KEPT).then(|| state.whole[0])
     }
 
-    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let files = &self.env.files;
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(TEMPORARY_SUFFIX);
-        let temporary = PathBuf::from(temporary);
-        let written = (|| {
-            let file = files.open(&temporary, OpenMode::Create)?;
-            file.set_len(0)?;
-            file.write_all_at(&[IoSlice::new(bytes)], 0)?;
-            file.sync_data()
-        })();
-        if let Err(error) = written {
-            // Nothing relies on it; where it cannot be removed, the next start does.
-            let _ = files.remove_file(&temporary);
-            return Err(error);
-        }
-        files.rename(&temporary, path)?;
-        files.sync_dir(&self.dir)
-    }
-
     fn remove_others(&self, kept: &[Offset]) {
         for other in self.on_disk().into_iter().filter(|next| !kept.contains(next)) {
             let path = self.dir.join(file::name_of(other));
@@ -218,18 +195,6 @@ impl Snapshots {
             entries.iter().filter_map(|entry| file::offset_in(&entry.name)).collect();
         found.sort_unstable_by_key(|next| std::cmp::Reverse(next.0));
         found
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let file = self.env.files.open(path, OpenMode::Read)?;
-        let len = file.len()?;
-        if len > FILE_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{len} bytes are too many")));
-        }
-        let mut bytes = vec![0; len as usize];
-        let read = file.read_at(&mut bytes, 0)?;
-        bytes.truncate(read);
-        Ok(bytes)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

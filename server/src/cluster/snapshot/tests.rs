@@ -6,6 +6,11 @@ use proptest::prelude::*;
 use storage::env::SimFiles;
 use storage::{Files, TopicId};
 
+use std::io::IoSlice;
+use std::path::Path;
+
+use storage::env::OpenMode;
+
 use super::super::records::{BrokerStarted, TopicConfigured, TopicPurged};
 use super::*;
 
