@@ -16,7 +16,7 @@ use crate::flush::{By, Capture};
 use crate::ids::Offset;
 use crate::journal::Position;
 use crate::log::Log;
-use crate::shared::Shared;
+use crate::shared::{Shared, Waiter};
 use crate::small_file;
 use crate::syncs::SYNC_EACH_MAX;
 
@@ -77,7 +77,7 @@ impl Shared {
                 self.counts.checkpoints.fetch_add(1, Ordering::Relaxed);
                 self.without_room.store(false, Ordering::Relaxed);
                 self.journal().end_checkpoint(position);
-                self.queues.change(|queues| queues.checkpointed = true);
+                self.queues.change(Waiter::Retainer, |queues| queues.checkpointed = true);
             }
             Err(error) if is_passing(&error) => {
                 self.say_no_room("no room for a checkpoint: appends may have to wait");

@@ -28,7 +28,7 @@ use crate::log::Log;
 use crate::producer_state::snapshot::SNAPSHOT_SUFFIX;
 use crate::quarantine::QUARANTINE_SUFFIX;
 use crate::segment::{INDEX_SUFFIX, LOG_SUFFIX, Segment, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX, file_name};
-use crate::shared::Shared;
+use crate::shared::{Shared, Waiter};
 use crate::ticket::{AppendError, Appended, Ticket};
 use crate::writer::Writer;
 
@@ -393,7 +393,8 @@ impl Shared {
     /// Unlinks files that are marked as deleted, after `delay`.
     pub(crate) fn doom(&self, files: Vec<PathBuf>, delay: Duration) {
         let at = self.env.clock.monotonic().saturating_add(delay);
-        self.queues.change(|queues| queues.doomed.extend(files.into_iter().map(|path| (at, path))));
+        self.queues
+            .change(Waiter::Sweeper, |queues| queues.doomed.extend(files.into_iter().map(|path| (at, path))));
     }
 
     /// Unlinks the files whose time has come.

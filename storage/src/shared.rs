@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock};
 use std::time::Duration;
 
@@ -63,13 +63,25 @@ pub(crate) struct Shared {
     /// It was said that the journal lacks room.
     pub(crate) without_room: AtomicBool,
     slow: AtomicBool,
-    slow_appends: AtomicU32,
+    slow_appends: Mutex<SlowAppends>,
 }
 
 /// What waits for the directory's threads.
 pub(crate) struct Queues {
     queues: Mutex<QueuesInner>,
-    wake: Condvar,
+    /// One for each of the threads: an append that waits for its turn wakes no other.
+    wakes: [Condvar; Waiter::Cleaner as usize + 1],
+}
+
+/// Which of the directory's threads waits, or is to be woken.
+#[derive(Copy, Clone, Debug)]
+pub(crate) enum Waiter {
+    Checkpointer,
+    Flusher,
+    Appender,
+    Retainer,
+    Sweeper,
+    Cleaner,
 }
 
 #[derive(Default)]
@@ -93,27 +105,36 @@ pub(crate) struct QueuesInner {
 
 impl Queues {
     fn new() -> Queues {
-        Queues { queues: Mutex::default(), wake: Condvar::new() }
+        Queues { queues: Mutex::default(), wakes: Default::default() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, QueuesInner> {
         self.queues.lock().unwrap()
     }
 
-    pub(crate) fn change<T>(&self, act: impl FnOnce(&mut QueuesInner) -> T) -> T {
+    /// A change that concerns one thread.
+    pub(crate) fn change<T>(&self, of: Waiter, act: impl FnOnce(&mut QueuesInner) -> T) -> T {
         let answer = act(&mut self.lock());
-        self.wake.notify_all();
+        self.wakes[of as usize].notify_all();
+        answer
+    }
+
+    /// A change that concerns them all.
+    fn change_all<T>(&self, act: impl FnOnce(&mut QueuesInner) -> T) -> T {
+        let answer = act(&mut self.lock());
+        self.wakes.iter().for_each(Condvar::notify_all);
         answer
     }
 
     /// Sleeps until `is_due`, the end, or for `longest`.
     pub(crate) fn wait(
         &self,
+        waiter: Waiter,
         longest: Duration,
         mut is_due: impl FnMut(&QueuesInner) -> bool,
     ) -> MutexGuard<'_, QueuesInner> {
         let idle = |queues: &mut QueuesInner| !queues.stop && !is_due(queues);
-        self.wake.wait_timeout_while(self.lock(), longest, idle).unwrap().0
+        self.wakes[waiter as usize].wait_timeout_while(self.lock(), longest, idle).unwrap().0
     }
 }
 
@@ -130,9 +151,18 @@ pub(crate) struct Counts {
     pub(crate) removed_bytes: AtomicU64,
 }
 
-/// An append that takes longer than this is a slow one; after some of them appends leave the threads of requests.
+/// An append that takes longer than this is a slow one; after some of them, each soon after the last, appends leave the
+/// threads of requests.
 pub(crate) const SLOW_APPEND: Duration = Duration::from_millis(20);
 const SLOW_APPENDS_MAX: u32 = 3;
+const SOON_AFTER: Duration = Duration::from_secs(1);
+
+/// Slow appends in a row, and when the last ended.
+#[derive(Default)]
+struct SlowAppends {
+    count: u32,
+    last: Duration,
+}
 
 impl Shared {
     pub(crate) fn new(
@@ -174,7 +204,7 @@ impl Shared {
             pages: Mutex::new(pages),
             without_room: AtomicBool::new(false),
             slow: AtomicBool::new(false),
-            slow_appends: AtomicU32::new(0),
+            slow_appends: Mutex::default(),
         })
     }
 
@@ -222,12 +252,12 @@ impl Shared {
     }
 
     pub(crate) fn throw_away(&self, dir: PathBuf) {
-        self.queues.change(|queues| queues.trash.push(dir));
+        self.queues.change(Waiter::Sweeper, |queues| queues.trash.push(dir));
     }
 
     /// Queues a log for the next flush. The number returned is published once it is flushed.
     pub(crate) fn mark_dirty(&self, log: &Arc<Log>) -> u64 {
-        self.queues.change(|queues| {
+        self.queues.change(Waiter::Flusher, |queues| {
             if !log.queued.swap(true, Ordering::SeqCst) {
                 queues.dirty.push(Arc::clone(log));
             }
@@ -238,18 +268,18 @@ impl Shared {
     /// Queues a log for a flush after some time.
     pub(crate) fn flush_later(&self, log: &Arc<Log>, after: Duration) {
         let at = self.env.clock.monotonic().saturating_add(after);
-        self.queues.change(|queues| queues.later.push((at, Arc::clone(log))));
+        self.queues.change(Waiter::Flusher, |queues| queues.later.push((at, Arc::clone(log))));
     }
 
     /// Hands a log's waiting appends to the directory's own thread.
     pub(crate) fn append_later(&self, log: &Arc<Log>) {
         self.counts.waiting_appends.fetch_add(1, Ordering::Relaxed);
-        self.queues.change(|queues| queues.appends.push(Arc::clone(log)));
+        self.queues.change(Waiter::Appender, |queues| queues.appends.push(Arc::clone(log)));
     }
 
     /// The journal wants something: told by committers and appends alike.
     pub(crate) fn ask_for_chores(&self) {
-        self.queues.change(|queues| queues.chores = true);
+        self.queues.change(Waiter::Checkpointer, |queues| queues.chores = true);
     }
 
     /// Whether appends have become so slow that they are kept off the threads of requests.
@@ -262,9 +292,14 @@ impl Shared {
         if elapsed < SLOW_APPEND {
             return;
         }
-        if self.slow_appends.fetch_add(1, Ordering::Relaxed) + 1 >= SLOW_APPENDS_MAX
-            && !self.slow.swap(true, Ordering::Relaxed)
-        {
+        let now = self.env.clock.monotonic();
+        let count = {
+            let mut appends = self.slow_appends.lock().unwrap();
+            let is_soon = now.saturating_sub(appends.last + elapsed) < SOON_AFTER;
+            *appends = SlowAppends { count: if is_soon { appends.count + 1 } else { 1 }, last: now };
+            appends.count
+        };
+        if count >= SLOW_APPENDS_MAX && !self.slow.swap(true, Ordering::Relaxed) {
             let path = self.path.display();
             tracing::warn!(%path, "the disk is slow: appends are written by a thread of their own until it is not");
         }
@@ -272,7 +307,7 @@ impl Shared {
 
     /// The disk has been quick for a while.
     pub(crate) fn is_quick_again(&self) {
-        self.slow_appends.store(0, Ordering::Relaxed);
+        *self.slow_appends.lock().unwrap() = SlowAppends::default();
         if self.slow.swap(false, Ordering::Relaxed) {
             tracing::info!(path = %self.path.display(), "the disk is quick again");
         }
@@ -352,14 +387,14 @@ impl Shared {
 
     /// Lets go of every log: they and this hold each other.
     pub(crate) fn abandon(&self) {
-        let queues = self.queues.change(std::mem::take);
+        let queues = self.queues.change_all(std::mem::take);
         self.journal.abandon();
         let logs = std::mem::take(&mut *self.logs());
         drop((queues, logs));
     }
 
     pub(crate) fn stop(&self) {
-        self.queues.change(|queues| queues.stop = true);
+        self.queues.change_all(|queues| queues.stop = true);
         self.journal.stop();
     }
 }

@@ -3,8 +3,8 @@
 //! Two committers write the journal; the checkpointer makes segments last and the journal's files free; the flusher
 //! looks after relaxed logs and the room that is left; the appender writes what may not be written on the thread of a
 //! request; the retainer looks what of the logs is too old or too much; the cleaner compacts; the sweeper unlinks what
-//! was deleted. A thread of its own for each, so that what is slow at one holds up no
-//! commit. What they do stands elsewhere.
+//! was deleted. A thread of its own for each, so that what is slow at one holds up no commit. What they do stands
+//! elsewhere.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::config::UNCOVERED_BYTES_MAX;
 use crate::error::{OpenError, is_out_of_files, is_passing};
 use crate::journal::Commit;
-use crate::shared::{SLOW_APPEND, Shared};
+use crate::shared::{SLOW_APPEND, Shared, Waiter};
 use crate::space;
 
 /// An idle thread looks around this often, at the least.
@@ -80,7 +80,8 @@ fn checkpoint(shared: &Shared, interval: Duration) {
         let due_in = interval.saturating_sub(clock.monotonic().saturating_sub(last));
         let due_in = if failed { due_in.min(space::RETRY_INTERVAL) } else { due_in };
         {
-            let mut queues = shared.queues.wait(due_in.min(IDLE), |queues| queues.chores);
+            let mut queues =
+                shared.queues.wait(Waiter::Checkpointer, due_in.min(IDLE), |queues| queues.chores);
             if queues.stop {
                 return;
             }
@@ -101,12 +102,16 @@ fn flush(shared: &Shared) {
         let longest = if shared.keeps_a_reserve() { space::RETRY_INTERVAL } else { IDLE };
         let longest = shared.next_flush_in(now).unwrap_or(longest).min(longest);
         let known = shared.queues.lock().later.len();
-        if shared.queues.wait(longest, |queues| !queues.dirty.is_empty() || queues.later.len() > known).stop {
+        if shared
+            .queues
+            .wait(Waiter::Flusher, longest, |queues| !queues.dirty.is_empty() || queues.later.len() > known)
+            .stop
+        {
             return;
         }
         shared.flush_due();
         if !shared.flush_queued() {
-            drop(shared.queues.wait(space::RETRY_INTERVAL, |_| false));
+            drop(shared.queues.wait(Waiter::Flusher, space::RETRY_INTERVAL, |_| false));
         }
         shared.look_at_space();
     }
@@ -118,7 +123,8 @@ fn append(shared: &Shared) {
     loop {
         let logs = {
             let longest = if shared.is_slow() { QUICK_FOR } else { IDLE };
-            let mut queues = shared.queues.wait(longest, |queues| !queues.appends.is_empty());
+            let mut queues =
+                shared.queues.wait(Waiter::Appender, longest, |queues| !queues.appends.is_empty());
             if queues.stop && queues.appends.is_empty() {
                 return;
             }
@@ -136,7 +142,7 @@ fn append(shared: &Shared) {
             shared.is_quick_again();
         }
         if shared.journal().is_full() {
-            drop(shared.queues.wait(RETRY_APPENDS, |_| false));
+            drop(shared.queues.wait(Waiter::Appender, RETRY_APPENDS, |_| false));
         }
     }
 }
@@ -150,7 +156,8 @@ fn retain(shared: &Shared, interval: Duration) {
     loop {
         {
             let longest = next.saturating_sub(clock.monotonic());
-            let mut queues = shared.queues.wait(longest.min(IDLE), |queues| queues.checkpointed);
+            let mut queues =
+                shared.queues.wait(Waiter::Retainer, longest.min(IDLE), |queues| queues.checkpointed);
             if queues.stop {
                 return;
             }
@@ -174,7 +181,10 @@ fn sweep(shared: &Shared) {
     loop {
         let longest = shared.next_unlink_in().unwrap_or(IDLE).min(IDLE);
         let known = shared.queues.lock().doomed.len();
-        if shared.queues.wait(longest, |queues| !queues.trash.is_empty() || queues.doomed.len() > known).stop
+        if shared
+            .queues
+            .wait(Waiter::Sweeper, longest, |queues| !queues.trash.is_empty() || queues.doomed.len() > known)
+            .stop
         {
             return;
         }
@@ -184,7 +194,7 @@ fn sweep(shared: &Shared) {
 
 fn clean(shared: &Shared) {
     while shared.cleans_by_itself() {
-        if shared.queues.wait(shared.next_clean_in(), |_| false).stop {
+        if shared.queues.wait(Waiter::Cleaner, shared.next_clean_in(), |_| false).stop {
             return;
         }
         shared.clean();
@@ -269,7 +279,7 @@ impl Shared {
     fn wait_durable(&self, lsn: u64) {
         for _ in 0..LOOKS_AT_JOURNAL_MAX {
             let done = self.progress.published() >= lsn || self.is_offline();
-            if done || self.queues.wait(BETWEEN_LOOKS, |_| false).stop {
+            if done || self.queues.wait(Waiter::Retainer, BETWEEN_LOOKS, |_| false).stop {
                 return;
             }
         }

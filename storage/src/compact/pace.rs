@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::log::Log;
-use crate::shared::Shared;
+use crate::shared::{Shared, Waiter};
 
 use super::Abandoned;
 
@@ -48,7 +48,7 @@ impl<'p> Pace<'p> {
         let due = Duration::try_from_secs_f64(due).unwrap_or(Duration::MAX);
         let left = || if self.waits { due.saturating_sub(self.elapsed()) } else { Duration::ZERO };
         while !left().is_zero() {
-            drop(self.shared.queues.wait(left(), |_| false));
+            drop(self.shared.queues.wait(Waiter::Cleaner, left(), |_| false));
             self.look()?;
         }
         Ok(())
