@@ -24,6 +24,7 @@ use crate::retention::Starts;
 use crate::rolling::Age;
 use crate::segment::{Mark, Segment};
 use crate::slot::Slot;
+use crate::small_file;
 use crate::ticket::{AppendError, Appended, Ticket};
 use crate::validate::{Checked, CheckedBatch};
 
@@ -484,7 +485,8 @@ impl Log {
         Ok(segment)
     }
 
-    /// The first append makes the log's directory, and says in it whose it is before anything else is there.
+    /// The first append makes the log's directory, and says in it whose it is before anything else is there. One that is
+    /// there already, of a log whose records are all gone, says so itself: to write that again could lose it.
     fn make_dir(&self, writer: &mut Writer) -> io::Result<()> {
         let files = &self.shared.env.files;
         match files.create_dir(&self.path) {
@@ -493,10 +495,14 @@ impl Log {
         }
         writer.new_dir = true;
         writer.new_names = true;
-        let metadata = files.open(&self.path.join(meta::PARTITION_FILE_NAME), OpenMode::Create)?;
-        let text = meta::encode_partition(self.id().topic);
-        metadata.set_len(0)?;
-        metadata.write_all_at(&[IoSlice::new(text.as_bytes())], 0)?;
+        let path = self.path.join(meta::PARTITION_FILE_NAME);
+        let found = small_file::read(&**files, &path)?.unwrap_or_default();
+        let metadata = files.open(&path, OpenMode::Create)?;
+        if meta::decode_partition(&found) != Some(self.id().topic) {
+            let text = meta::encode_partition(self.id().topic);
+            metadata.set_len(0)?;
+            metadata.write_all_at(&[IoSlice::new(text.as_bytes())], 0)?;
+        }
         writer.new_metadata = Some(metadata);
         Ok(())
     }

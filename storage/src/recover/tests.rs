@@ -118,6 +118,28 @@ fn a_directory_is_trusted_once_all_its_logs_were_judged() {
     assert_eq!(lock_file::pages(&files, path), Pages::Kept);
 }
 
+/// A directory whose records are all gone says whose it is: the next append must not put that at risk.
+#[test]
+fn an_append_to_an_empty_log_leaves_its_owner_where_it_stands() {
+    for seed in 0..20 {
+        let (env, files, _) = Env::simulated(seed);
+        let options = DataDirOptions { flushing: Flushing::Manual, ..Default::default() };
+        let dir = DataDir::open(env.clone(), PathBuf::from("/data"), options).unwrap();
+        let topic = TopicId([7; 16]);
+        let metadata = Path::new(LOG).join(meta::PARTITION_FILE_NAME);
+        files.create_dir(Path::new(LOG)).unwrap();
+        files.sync_dir(Path::new("/data")).unwrap();
+        small_file::replace(&*env.files, &metadata, meta::encode_partition(topic).as_bytes()).unwrap();
+        let config = LogConfig { durability: Durability::Relaxed, ..LogConfig::default() };
+        let log = dir.open_log(LogId { topic, partition: 0 }, "topic-0", config, LeaderEpoch(1)).unwrap();
+        let batch = BatchBuilder::new(1).push(None, Some(b"a value"), &[]).build();
+        log.append(check_internal(batch).unwrap(), Origin::Client, None);
+        files.crash();
+        let found = small_file::read(&*env.files, &metadata).unwrap().unwrap_or_default();
+        assert_eq!(meta::decode_partition(&found), Some(topic), "seed {seed}");
+    }
+}
+
 #[test]
 fn a_crash_while_a_segment_is_written_anew_changes_nothing() {
     for seed_of_leftover in 0..3u64 {
