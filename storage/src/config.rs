@@ -86,4 +86,4 @@ impl Default for LogConfig {
 pub(crate) const UNFLUSHED_BYTES_MAX: u64 = 64 << 20;
 
 /// Relaxed logs' flushed bytes that no checkpoint knows of, after which one is written: a recovery would judge them.
-pub(crate) const UNCOVERED_BYTES_MAX: u64 = 512 << 20;
+pub(crate) const UNCOVERED_BYTES_MAX: u64 = 256 << 20;
