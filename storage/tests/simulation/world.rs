@@ -54,6 +54,8 @@ pub(crate) struct Seen {
     pub(crate) crashes: u64,
     /// Logs were compacted.
     passes: u64,
+    /// Producers were forgotten.
+    expired: u64,
     in_logs: SeenInLogs,
 }
 
@@ -61,12 +63,13 @@ impl Seen {
     pub(crate) fn add(&mut self, other: &Seen) {
         self.crashes += other.crashes;
         self.passes += other.passes;
+        self.expired += other.expired;
         self.in_logs.add(&other.in_logs);
     }
 
     /// All of it happened.
     pub(crate) fn is_everything(&self) -> bool {
-        self.crashes > 0 && self.passes > 0 && self.in_logs.is_everything()
+        self.crashes > 0 && self.passes > 0 && self.expired > 0 && self.in_logs.is_everything()
     }
 }
 
@@ -261,7 +264,8 @@ impl World {
             96..=98 => self.delete_records(),
             99..=102 => self.retain(),
             103..=109 => self.clean(),
-            110..=112 => self.close(),
+            110 => self.expire(),
+            111..=112 => self.close(),
             113..=115 => self.restart(End::Killed),
             _ => self.restart(End::PowerCut),
         }
@@ -468,9 +472,10 @@ impl World {
         }
     }
 
-    /// Damages files that only save time: indexes, epochs, snapshots of producers, the checkpoint.
+    /// Damages files that only save time: indexes, epochs, snapshots of producers, the checkpoint, what was compacted.
     fn harm_hints(&mut self) {
-        let mut hints = vec![Path::new(DIR).join("checkpoint")];
+        let mut hints =
+            ["checkpoint", "cleaner-offset-checkpoint"].map(|name| Path::new(DIR).join(name)).to_vec();
         for under_test in &self.logs {
             let dir = Path::new(DIR).join(&under_test.name);
             let Ok(entries) = self.files.list(&dir) else { continue };

@@ -135,6 +135,13 @@ impl Model {
         all
     }
 
+    /// Producers with a transaction that is open, and of which the log holds records.
+    pub(crate) fn open_producers(&self) -> BTreeSet<ProducerId> {
+        let is_held = |base: &i64| *base + self.batches[base].count() > self.start;
+        let is_open = |txn: &Transaction| txn.end.is_none() && txn.batches.iter().any(is_held);
+        self.transactions().into_iter().filter(is_open).map(|txn| txn.producer).collect()
+    }
+
     /// What became of each batch of a transaction.
     pub(crate) fn outcomes(&self) -> BTreeMap<i64, Outcome> {
         let of = |txn: Transaction| {

@@ -1,8 +1,9 @@
 //! Producers as clients drive them: numbered batches, up to five on the way, lost replies, retries in order; and
 //! transactions with the coordinator that ends them.
 //!
-//! A client whose batch is refused as out of order although nothing before it is on its way gives up: what was on its
-//! way is not sent again, and another producer takes its place. It must not know what is in the log.
+//! A client whose batch is refused as out of order although nothing before it is on its way begins anew with the next
+//! epoch, or gives up, and another producer takes its place; what was on its way is not sent again. It must not know what
+//! is in the log.
 
 use std::collections::VecDeque;
 
@@ -53,7 +54,7 @@ pub(super) enum Next {
     Retry(usize),
     End(Wish),
     Wait,
-    /// It is to be replaced by another.
+    /// It is to begin anew, or to be replaced by another.
     GiveUp,
 }
 
@@ -117,9 +118,14 @@ impl Client {
         let ending = self.ending.take().expect("it was answered just now");
         self.is_open = false;
         if ending.wish == Wish::Fence {
-            (self.epoch, self.next_sequence, self.has_failed) = (self.epoch + 1, 0, false);
-            self.in_flight.clear();
+            self.begin_anew();
         }
+    }
+
+    /// With the next epoch, and nothing on the way.
+    pub(super) fn begin_anew(&mut self) {
+        (self.epoch, self.next_sequence, self.has_failed) = (self.epoch + 1, 0, false);
+        self.in_flight.clear();
     }
 
     pub(super) fn next(&self) -> Next {

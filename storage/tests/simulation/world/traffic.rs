@@ -1,10 +1,12 @@
 //! What is sent to the logs: plain batches, producers' numbered ones, the ends of transactions, and DeleteRecords.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use storage::{
-    BatchBuilder, Clock, Codec, DeleteRecordsError, EndMarker, Offset, Origin, ProducerId, check_internal,
+    BatchBuilder, Clock, Codec, DeleteRecordsError, EndMarker, Log, Offset, Origin, ProducerId,
+    check_internal,
 };
 
 use super::clients::{Client, Next, Wish};
@@ -115,6 +117,10 @@ impl World {
                 client.ending(wish, ticket);
             }
             Next::Wait => {}
+            Next::GiveUp if self.below(2) == 0 => {
+                self.note(format!("producer {} begins anew", client.id));
+                client.begin_anew();
+            }
             Next::GiveUp => {
                 self.note(format!("producer {} gives up", client.id));
                 client = self.client(Some(false));
@@ -124,6 +130,30 @@ impl World {
         clients.push(client);
         let last = clients.len() - 1;
         clients.swap(place, last);
+    }
+
+    /// Producers that wrote nothing for long are forgotten, but for those with a transaction open. Their clients are gone.
+    pub(super) fn expire(&mut self) {
+        let after = Duration::from_millis(self.below(2_000));
+        let known = |log: &Arc<Log>| -> Vec<ProducerId> { log.producers().iter().map(|p| p.id).collect() };
+        let before: Vec<_> = (0..LOGS).map(|number| known(self.log(number))).collect();
+        let count = self.dir().expire_producers(after);
+        let mut gone = 0;
+        for (number, before) in before.into_iter().enumerate() {
+            let left = known(self.log(number));
+            let open = self.logs[number].model.open_producers();
+            for id in before.into_iter().filter(|id| !left.contains(id)) {
+                assert!(!open.contains(&id), "{id} has a transaction open and was forgotten");
+                gone += 1;
+                let place = self.logs[number].clients.iter().position(|client| client.id == id);
+                if let Some(place) = place {
+                    self.logs[number].clients[place] = self.client(None);
+                }
+            }
+        }
+        assert_eq!(count, gone);
+        self.seen.expired += gone as u64;
+        self.note(format!("{gone} producers silent for {after:?} are forgotten"));
     }
 
     pub(super) fn delete_records(&mut self) {
