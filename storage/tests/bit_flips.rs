@@ -3,9 +3,10 @@
 //!
 //! Small logs are written through the public interface on simulated files, then closed, killed or cut from power; a
 //! seed chooses the bit. Every batch has an index entry (the distance is 0), so that all behind a damaged one must be
-//! found again. Only a power cut may take entries that were not flushed, and then the rest of that segment is set aside. By default a time budget ends it, not before the
-//! least number of flips; `OTTLA_EFFORT=long` makes many more, without one. `OTTLA_SIM_SEED` runs one seed,
-//! `OTTLA_SIM_TRACE` says what each does.
+//! found again. Only a power cut may take entries that were not flushed, and then the rest of that segment is set aside.
+//! Each log has one producer, whose last batch must be known again: wherever the bit is wrong, it is not stored twice. By
+//! default a time budget ends it, not before the least number of flips; `OTTLA_EFFORT=long` makes many more, without one.
+//! `OTTLA_SIM_SEED` runs one seed, `OTTLA_SIM_TRACE` says what each does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -16,8 +17,8 @@ use std::time::Duration;
 use storage::env::{Files, SimFiles, SimRandom};
 use storage::{
     BatchBuilder, BatchHeader, Bound, Clock, DataDir, DataDirOptions, Durability, Env, Flushing,
-    JournalOptions, LeaderEpoch, Log, LogConfig, LogId, Offset, OffsetSpec, OpenError, Origin, TopicId,
-    check_internal,
+    JournalOptions, LeaderEpoch, Log, LogConfig, LogId, Offset, OffsetSpec, OpenError, Origin, ProducerId,
+    TopicId, check_internal,
 };
 
 const DIR: &str = "/sim/data";
@@ -25,6 +26,7 @@ const LOGS: usize = 2;
 const BUDGET: Duration = Duration::from_secs(15);
 const FLIPS_MIN: u64 = 2_000;
 const FLIPS_LONG: u64 = 100_000;
+const PRODUCER: ProducerId = ProducerId(7);
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 enum End {
@@ -91,7 +93,8 @@ impl World {
             for (log, model) in logs.iter().zip(&mut world.models) {
                 let base = log.end_offset().0;
                 let count = 1 + world.random.below(3);
-                let mut builder = BatchBuilder::new(1_000 + round as i64);
+                // A record each has the sequence of its offset: nothing else is in the log.
+                let mut builder = BatchBuilder::new(1_000 + round as i64).producer(PRODUCER, 0, base as i32);
                 for record in 0..count {
                     let mut value = format!("value {base} {record}").into_bytes();
                     if world.random.below(2) == 0 {
@@ -244,7 +247,21 @@ fn run(seed: u64) {
         // What was found damaged while it was read is judged once more, and may be mended.
         let after = read_all(log, &world.models[number], 400);
         assert!(after.is_superset(&before[number]), "{context}: {:?}, {after:?}", before[number]);
+        resend(log, &world.models[number], &after, &context);
     }
+}
+
+/// The last batch is sent again, if it can be read.
+fn resend(log: &Log, model: &Model, found: &BTreeSet<i64>, context: &str) {
+    let (base, batch) = model.last_key_value().expect("something was appended");
+    let end = log.end_offset();
+    if !found.contains(base) {
+        return;
+    }
+    let again = check_internal(batch.clone().into()).unwrap();
+    let answer = log.append(again, Origin::Client, None).peek();
+    let answer = answer.and_then(Result::ok).map(|appended| appended.base.0);
+    assert_eq!((answer, log.end_offset()), (Some(*base), end), "{context}: stored twice, or refused");
 }
 
 fn check(log: &Log, model: &Model, lost: &Range<i64>, round: usize, context: &str) {

@@ -26,7 +26,7 @@ fn transactions(dir: &DataDir, log: &Log) {
 }
 
 /// The first log has transactions, the second was compacted.
-fn lived() -> (Env, SimFiles, Arc<DataDir>) {
+pub(super) fn lived() -> (Env, SimFiles, Arc<DataDir>) {
     let (env, files, clock): (Env, SimFiles, SimClock) = Env::simulated(1);
     let (dir, log, other) = open(&env);
     transactions(&dir, &log);
