@@ -301,7 +301,8 @@ impl Segment {
         }
     }
 
-    /// Makes the indexes anew if the time index, mapped just now, is out of order or ends with a time that is not there.
+    /// Makes the indexes anew if the time index, mapped just now, is out of order, ends with a time that is not there, or
+    /// lacks its end: its last entry is the greatest of all, by which segments are removed.
     fn check_times(&self) -> Result<(), ReadError> {
         let relative_end = i32::MAX as u64 + 1;
         let (in_order, last) = self.with_indexes(|view| {
@@ -311,7 +312,7 @@ impl Segment {
             )
         })?;
         let there = match last {
-            Some(entry) if in_order => self.has_time(entry)?,
+            Some(entry) if in_order => self.is_greatest(entry)?,
             _ => in_order,
         };
         if !there {
@@ -324,7 +325,22 @@ impl Segment {
     /// Whether the batch that an entry names has the entry's time.
     fn has_time(&self, entry: time_index::Entry) -> Result<bool, ReadError> {
         let last = Offset(self.base.0 + i64::from(entry.relative));
-        has_time_in(self.walk_from(last, self.size_bytes())?, last, entry)
+        finds_time(&mut self.walk_from(last, self.size_bytes())?, last, entry)
+    }
+
+    /// Whether a batch has the entry's time, and none behind it a later one.
+    fn is_greatest(&self, entry: time_index::Entry) -> Result<bool, ReadError> {
+        let last = Offset(self.base.0 + i64::from(entry.relative));
+        let mut walk = self.walk_from(last, self.size_bytes())?;
+        if !finds_time(&mut walk, last, entry)? {
+            return Ok(false);
+        }
+        while let Some((_, header)) = walk.next_header()? {
+            if header.records_time() > entry.timestamp {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn with_active<T>(&self, act: impl FnOnce(&mut ActiveIndexes) -> T) -> T {
@@ -411,7 +427,7 @@ impl Segment {
     /// Whether the batch that a time entry names stands behind `from` and has the entry's time.
     fn has_time_behind(&self, entry: time_index::Entry, from: u64, limit: u64) -> Result<bool, ReadError> {
         let last = Offset(self.base.0 + i64::from(entry.relative));
-        has_time_in(self.walk_at(from, limit)?, last, entry)
+        finds_time(&mut self.walk_at(from, limit)?, last, entry)
     }
 
     /// Recovery: the file was cut.
@@ -550,7 +566,8 @@ impl Segment {
 /// The distance of entries in an index that is made anew: Kafka's default, whatever the topic says.
 const REBUILT_INTERVAL_BYTES: u32 = 4096;
 
-fn has_time_in(mut walk: HeaderWalk<'_>, last: Offset, entry: time_index::Entry) -> Result<bool, ReadError> {
+/// Walks to the batch that ends with the offset `last`; whether it has the entry's time.
+fn finds_time(walk: &mut HeaderWalk<'_>, last: Offset, entry: time_index::Entry) -> Result<bool, ReadError> {
     while let Some((_, header)) = walk.next_header()? {
         if header.last_offset() >= last {
             return Ok(header.last_offset() == last && header.records_time() == entry.timestamp);

@@ -34,8 +34,6 @@ struct LogUnderTest {
     log: Option<Arc<Log>>,
     model: Model,
     clients: Vec<Client>,
-    /// A time index of it was harmed: retention goes by what that says, as in Kafka.
-    has_wrong_times: bool,
     /// Its deletion was decided: whatever is left of it goes at the next start.
     doomed: bool,
 }
@@ -130,7 +128,7 @@ impl World {
         let id = LogId { topic: TopicId([self.topics; 16]), partition: 0 };
         let config = self.config();
         let (model, clients) = (Model::new(&config), self.clients());
-        LogUnderTest { name, id, config, log: None, model, clients, has_wrong_times: false, doomed: false }
+        LogUnderTest { name, id, config, log: None, model, clients, doomed: false }
     }
 
     /// A span up to a bound, in one of so many cases.
@@ -342,9 +340,7 @@ impl World {
         self.settle();
         let now = self.clock.now_ms();
         for (under_test, start) in self.logs.iter().zip(&starts) {
-            if !under_test.has_wrong_times {
-                under_test.model.check_retained(*start, &under_test.config, now);
-            }
+            under_test.model.check_retained(*start, &under_test.config, now);
         }
         let starts: Vec<i64> = self.logs.iter().map(|l| l.model.start).collect();
         self.note(format!("retention, starts {starts:?}"));
@@ -496,10 +492,6 @@ impl World {
             }
             // No later power cut mends it.
             file.sync_data().unwrap();
-            if path.extension().is_some_and(|extension| extension == "timeindex") {
-                let of_it = |log: &&mut LogUnderTest| path.starts_with(Path::new(DIR).join(&log.name));
-                self.logs.iter_mut().filter(of_it).for_each(|log| log.has_wrong_times = true);
-            }
             self.note(format!("harmed {}", path.display()));
         }
     }

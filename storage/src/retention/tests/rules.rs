@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::super::{Candidate, Due, Limits, Starts};
 use super::*;
+use crate::env::OpenMode;
 
 /// Segments of ten records each, as (bytes, greatest time).
 fn due(segments: &[(u64, Option<i64>)], limits: &Limits) -> Due {
@@ -336,4 +337,27 @@ fn indexes_that_are_full_roll_a_segment() {
     let before = world.log.segment_count();
     (0..40).for_each(|i| drop(world.append(i)));
     assert_eq!(world.log.segment_count(), before);
+}
+
+/// Whole entries may be missing at the end, which no order of entries tells.
+#[test]
+fn a_time_index_without_its_end_does_not_age_a_segment() {
+    let age = HOUR;
+    let mut world =
+        World::new(LogConfig { retention: Some(age), index_interval_bytes: 0, ..small(Durability::Durable) });
+    let now = world.env.clock.now_ms();
+    // The first records of the segment are too old, the others are not.
+    world.fill(2, now - 2 * HOUR_MS);
+    world.fill(12, now);
+    world.dir.flush();
+    world.dir.checkpoint();
+    world.dir.close();
+    let index = Path::new(DIR).join(NAME).join("00000000000000000000.timeindex");
+    let entry_bytes = 12;
+    assert!(world.files.content(&index).unwrap().len() > entry_bytes);
+    world.files.open(&index, OpenMode::Write).unwrap().set_len(entry_bytes as u64).unwrap();
+    world.reopen();
+    world.retain();
+    assert_eq!(world.start(), 0);
+    assert_eq!(world.offsets().len(), 14);
 }
