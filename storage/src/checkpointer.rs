@@ -13,7 +13,7 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::error::{is_out_of_files, is_passing};
 use crate::floor;
 use crate::flush::{By, Capture};
-use crate::ids::Offset;
+use crate::ids::{LogId, Offset};
 use crate::journal::Position;
 use crate::log::Log;
 use crate::shared::{Shared, Waiter};
@@ -132,19 +132,21 @@ impl Shared {
     /// Writes `checkpoint`. The caller holds `cycle`.
     pub(crate) fn write_checkpoint(&self, journal: Position, clean: bool) -> io::Result<()> {
         let open = self.open_logs();
-        let mut covered = Vec::with_capacity(open.len());
+        let (mut covered, mut news) = (Vec::with_capacity(open.len()), Vec::new());
         for log in open {
             if let Some(entry) = log.checkpoint_entry(By::Itself)? {
                 let (start, segment) = (entry.start, entry.recovery.segment);
-                let before = self.known().insert(entry.id, entry);
-                if start > before.map_or(Offset(0), |before| before.start) {
+                let id = entry.id;
+                let before = self.known().insert(id, entry).map_or(Offset(0), |before| before.start);
+                if start > before {
                     log.note_start_again();
+                    news.push((id, before));
                 }
                 covered.push((log, segment));
             }
         }
         let entries = self.known().values().cloned().collect();
-        write(self, &Checkpoint { journal, clean, entries })?;
+        write(self, &Checkpoint { journal, clean, entries }).inspect_err(|_| self.forget_starts(news))?;
         let mut replays = *self.replays.lock().unwrap();
         replays.push(journal.lsn);
         floor::write(&*self.env.files, &self.path, replays.least())?;
@@ -153,6 +155,16 @@ impl Shared {
             log.covered.lock().unwrap().push(Some(segment));
         }
         self.note_boot()
+    }
+}
+
+impl Shared {
+    /// The checkpoint that was the first to know these starts was not written: the next one will be.
+    fn forget_starts(&self, news: Vec<(LogId, Offset)>) {
+        let mut known = self.known();
+        for (id, before) in news {
+            known.entry(id).and_modify(|entry| entry.start = before);
+        }
     }
 }
 
