@@ -10,7 +10,7 @@ mod dispatch;
 mod error;
 mod reply;
 
-pub use context::{Broker, Cx, Identity, Peer};
+pub use context::{Broker, ColdReads, Cx, Identity, Peer};
 pub use dispatch::{Begun, Refused, begin, is_produce};
 pub use reply::{Answer, Frame, Records, Unencodable};
 

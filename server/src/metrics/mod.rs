@@ -41,6 +41,7 @@ pub struct Metrics {
     process: ProcessMetrics,
     data_dirs: DataDirs,
     pub connections: ConnectionMetrics,
+    pub fetch_sessions: FetchSessionMetrics,
     pub logs: LogMetrics,
 }
 
@@ -55,6 +56,7 @@ impl Metrics {
             process: ProcessMetrics::new(&registry),
             data_dirs: DataDirs::default(),
             connections: ConnectionMetrics::new(&registry),
+            fetch_sessions: FetchSessionMetrics::new(&registry),
             logs: LogMetrics::new(&registry),
             registry,
         })
@@ -206,6 +208,21 @@ impl ConnectionMetrics {
     pub fn closed(&self, reason: CloseReason) {
         self.closed[reason as usize].increment(1);
         self.open.decrement(1.0);
+    }
+}
+
+/// What is counted of fetch sessions; how many there are shows as the use of their limit.
+pub struct FetchSessionMetrics {
+    pub partitions: Gauge,
+    pub evictions: Counter,
+}
+
+impl FetchSessionMetrics {
+    fn new(registry: &Registry) -> FetchSessionMetrics {
+        FetchSessionMetrics {
+            partitions: registry.gauge(&table::FETCH_SESSION_PARTITIONS, &[]),
+            evictions: registry.counter(&table::FETCH_SESSION_EVICTIONS, &[]),
+        }
     }
 }
 
