@@ -32,6 +32,16 @@ pub struct FetchReply<P> {
     pub error: i16,
     pub session_id: i32,
     pub topics: Vec<FetchTopicReply<P>>,
+    /// From version 16: where the leaders are that partitions name.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// A broker and where it is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    pub node_id: i32,
+    pub host: String,
+    pub port: i32,
 }
 
 /// One topic: its name is written up to version 12, its id from 13.
@@ -54,6 +64,8 @@ pub struct FetchPartitionReply<P> {
     pub aborted: Option<Vec<(i64, i64)>>,
     /// (largest common epoch, its end offset), when the reader's history has left ours.
     pub diverging: Option<(i32, i64)>,
+    /// (leader id, leader epoch), from version 16 and for a client that knows another leader.
+    pub current_leader: Option<(i32, i32)>,
     pub records: Vec<P>,
 }
 
@@ -68,6 +80,7 @@ impl<P> FetchPartitionReply<P> {
             log_start: -1,
             aborted: None,
             diverging: None,
+            current_leader: None,
             records: Vec::new(),
         }
     }
@@ -76,7 +89,10 @@ impl<P> FetchPartitionReply<P> {
 /// No broker is nearer to the reader than the one it asks.
 const NO_PREFERRED_REPLICA: i32 = -1;
 const FIRST_FLEXIBLE: i16 = 12;
+const FIRST_WITH_ENDPOINTS: i16 = 16;
 const TAG_DIVERGING_EPOCH: u32 = 0;
+const TAG_CURRENT_LEADER: u32 = 1;
+const TAG_NODE_ENDPOINTS: u32 = 0;
 
 /// Writes the whole frame: length prefix, response header, body.
 pub fn encode<P: Payload>(reply: FetchReply<P>, version: i16, correlation_id: i32) -> Vec<Piece<P>> {
@@ -93,7 +109,7 @@ pub fn encode<P: Payload>(reply: FetchReply<P>, version: i16, correlation_id: i3
     for topic in reply.topics {
         w.topic(topic);
     }
-    w.no_tags();
+    w.reply_tags(&reply.endpoints);
     w.finish()
 }
 
@@ -157,8 +173,28 @@ impl<P: Payload> Writer<P> {
         self.count(bytes);
         self.payloads(p.records, bytes);
         if self.flexible() {
-            self.partition_tags(p.diverging);
+            self.partition_tags(p.diverging, p.current_leader);
         }
+    }
+
+    fn reply_tags(&mut self, endpoints: &[Endpoint]) {
+        if self.version < FIRST_WITH_ENDPOINTS || endpoints.is_empty() {
+            return self.no_tags();
+        }
+        let mut list = BytesMut::new();
+        put_uvarint(&mut list, endpoints.len() as u32 + 1);
+        for endpoint in endpoints {
+            list.put_i32(endpoint.node_id);
+            put_uvarint(&mut list, endpoint.host.len() as u32 + 1);
+            list.put_slice(endpoint.host.as_bytes());
+            list.put_i32(endpoint.port);
+            list.put_u8(0); // no rack
+            list.put_u8(0);
+        }
+        put_uvarint(&mut self.out, 1);
+        put_uvarint(&mut self.out, TAG_NODE_ENDPOINTS);
+        put_uvarint(&mut self.out, list.len() as u32);
+        self.out.put_slice(&list);
     }
 
     fn aborted(&mut self, aborted: Option<&[(i64, i64)]>) {
@@ -185,17 +221,23 @@ impl<P: Payload> Writer<P> {
         self.pieces.extend(records.into_iter().filter(|p| !p.is_empty()).map(Piece::Payload));
     }
 
-    fn partition_tags(&mut self, diverging: Option<(i32, i64)>) {
-        let Some((epoch, end_offset)) = diverging else {
+    fn partition_tags(&mut self, diverging: Option<(i32, i64)>, current_leader: Option<(i32, i32)>) {
+        let tags = u8::from(diverging.is_some()) + u8::from(current_leader.is_some());
+        self.out.put_u8(tags);
+        if let Some((epoch, end_offset)) = diverging {
+            put_uvarint(&mut self.out, TAG_DIVERGING_EPOCH);
+            put_uvarint(&mut self.out, 4 + 8 + 1);
+            self.out.put_i32(epoch);
+            self.out.put_i64(end_offset);
             self.out.put_u8(0);
-            return;
-        };
-        self.out.put_u8(1);
-        put_uvarint(&mut self.out, TAG_DIVERGING_EPOCH);
-        put_uvarint(&mut self.out, 4 + 8 + 1);
-        self.out.put_i32(epoch);
-        self.out.put_i64(end_offset);
-        self.out.put_u8(0);
+        }
+        if let Some((leader, epoch)) = current_leader {
+            put_uvarint(&mut self.out, TAG_CURRENT_LEADER);
+            put_uvarint(&mut self.out, 4 + 4 + 1);
+            self.out.put_i32(leader);
+            self.out.put_i32(epoch);
+            self.out.put_u8(0);
+        }
     }
 
     /// Ends the current piece of our own bytes.

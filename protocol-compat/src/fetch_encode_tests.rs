@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::messages::fetch_response::{
-    AbortedTransaction, EpochEndOffset, FetchResponse, FetchableTopicResponse, PartitionData,
+    AbortedTransaction, EpochEndOffset, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch,
+    NodeEndpoint, PartitionData,
 };
 use crate::messages::{Encodable, TopicName};
 use proptest::prelude::*;
@@ -39,6 +40,9 @@ fn reference(reply: &FetchReply<Bytes>, version: i16, correlation_id: i32) -> Ve
         message.error_code = reply.error;
         message.session_id = reply.session_id;
     }
+    if version >= 16 {
+        message.node_endpoints = reply.endpoints.iter().map(reference_endpoint).collect();
+    }
     let mut body = BytesMut::new();
     body.put_i32(correlation_id);
     if version >= 12 {
@@ -48,6 +52,13 @@ fn reference(reply: &FetchReply<Bytes>, version: i16, correlation_id: i32) -> Ve
     let mut frame = (body.len() as i32).to_be_bytes().to_vec();
     frame.extend(body);
     frame
+}
+
+fn reference_endpoint(endpoint: &Endpoint) -> NodeEndpoint {
+    NodeEndpoint::default()
+        .with_node_id(endpoint.node_id.into())
+        .with_host(StrBytes::from_string(endpoint.host.clone()))
+        .with_port(endpoint.port)
 }
 
 fn reference_partition(p: &FetchPartitionReply<Bytes>, version: i16) -> PartitionData {
@@ -71,6 +82,10 @@ fn reference_partition(p: &FetchPartitionReply<Bytes>, version: i16) -> Partitio
     if let (12.., Some((epoch, end))) = (version, p.diverging) {
         data.diverging_epoch = EpochEndOffset::default().with_epoch(epoch).with_end_offset(end);
     }
+    if let (12.., Some((leader, epoch))) = (version, p.current_leader) {
+        data.current_leader =
+            LeaderIdAndEpoch::default().with_leader_id(leader.into()).with_leader_epoch(epoch);
+    }
     data
 }
 
@@ -78,8 +93,9 @@ fn partition() -> impl Strategy<Value = FetchPartitionReply<Bytes>> {
     let aborted = prop::option::of(prop::collection::vec((any::<i64>(), any::<i64>()), 0..3));
     let records =
         prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300).prop_map(Bytes::from), 0..3);
-    (any::<i32>(), any::<i16>(), any::<[i64; 3]>(), aborted, prop::option::of((0..9i32, 0..9i64)), records)
-        .prop_map(|(index, error, offsets, aborted, diverging, records)| FetchPartitionReply {
+    let tags = (prop::option::of((0..9i32, 0..9i64)), prop::option::of((0..9i32, 0..9i32)));
+    (any::<i32>(), any::<i16>(), any::<[i64; 3]>(), aborted, tags, records).prop_map(
+        |(index, error, offsets, aborted, (diverging, current_leader), records)| FetchPartitionReply {
             index,
             error,
             high_watermark: offsets[0],
@@ -87,8 +103,18 @@ fn partition() -> impl Strategy<Value = FetchPartitionReply<Bytes>> {
             log_start: offsets[2],
             aborted,
             diverging,
+            current_leader,
             records,
-        })
+        },
+    )
+}
+
+fn endpoint() -> impl Strategy<Value = Endpoint> {
+    (any::<i32>(), "[a-z.]{0,200}", any::<i32>()).prop_map(|(node_id, host, port)| Endpoint {
+        node_id,
+        host,
+        port,
+    })
 }
 
 fn reply() -> impl Strategy<Value = FetchReply<Bytes>> {
@@ -99,8 +125,16 @@ fn reply() -> impl Strategy<Value = FetchReply<Bytes>> {
             partitions,
         },
     );
-    (any::<i32>(), any::<i16>(), any::<i32>(), prop::collection::vec(topic, 0..4)).prop_map(
-        |(throttle_ms, error, session_id, topics)| FetchReply { throttle_ms, error, session_id, topics },
+    let topics = prop::collection::vec(topic, 0..4);
+    let endpoints = prop::collection::vec(endpoint(), 0..3);
+    (any::<i32>(), any::<i16>(), any::<i32>(), topics, endpoints).prop_map(
+        |(throttle_ms, error, session_id, topics, endpoints)| FetchReply {
+            throttle_ms,
+            error,
+            session_id,
+            topics,
+            endpoints,
+        },
     )
 }
 

@@ -29,7 +29,8 @@ use crate::metrics::{
     HttpLimits, Metrics, State,
 };
 use crate::net::{self, Admission, BoundListener};
-use crate::partition::Partitions;
+use crate::partition::fetch::FetchSessions;
+use crate::partition::{ColdReads, Partitions};
 use crate::security::Authorizer;
 
 /// Kafka's id of the metadata topic.
@@ -300,6 +301,8 @@ async fn open_broker(
         config: config.clone(),
         controller,
         partitions,
+        fetch_sessions: FetchSessions::new(config, env.clone(), metrics.clone()),
+        cold_reads: ColdReads::new(config.cold_reads_max, metrics.clone()),
         producer_ids: ProducerIds::default(),
         groups: Groups::new(config, env.clone()),
         authorizer: Authorizer,

@@ -80,7 +80,7 @@ pub use ids::{
 pub use journal::{JournalOptions, JournalStats};
 pub use log::Log;
 pub use marker::EndMarker;
-pub use plan::{AbortedTxn, Bound, OffsetSpec, Origin, Part, ReadPlan, TimestampOffset, TxnToken};
+pub use plan::{AbortedTxn, Bound, OffsetSpec, Origin, Part, ReadPlan, Standing, TimestampOffset, TxnToken};
 pub use producer_state::ProducerView;
 pub use records::{BatchBuilder, Record, RecordHeader, Records, records};
 pub use retention::{DeleteRecordsError, NewStart};

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::env::File;
 use crate::ids::{LeaderEpoch, Offset, ProducerId, TimestampMs};
+use crate::segment::Mark;
 
 /// Up to where a reader may see.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,14 @@ impl Part {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether reading it, or sending it, waits for no disk.
+    pub fn is_cached(&self) -> bool {
+        match self {
+            Part::Bytes(_) => true,
+            Part::File { file, pos, len } => file.is_cached(*pos, *len),
+        }
     }
 
     /// The piece in memory. A file shorter than planned is an error: the plan ends below what was written.
@@ -68,7 +77,14 @@ pub struct ReadPlan {
     pub last_stable: Offset,
     /// With [`Bound::LastStable`] a list, possibly empty; otherwise none.
     pub aborted: Option<Vec<AbortedTxn>>,
+    /// Where the reader stands; nothing for an offset beyond the bound.
+    pub standing: Option<Standing>,
 }
+
+/// Where a reader stands in a log, so that it can ask how much has come since without reading
+/// ([`Log::bytes_from`](crate::Log::bytes_from)).
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Standing(pub(crate) Mark);
 
 /// What to find an offset for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

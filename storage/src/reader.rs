@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::error::ReadError;
 use crate::ids::Offset;
 use crate::log::Log;
-use crate::plan::{AbortedTxn, Bound, Part, ReadPlan};
+use crate::plan::{AbortedTxn, Bound, Part, ReadPlan, Standing};
 use crate::segment::{LOG_SUFFIX, Mark, Segment, TXN_INDEX_SUFFIX};
 use crate::txn_index::{self, Aborted};
 
@@ -53,6 +53,7 @@ impl Log {
             high_watermark: marks.high.offset,
             last_stable,
             aborted: (bound == Bound::LastStable).then(Vec::new),
+            standing: None,
         };
         let is_committed = bound == Bound::LastStable;
         let bound = match bound {
@@ -61,6 +62,7 @@ impl Log {
             Bound::LastStable => self.place_of(last_stable, marks.high)?,
         };
         if from >= bound.offset {
+            plan.standing = (from == bound.offset).then_some(Standing(bound));
             return Ok(Some(plan));
         }
         let segments = self.segments_between(from, bound);
@@ -74,6 +76,8 @@ impl Log {
             // A file that is gone by now was removed by retention.
             let or_gone = |error| if from < self.start_offset() { out_of_range() } else { error };
             if let Some(found) = find_batches(&segment, from, limit, bytes_max).map_err(or_gone)? {
+                let place = Mark { offset: from, segment: segment.base, position: found.position };
+                plan.standing = Some(Standing(place));
                 if found.bytes <= bytes_max || first_batch_whole {
                     let file =
                         segment.file().map_err(ReadError::io(&segment.path(LOG_SUFFIX))).map_err(or_gone)?;
@@ -91,6 +95,36 @@ impl Log {
             }
         }
         Ok(Some(plan))
+    }
+
+    /// Bytes between where a reader stands and its bound. Nothing if a segment ends between the two: what is left of that
+    /// one is all that a read gives, however much comes. A reader beyond its bound has none to read.
+    pub fn bytes_from(&self, standing: Standing, bound: Bound) -> Result<Option<u64>, ReadError> {
+        self.check_readable()?;
+        let Standing(from) = standing;
+        let marks = *self.marks.lock().unwrap();
+        let bound = match bound {
+            Bound::End => marks.end,
+            Bound::HighWatermark => marks.high,
+            Bound::LastStable => self.place_of(self.stable_below(marks.high.offset), marks.high)?,
+        };
+        if bound.offset <= from.offset {
+            return Ok(Some(0));
+        }
+        let is_same = bound.segment == from.segment;
+        Ok(is_same.then(|| bound.position.saturating_sub(from.position)))
+    }
+
+    /// Whether a read from an offset can be planned without waiting for a disk: the headers that it begins with are in
+    /// the page cache, and none of its bytes have to be verified first. What only a look at the files could tell is
+    /// taken for well: a read finds out.
+    pub fn is_at_hand(&self, from: Offset, bound: Bound) -> bool {
+        let bound = self.bound(bound);
+        if from >= bound.offset || from < self.start_offset() {
+            return true;
+        }
+        let Some(segment) = self.segments_between(from, bound).into_iter().next() else { return true };
+        segment.is_at_hand(from, bound.limit_in(&segment))
     }
 
     /// Whether the segment is the log's, and not one that was removed or replaced.

@@ -16,7 +16,7 @@ use crate::ids::{Offset, TimestampMs};
 use crate::indexes::{ActiveIndexes, MaxTimestamp, SealedIndexes, View};
 use crate::quarantine::{Pieces, QUARANTINE_SUFFIX};
 use crate::verify::Verification;
-use crate::walk::HeaderWalk;
+use crate::walk::{HeaderWalk, WALK_BYTES};
 use crate::{offset_index, time_index};
 
 /// A place in a log: the next batch's offset, and where in which segment it begins.
@@ -539,6 +539,20 @@ impl Segment {
                 }
             }
         }
+    }
+
+    /// Whether a walk from `offset` begins without waiting for a disk, and without verifying anything.
+    pub(crate) fn is_at_hand(&self, offset: Offset, limit: u64) -> bool {
+        let relative = u32::try_from((offset.0 - self.base.0).max(0)).unwrap_or(u32::MAX);
+        let Ok(entry) = self.with_indexes(|view| offset_index::floor(view.offsets, relative)) else {
+            return true;
+        };
+        let position = entry.map_or(0, |entry| u64::from(entry.position));
+        if self.verification.covers(position) {
+            return false;
+        }
+        let bytes = limit.saturating_sub(position).min(WALK_BYTES as u64) as usize;
+        self.file().map_or(true, |file| file.is_cached(position, bytes))
     }
 
     /// Recovery: a walk that takes headers as they stand.

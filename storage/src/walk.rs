@@ -17,7 +17,7 @@ use crate::segment::{LOG_SUFFIX, Segment};
 use crate::verify::Verdict;
 
 /// Read at a time when headers are walked: as much as usually lies between two index entries, and one batch more.
-const WALK_BYTES: usize = 8 << 10;
+pub(crate) const WALK_BYTES: usize = 8 << 10;
 
 pub(crate) struct HeaderWalk<'s> {
     segment: &'s Segment,

@@ -15,7 +15,9 @@ use crate::cluster::{Controller, Topic};
 use crate::config::{Advertised, Config};
 use crate::coordinator::{Groups, ProducerIds};
 use crate::metrics::Metrics;
+pub use crate::partition::ColdReads;
 use crate::partition::Partitions;
+use crate::partition::fetch::FetchSessions;
 use crate::security::{Authorizer, Operation, Principal, Resource};
 
 /// How long between two looks whether a log is durable yet. It takes a flush, of milliseconds.
@@ -34,6 +36,8 @@ pub struct Broker {
     pub config: Arc<Config>,
     pub controller: Controller,
     pub partitions: Partitions,
+    pub fetch_sessions: FetchSessions,
+    pub cold_reads: ColdReads,
     pub producer_ids: ProducerIds,
     pub groups: Groups,
     pub authorizer: Authorizer,

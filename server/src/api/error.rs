@@ -9,6 +9,7 @@ use crate::cluster::configure::ConfigRefusal;
 use crate::cluster::controller::CommandError;
 use crate::coordinator::group::GroupError;
 use crate::coordinator::shard::ShardError;
+use crate::partition::fetch::{FetchError, SessionError};
 use crate::partition::{EpochCheck, ProduceRefusal, Unavailable};
 
 /// What Apache Kafka answers for this error.
@@ -125,6 +126,34 @@ impl ToCode for Unavailable {
         match self {
             Self::NoSuchPartition => ErrorCode::UnknownTopicOrPartition,
             Self::Storage(_) => ErrorCode::KafkaStorageError,
+        }
+    }
+}
+
+impl ToCode for FetchError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownId => ErrorCode::UnknownTopicId,
+            Self::UnknownPartition | Self::Deleted => ErrorCode::UnknownTopicOrPartition,
+            Self::NotAllowed => ErrorCode::TopicAuthorizationFailed,
+            Self::OtherTopic => ErrorCode::InconsistentTopicId,
+            Self::NoFollower => ErrorCode::NotLeaderOrFollower,
+            Self::UnknownFollower | Self::UnknownEpoch => ErrorCode::UnknownLeaderEpoch,
+            Self::Fenced => ErrorCode::FencedLeaderEpoch,
+            Self::OutOfRange => ErrorCode::OffsetOutOfRange,
+            Self::NegativeSize => ErrorCode::UnknownServerError,
+            Self::Storage => ErrorCode::KafkaStorageError,
+            Self::Corrupt => ErrorCode::CorruptMessage,
+        }
+    }
+}
+
+impl ToCode for SessionError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unknown => ErrorCode::FetchSessionIdNotFound,
+            Self::Epoch => ErrorCode::InvalidFetchSessionEpoch,
+            Self::TopicIds => ErrorCode::FetchSessionTopicIdError,
         }
     }
 }

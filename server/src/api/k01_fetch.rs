@@ -4,30 +4,43 @@
 //! - 11 (KIP-392): rack. 12: flexible, divergence. 13 (KIP-516): topic ids. 15 (KIP-903): replica state. 16 (KIP-951):
 //!   leader hints. 17 (KIP-853): directory ids. 18: a follower's high watermark.
 //!
-//! A fetch that finds fewer than `min_bytes` sleeps until a high watermark rises or its time is up. Replies carry
-//! session 0, which every client takes as "no session"; a request that names one gets FETCH_SESSION_ID_NOT_FOUND.
+//! A fetch that finds fewer than `min_bytes` sleeps until enough has come or its time is up. As in Kafka, partitions that
+//! are unknown or may not be read do not end that sleep, unless there are no others; they stand behind the others in the
+//! reply. A topic whose setting is zstd is refused to readers of versions below 10, whatever it holds.
+//!
+//! Deviation: a reader beyond the bound of what it may see waits; Kafka answers it at once, with nothing.
+
+mod answer;
+mod resolve;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol_compat::ErrorCode;
 use protocol_compat::fetch_encode::{FetchPartitionReply, FetchReply, FetchTopicReply};
-use protocol_compat::messages::fetch_request::{FetchPartition, FetchTopic};
+use protocol_compat::messages::fetch_request::FetchTopic;
 use protocol_compat::messages::{ApiKey, FetchRequest, StrBytes, Uuid, detached};
-use storage::{Bound, LeaderEpoch, Offset, Part, ReadPlan, TopicId};
+use storage::{Bound, Offset, TopicId};
 
-use super::error::{ToCode, epoch_error};
-use super::reply::{Fetched, Records};
-use super::{Api, Cx, Then};
-use crate::partition::Partition;
-use crate::partition::delayed::{Mark, any_rises};
-use crate::security::{Operation, Resource};
+use self::resolve::InImage;
+use super::error::ToCode;
+use super::reply::Fetched;
+use super::{Api, Broker, Cx, Then};
+use crate::partition::delayed::{Place, enough_comes};
+use crate::partition::fetch::{
+    Asked, Entry, Forgotten, Found, Limits, Pass, Session, TopicKey, Wanted, entries, read,
+};
 
 pub(super) struct Fetch;
 
+const READ_UNCOMMITTED: i8 = 0;
 const READ_COMMITTED: i8 = 1;
-/// Request epochs that ask for everything and no increment: -1 ends a session, 0 may begin one.
-const FULL_FETCH_EPOCHS: std::ops::RangeInclusive<i32> = -1..=0;
+const FIRST_WITH_SESSIONS: i16 = 7;
+const FIRST_WITH_IDS: i16 = 13;
+/// The epoch of a full fetch that may begin a session, and of one that wants none.
+const INITIAL_EPOCH: i32 = 0;
+const FINAL_EPOCH: i32 = -1;
+const NO_SESSION: i32 = 0;
 
 impl Api for Fetch {
     const KEY: i16 = ApiKey::Fetch as i16;
@@ -40,247 +53,218 @@ impl Api for Fetch {
     }
 
     fn begin(cx: &Cx, req: FetchRequest, version: i16) -> Then<Fetched> {
-        if version >= 7 && !FULL_FETCH_EPOCHS.contains(&req.session_epoch) {
-            return Then::Now(whole(ErrorCode::FetchSessionIdNotFound));
+        let fetching = match Fetching::begin(cx, req, version) {
+            Ok(fetching) => fetching,
+            Err(reply) => return Then::Now(reply),
+        };
+        if !fetching.is_at_hand() {
+            return Then::later(async move {
+                match fetching.read_apart().await {
+                    Some((fetching, pass)) if fetching.may_answer(&pass) => fetching.answer(pass),
+                    Some((fetching, pass)) => fetching.wait(pass).await,
+                    None => stopping(),
+                }
+            });
         }
-        let plan = Plan::new(cx, req, version);
-        let (reply, outcome) = plan.read();
-        if outcome.is_enough(&plan) {
-            return Then::Now(reply);
+        let pass = fetching.read();
+        if fetching.may_answer(&pass) {
+            return Then::Now(fetching.answer(pass));
         }
-        Then::later(plan.wait())
+        Then::later(fetching.wait(pass))
     }
 }
 
 /// An answer about the whole request.
-fn whole(error: ErrorCode) -> Fetched {
-    Fetched(FetchReply { throttle_ms: 0, error: error.code(), session_id: 0, topics: Vec::new() })
-}
-
-/// What is asked, resolved to partitions; read again each time that data arrives.
-struct Plan {
-    topics: Vec<PlannedTopic>,
-    bytes_max: usize,
-    bytes_min: usize,
-    wait: Duration,
-    bound: Bound,
-    version: i16,
-}
-
-struct PlannedTopic {
-    name: StrBytes,
-    id: Uuid,
-    partitions: Vec<(Asked, Result<Arc<Partition>, ErrorCode>)>,
-}
-
-/// What is asked of one partition; nothing else of the request outlives its turn.
-struct Asked {
-    index: i32,
-    leader_epoch: i32,
-    last_epoch: i32,
-    offset: i64,
-    bytes_max: usize,
-}
-
-impl From<FetchPartition> for Asked {
-    fn from(p: FetchPartition) -> Self {
-        Self {
-            index: p.partition,
-            leader_epoch: p.current_leader_epoch,
-            last_epoch: p.last_fetched_epoch,
-            offset: p.fetch_offset,
-            bytes_max: usize::try_from(p.partition_max_bytes).unwrap_or(0),
-        }
-    }
-}
-
-/// What one pass over the partitions found.
-#[derive(Default)]
-struct Outcome {
-    bytes: usize,
-    must_answer: bool,
-}
-
-impl Outcome {
-    /// Kafka's rule: enough bytes, any error or divergence, nothing to read from, or no wait wanted.
-    fn is_enough(&self, plan: &Plan) -> bool {
-        self.must_answer || self.bytes >= plan.bytes_min || plan.wait.is_zero() || plan.is_empty()
-    }
-}
-
-impl Plan {
-    fn new(cx: &Cx, req: FetchRequest, version: i16) -> Self {
-        let replica = if version >= 15 { req.replica_state.replica_id.0 } else { req.replica_id.0 };
-        let bytes_max = usize::try_from(req.max_bytes).unwrap_or(0).min(cx.broker.config.fetch_max_bytes);
-        Self {
-            version,
-            topics: req.topics.into_iter().map(|t| plan_topic(cx, t, version, replica)).collect(),
-            bytes_max,
-            bytes_min: usize::try_from(req.min_bytes).unwrap_or(0).min(bytes_max),
-            wait: Duration::from_millis(u64::try_from(req.max_wait_ms).unwrap_or(0)),
-            bound: if req.isolation_level == READ_COMMITTED { Bound::LastStable } else { Bound::HighWatermark },
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.topics.iter().all(|topic| topic.partitions.is_empty())
-    }
-
-    /// Clients of the first versions do not know the code of a broken disk; Kafka sends them elsewhere, too.
-    fn code_for_version(&self, code: ErrorCode) -> ErrorCode {
-        match code {
-            ErrorCode::KafkaStorageError if self.version <= 5 => ErrorCode::NotLeaderOrFollower,
-            other => other,
-        }
-    }
-
-    /// Reads every partition once. The first that has data gives at least one whole batch, whatever the limits.
-    fn read(&self) -> (Fetched, Outcome) {
-        let mut outcome = Outcome::default();
-        let topics = self
-            .topics
-            .iter()
-            .map(|topic| FetchTopicReply {
-                name: topic.name.clone(),
-                id: topic.id,
-                partitions: topic.partitions.iter().map(|(asked, found)| self.read_one(asked, found, &mut outcome)).collect(),
-            })
-            .collect();
-        (Fetched(FetchReply { throttle_ms: 0, error: 0, session_id: 0, topics }), outcome)
-    }
-
-    fn read_one(
-        &self,
-        asked: &Asked,
-        found: &Result<Arc<Partition>, ErrorCode>,
-        outcome: &mut Outcome,
-    ) -> FetchPartitionReply<Records> {
-        let result = match found {
-            Ok(partition) => self.read_partition(asked, partition, outcome),
-            Err(code) => Err(*code),
-        };
-        result.unwrap_or_else(|code| {
-            outcome.must_answer = true;
-            FetchPartitionReply::failed(asked.index, self.code_for_version(code).code())
-        })
-    }
-
-    fn read_partition(
-        &self,
-        asked: &Asked,
-        partition: &Partition,
-        outcome: &mut Outcome,
-    ) -> Result<FetchPartitionReply<Records>, ErrorCode> {
-        let log = &partition.log;
-        if let Some(code) = epoch_error(partition.check_epoch(asked.leader_epoch)) {
-            return Err(code);
-        }
-        if let Some(diverging) = diverging(asked, partition)? {
-            outcome.must_answer = true;
-            let marks = log.read(log.high_watermark(), 0, false, self.bound).map_err(|e| e.code())?;
-            let reply = self.reply(asked, marks);
-            return Ok(FetchPartitionReply { diverging: Some(diverging), ..reply });
-        }
-        let bytes_left = self.bytes_max.saturating_sub(outcome.bytes);
-        let nothing_yet = outcome.bytes == 0;
-        let read = log
-            .read(Offset(asked.offset), asked.bytes_max.min(bytes_left), nothing_yet, self.bound)
-            .map_err(|e| e.code())?;
-        outcome.bytes += read.bytes;
-        let parts = read.parts.iter().cloned().map(ready_to_send).collect::<Result<_, _>>()?;
-        Ok(FetchPartitionReply { records: parts, ..self.reply(asked, read) })
-    }
-
-    /// Where the partition stands, without records.
-    fn reply(&self, asked: &Asked, read: ReadPlan) -> FetchPartitionReply<Records> {
-        let aborted = || read.aborted.unwrap_or_default().iter().map(|a| (a.producer_id.0, a.first_offset.0)).collect();
-        FetchPartitionReply {
-            index: asked.index,
-            error: 0,
-            high_watermark: read.high_watermark.0,
-            last_stable: read.last_stable.0,
-            log_start: read.start.0,
-            aborted: (self.bound == Bound::LastStable).then(aborted),
-            diverging: None,
-            records: Vec::new(),
-        }
-    }
-
-    /// Sleeps until there is enough or the time is up, then answers with what is there.
-    async fn wait(self) -> Fetched {
-        let deadline = tokio::time::Instant::now() + self.wait;
-        loop {
-            let marks = self.marks();
-            let (reply, outcome) = self.read();
-            if outcome.is_enough(&self) {
-                return reply;
-            }
-            drop(reply);
-            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-            if !any_rises(&marks, left).await {
-                return self.read().0;
-            }
-        }
-    }
-
-    /// Taken before the read that they guard: what arrives in between ends the sleep at once.
-    fn marks(&self) -> Vec<Mark> {
-        let found = self.topics.iter().flat_map(|t| &t.partitions).filter_map(|(_, found)| found.as_ref().ok());
-        found.map(|p| Mark { log: p.log.clone(), seen: p.log.high_watermark() }).collect()
-    }
-}
-
-/// File ranges up to this size are read and join the bytes around them: cheaper than a call of their own.
-const INLINE_BYTES_MAX: usize = 32 << 10;
-
-/// Small ranges are read here, where a disk that fails costs this partition alone.
-fn ready_to_send(part: Part) -> Result<Records, ErrorCode> {
-    if part.len() > INLINE_BYTES_MAX {
-        return Ok(Records(part));
-    }
-    part.read().map(|bytes| Records(Part::Bytes(bytes))).map_err(|error| {
-        tracing::error!(%error, "a segment cannot be read; check the disk");
-        ErrorCode::KafkaStorageError
+fn whole(error: ErrorCode, session_id: i32) -> Fetched {
+    Fetched(FetchReply {
+        throttle_ms: 0,
+        error: error.code(),
+        session_id,
+        topics: Vec::new(),
+        endpoints: Vec::new(),
     })
 }
 
-/// KIP-320 for readers that say which epoch they read last: where their history and ours part. An epoch that the log has
-/// never had, and an offset that it has no more, are out of range whatever the epochs say.
-fn diverging(asked: &Asked, partition: &Partition) -> Result<Option<(i32, i64)>, ErrorCode> {
-    if asked.last_epoch < 0 {
-        return Ok(None);
-    }
-    let found = partition.log.epoch_end_offset(LeaderEpoch(asked.last_epoch));
-    let (epoch, end) = found.ok_or(ErrorCode::OffsetOutOfRange)?;
-    if asked.offset < partition.log.start_offset().0 {
-        return Err(ErrorCode::OffsetOutOfRange);
-    }
-    let parted = epoch.0 < asked.last_epoch || end.0 < asked.offset;
-    Ok(parted.then_some((epoch.0, end.0)))
+/// The threads for cold reads have ended: so has the broker, nearly.
+fn stopping() -> Fetched {
+    whole(ErrorCode::KafkaStorageError, NO_SESSION)
 }
 
-fn plan_topic(cx: &Cx, topic: FetchTopic, version: i16, replica: i32) -> PlannedTopic {
-    let by_id = version >= 13;
-    let image = &cx.seen.image;
-    let found = if by_id {
-        image.topic_by_id(TopicId(*topic.topic_id.as_bytes())).ok_or(ErrorCode::UnknownTopicId)
-    } else {
-        image.topic(&topic.topic).ok_or(ErrorCode::UnknownTopicOrPartition)
-    };
-    let found = found.and_then(|t| {
-        if replica >= 0 {
-            // A follower of a broker that has none.
-            return Err(ErrorCode::NotLeaderOrFollower);
-        }
-        if cx.allow(Operation::Read, Resource::Topic(&t.name)) { Ok(t) } else { Err(ErrorCode::TopicAuthorizationFailed) }
-    });
-    let partitions = topic
-        .partitions
-        .into_iter()
-        .map(|asked| {
-            let open = found.and_then(|t| cx.broker.partitions.get(t, asked.partition).map_err(|e| e.code()));
-            (Asked::from(asked), open)
+/// What the reply means to a session.
+enum Context {
+    /// Nothing.
+    Alone,
+    /// It may begin one.
+    New,
+    /// It is the answer to a session's request with this epoch.
+    Increment(Arc<Session>, i32),
+}
+
+/// A request, resolved to partitions; nothing else of it outlives its turn.
+struct Fetching {
+    broker: Arc<Broker>,
+    listener: Arc<str>,
+    version: i16,
+    entries: Vec<Entry>,
+    limits: Limits,
+    wait: Duration,
+    context: Context,
+}
+
+impl Fetching {
+    /// Takes the request into its session. An error is the reply.
+    fn begin(cx: &Cx, req: FetchRequest, version: i16) -> Result<Self, Fetched> {
+        let replica = if version >= 15 { req.replica_state.replica_id.0 } else { req.replica_id.0 };
+        let is_follower = replica >= 0;
+        let (entries, context) = open(cx, &req, version, is_follower)?;
+        let bound = match req.isolation_level {
+            READ_UNCOMMITTED => Bound::HighWatermark,
+            READ_COMMITTED => Bound::LastStable,
+            _ if entries.iter().all(is_known_before) => Bound::HighWatermark,
+            _ => return Err(no_such_isolation(&req, version)),
+        };
+        let fetch_max_bytes = i32::try_from(cx.broker.config.fetch_max_bytes).unwrap_or(i32::MAX);
+        let bytes_max = req.max_bytes.min(fetch_max_bytes);
+        Ok(Self {
+            broker: cx.broker.clone(),
+            listener: cx.peer.listener.clone(),
+            version,
+            entries,
+            limits: Limits { bytes_max, bytes_min: req.min_bytes.min(bytes_max), bound, is_follower },
+            wait: Duration::from_millis(u64::try_from(req.max_wait_ms).unwrap_or(0)),
+            context,
         })
-        .collect();
-    PlannedTopic { name: detached(&topic.topic), id: topic.topic_id, partitions }
+    }
+
+    /// Whether reading now waits for no disk.
+    fn is_at_hand(&self) -> bool {
+        let is_at_hand = |entry: &Entry| match &entry.target {
+            Ok(partition) => partition.log.is_at_hand(Offset(entry.asked.offset), self.limits.bound),
+            Err(_) => true,
+        };
+        self.entries.iter().all(is_at_hand)
+    }
+
+    fn read(&self) -> Pass {
+        read(&self.entries, &self.limits)
+    }
+
+    /// Reads where it may take its time. Nothing comes back from a broker that ends.
+    async fn read_apart(self) -> Option<(Self, Pass)> {
+        let broker = self.broker.clone();
+        let read = move || {
+            let pass = self.read();
+            (self, pass)
+        };
+        broker.cold_reads.run(read).await
+    }
+
+    fn may_answer(&self, pass: &Pass) -> bool {
+        self.wait.is_zero() || pass.is_enough(&self.limits)
+    }
+
+    /// Sleeps until there is enough or the time is up, then answers with what is there.
+    async fn wait(self, pass: Pass) -> Fetched {
+        let places = self.entries.iter().zip(&pass.found).filter_map(|(entry, found)| {
+            let (Ok(partition), Ok(Found::Records(plan))) = (&entry.target, found) else { return None };
+            let Asked { offset, bytes_max, .. } = entry.asked;
+            Some(Place::new(partition.log.clone(), Offset(offset), bytes_max, plan.standing))
+        });
+        let places = places.collect();
+        drop(pass);
+        enough_comes(places, self.limits.bytes_min, self.limits.bound, self.wait).await;
+        if self.is_at_hand() {
+            let pass = self.read();
+            return self.answer(pass);
+        }
+        match self.read_apart().await {
+            Some((fetching, pass)) => fetching.answer(pass),
+            None => stopping(),
+        }
+    }
+}
+
+fn is_known_before(entry: &Entry) -> bool {
+    matches!(&entry.target, Err(error) if error.is_known_before())
+}
+
+/// Kafka's answer to a request that it cannot make sense of.
+fn no_such_isolation(req: &FetchRequest, version: i16) -> Fetched {
+    let code = ErrorCode::UnknownServerError;
+    let Fetched(mut reply) = whole(code, req.session_id);
+    if version < FIRST_WITH_IDS {
+        let topic = |topic: &FetchTopic| FetchTopicReply {
+            name: detached(&topic.topic),
+            id: Uuid::nil(),
+            partitions: topic
+                .partitions
+                .iter()
+                .map(|p| FetchPartitionReply::failed(p.partition, code.code()))
+                .collect(),
+        };
+        reply.topics = req.topics.iter().map(topic).collect();
+    }
+    Fetched(reply)
+}
+
+/// The partitions that a request is about, with those that its session remembers.
+fn open(
+    cx: &Cx,
+    req: &FetchRequest,
+    version: i16,
+    is_follower: bool,
+) -> Result<(Vec<Entry>, Context), Fetched> {
+    let by_id = version >= FIRST_WITH_IDS;
+    let mut resolver = InImage::new(cx, is_follower);
+    let wanted = wanted(req, by_id);
+    let sessions = &cx.broker.fetch_sessions;
+    let (id, epoch) = (req.session_id, req.session_epoch);
+    match epoch {
+        _ if version < FIRST_WITH_SESSIONS => Ok((entries(wanted, &mut resolver), Context::Alone)),
+        INITIAL_EPOCH | FINAL_EPOCH => {
+            if id != NO_SESSION {
+                sessions.close(id);
+            }
+            let context = if epoch == INITIAL_EPOCH { Context::New } else { Context::Alone };
+            Ok((entries(wanted, &mut resolver), context))
+        }
+        _ => {
+            let changes = (wanted, forgotten(req, by_id));
+            let added = sessions
+                .add((id, epoch), by_id, changes, &cx.seen.image, &mut resolver)
+                .map_err(|error| whole(error.code(), NO_SESSION))?;
+            let context = added.session.map_or(Context::Alone, |session| Context::Increment(session, epoch));
+            Ok((added.entries, context))
+        }
+    }
+}
+
+fn key(by_id: bool, id: Uuid, name: &StrBytes) -> TopicKey {
+    if by_id { TopicKey::Id(TopicId(*id.as_bytes())) } else { TopicKey::Name(Arc::from(&**name)) }
+}
+
+fn wanted(req: &FetchRequest, by_id: bool) -> Vec<Wanted> {
+    let of_topic = |topic: &FetchTopic| {
+        let key = key(by_id, topic.topic_id, &topic.topic);
+        let wanted = |p: &protocol_compat::messages::fetch_request::FetchPartition| Wanted {
+            topic: key.clone(),
+            index: p.partition,
+            asked: Asked {
+                leader_epoch: p.current_leader_epoch,
+                last_epoch: p.last_fetched_epoch,
+                offset: p.fetch_offset,
+                bytes_max: p.partition_max_bytes,
+            },
+        };
+        topic.partitions.iter().map(wanted).collect::<Vec<_>>()
+    };
+    req.topics.iter().flat_map(of_topic).collect()
+}
+
+fn forgotten(req: &FetchRequest, by_id: bool) -> Vec<Forgotten> {
+    let of_topic = |topic: &protocol_compat::messages::fetch_request::ForgottenTopic| {
+        let key = key(by_id, topic.topic_id, &topic.topic);
+        topic.partitions.iter().map(|index| (key.clone(), *index)).collect::<Vec<_>>()
+    };
+    req.forgotten_topics_data.iter().flat_map(of_topic).collect()
 }

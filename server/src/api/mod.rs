@@ -11,7 +11,7 @@ mod error;
 mod groups;
 mod reply;
 
-pub use context::{Broker, Cx, Identity, Peer};
+pub use context::{Broker, ColdReads, Cx, Identity, Peer};
 pub use dispatch::{Begun, Refused, begin, is_produce};
 pub use reply::{Answer, Frame, Records, Unencodable};
 

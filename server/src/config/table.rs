@@ -218,6 +218,13 @@ settings! {
     pub request_timeout_ms: u64 = kafka_but("request.timeout.ms", Some("30000"));
     /// Bytes of records in one Fetch answer; a first batch larger than this is still sent whole.
     pub fetch_max_bytes: usize = kafka("fetch.max.bytes");
+    /// Fetch sessions at once; whoever gets none names all partitions in each request. 0: none.
+    pub max_incremental_fetch_session_cache_slots: usize = kafka("max.incremental.fetch.session.cache.slots");
+    /// Memory for the partitions of all fetch sessions.
+    pub fetch_session_cache_bytes_max: usize =
+        own("fetch.session.cache.bytes.max", Kind::Int, Some("67108864"), at_least(&[(0, i32::MAX as i64)]));
+    /// Reads from a slow disk at once; further ones wait their turn. What is in the page cache needs none of them.
+    pub cold_reads_max: usize = own("cold.reads.max", Kind::Int, Some("16"), at_least(&[(1, 1000)]));
 
     /// Whether a topic that does not exist is made when a client asks for it.
     pub auto_create_topics_enable: bool = kafka("auto.create.topics.enable");

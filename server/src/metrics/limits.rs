@@ -48,6 +48,12 @@ limits! {
     RequestsPerConnection = "max.in.flight.requests.per.connection", Each;
     /// Replies that wait for one slow connection.
     ResponseBuffer = "response.buffer.bytes.max", Each;
+    /// Fetch sessions at once.
+    FetchSessions = "max.incremental.fetch.session.cache.slots", Shared;
+    /// Memory for the partitions of fetch sessions.
+    FetchSessionBytes = "fetch.session.cache.bytes.max", Shared;
+    /// Reads from a disk that serving threads do not wait for.
+    ColdReads = "cold.reads.max", Shared;
     /// Free space in a data directory.
     FreeSpace = "log.dir.min.free.bytes", Each;
     /// Connections of the metrics listener.

@@ -45,6 +45,7 @@ pub struct Metrics {
     data_dirs: DataDirs,
     groups: GroupMetrics,
     pub connections: ConnectionMetrics,
+    pub fetch_sessions: FetchSessionMetrics,
     pub logs: LogMetrics,
 }
 
@@ -60,6 +61,7 @@ impl Metrics {
             data_dirs: DataDirs::default(),
             groups: GroupMetrics::new(&registry),
             connections: ConnectionMetrics::new(&registry),
+            fetch_sessions: FetchSessionMetrics::new(&registry),
             logs: LogMetrics::new(&registry),
             registry,
         })
@@ -217,6 +219,21 @@ impl ConnectionMetrics {
     pub fn closed(&self, reason: CloseReason) {
         self.closed[reason as usize].increment(1);
         self.open.decrement(1.0);
+    }
+}
+
+/// What is counted of fetch sessions; how many there are shows as the use of their limit.
+pub struct FetchSessionMetrics {
+    pub partitions: Gauge,
+    pub evictions: Counter,
+}
+
+impl FetchSessionMetrics {
+    fn new(registry: &Registry) -> FetchSessionMetrics {
+        FetchSessionMetrics {
+            partitions: registry.gauge(&table::FETCH_SESSION_PARTITIONS, &[]),
+            evictions: registry.counter(&table::FETCH_SESSION_EVICTIONS, &[]),
+        }
     }
 }
 

@@ -85,6 +85,11 @@ metrics! {
     /// How often a limit made someone wait or turned someone away.
     LIMIT_HITS = Counter "ottla_limit_hits_total" ["limit"];
 
+    /// Partitions that fetch sessions remember.
+    FETCH_SESSION_PARTITIONS = Gauge "ottla_fetch_session_partitions";
+    /// Fetch sessions that made way for others.
+    FETCH_SESSION_EVICTIONS = Counter "ottla_fetch_session_evictions_total";
+
     /// Batches appended to logs.
     APPENDED_BATCHES = Counter "ottla_appended_batches_total";
     /// Records appended to logs.

@@ -334,7 +334,7 @@ impl Connection {
         if self.output.is_empty() {
             return Ok(false);
         }
-        match self.output.poll_write(&self.stream, cx)? {
+        match self.output.poll_write(&self.stream, &self.broker.cold_reads, cx)? {
             Poll::Ready(sent) => {
                 self.last_active = self.broker.env.clock.monotonic();
                 Ok(sent > 0)

@@ -1,11 +1,14 @@
 //! What is decided and not yet sent: pieces of replies in order, written with as few calls as they allow.
 //!
 //! Neighbouring bytes leave in one vectored write; ranges of segments leave by sendfile, from the page cache to the
-//! socket without passing through this process.
+//! socket without passing through this process. What is not in the page cache is read into it first, on a thread that may
+//! wait for the disk: this one serves others.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -15,17 +18,24 @@ use storage::{File, Part};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use crate::api::{Frame, Records};
+use crate::api::{ColdReads, Frame, Records};
 
 /// Slices in one vectored write.
 const SLICES_MAX: usize = 64;
 /// Bytes in one sendfile, so that one reader does not keep the worker for long.
 const SENDFILE_BYTES_MAX: usize = 1 << 20;
 
+/// Bytes read at a time into the page cache.
+const READ_AHEAD_STEP_BYTES: usize = 128 << 10;
+
 #[derive(Default)]
 pub(super) struct Output {
     pieces: VecDeque<Piece<Records>>,
     bytes: usize,
+    /// Up to where the file in front was seen in the page cache.
+    cached_to: u64,
+    /// A range of the file in front is being read into the page cache.
+    reading: Option<Pin<Box<dyn Future<Output = io::Result<u64>> + Send>>>,
 }
 
 impl Output {
@@ -54,9 +64,19 @@ impl Output {
     }
 
     /// Writes what the socket takes. Ready: something was sent (the count), or there was nothing to send (0).
-    pub(super) fn poll_write(&mut self, stream: &TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_write(
+        &mut self,
+        stream: &TcpStream,
+        cold: &ColdReads,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         let mut sent_bytes = 0;
         while !self.pieces.is_empty() {
+            match self.poll_cached(cold, cx) {
+                Poll::Ready(cached) => cached?,
+                Poll::Pending if sent_bytes > 0 => return Poll::Ready(Ok(sent_bytes)),
+                Poll::Pending => return Poll::Pending,
+            }
             if sent_bytes > 0 {
                 // The rest waits for its own turn once the socket is full; what is sent is sent.
                 match stream.poll_write_ready(cx) {
@@ -78,15 +98,42 @@ impl Output {
         Poll::Ready(Ok(sent_bytes))
     }
 
+    /// Ready when what is to be sent next waits for no disk.
+    fn poll_cached(&mut self, cold: &ColdReads, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(Piece::Payload(Records(Part::File { file, pos, len }))) = self.pieces.front() else {
+            return Poll::Ready(Ok(()));
+        };
+        if *pos < self.cached_to {
+            return Poll::Ready(Ok(()));
+        }
+        if self.reading.is_none() {
+            let bytes = (*len).min(SENDFILE_BYTES_MAX);
+            if file.is_cached(*pos, bytes) {
+                self.cached_to = *pos + bytes as u64;
+                return Poll::Ready(Ok(()));
+            }
+            let (file, pos) = (file.clone(), *pos);
+            let read = cold.run(move || read_ahead(&file, pos, bytes));
+            self.reading = Some(Box::pin(async move { read.await.unwrap_or_else(|| Err(ending())) }));
+        }
+        let Some(reading) = &mut self.reading else { return Poll::Ready(Ok(())) };
+        let read = ready!(reading.as_mut().poll(cx));
+        self.reading = None;
+        self.cached_to = read?;
+        Poll::Ready(Ok(()))
+    }
+
     fn send_some(&mut self, stream: &TcpStream) -> io::Result<usize> {
         if let Some(Piece::Payload(Records(Part::File { file, pos, len }))) = self.pieces.front_mut() {
-            let sent = send_file(stream, &**file, *pos, *len)?;
+            let most = usize::try_from(self.cached_to.saturating_sub(*pos)).unwrap_or(usize::MAX);
+            let sent = send_file(stream, &**file, *pos, (*len).min(most.max(1)))?;
             *pos += sent as u64;
             *len -= sent;
             let done = *len == 0;
             self.bytes -= sent;
             if done {
                 self.pieces.pop_front();
+                self.cached_to = 0;
             }
             return Ok(sent);
         }
@@ -128,6 +175,26 @@ fn piece_bytes(piece: &Piece<Records>) -> usize {
         Piece::Bytes(bytes) => bytes.len(),
         Piece::Payload(Records(part)) => part.len(),
     }
+}
+
+/// Reads a range so that the page cache has it; up to where it has.
+fn read_ahead(file: &Arc<dyn File>, pos: u64, len: usize) -> io::Result<u64> {
+    let mut buffer = vec![0; READ_AHEAD_STEP_BYTES.min(len)];
+    let end = pos + len as u64;
+    let mut at = pos;
+    while at < end {
+        let wanted = buffer.len().min((end - at) as usize);
+        match file.read_at(&mut buffer[..wanted], at)? {
+            0 => return Err(shorter_than_planned()),
+            n => at += n as u64,
+        }
+    }
+    Ok(end)
+}
+
+/// The threads for reading have ended.
+fn ending() -> io::Error {
+    io::Error::other("the broker stops")
 }
 
 fn read_range(file: &dyn File, pos: u64, len: usize) -> io::Result<Bytes> {

@@ -2,10 +2,13 @@
 //!
 //! Inside, a partition is `(TopicId, number)`; names exist at the edge only. Must not know: wire messages, connections.
 
+mod cold;
 pub mod delayed;
+pub mod fetch;
 #[expect(clippy::module_inception, reason = "the partition itself, beside what is around it")]
 mod partition;
 mod registry;
 
+pub use cold::ColdReads;
 pub use partition::{EpochCheck, Partition, ProduceRefusal};
 pub use registry::{DeleteError, Partitions, Unavailable};

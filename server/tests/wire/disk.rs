@@ -1,6 +1,7 @@
 //! The machine's files with a window and a gate: what is opened and flushed can be seen, and the journal can be held up
 //! or broken.
 //!
+//! Frozen files are those of a disk that does not answer reads until they are let go, and the page cache has nothing.
 //! A held journal is a disk that takes its time: writes to it begin and do not end until they are let go. Everything
 //! else goes to the real files. It must not know what the broker does with them.
 
@@ -9,6 +10,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use storage::env::{DirEntry, LockGuard, OpenMode, RealFiles};
@@ -30,10 +32,27 @@ struct State {
 struct Seen {
     journal_is_held: bool,
     journal_is_broken: bool,
+    frozen: Option<Freeze>,
+    /// Reads of frozen files that have begun.
+    waiting_reads: usize,
     /// How often each file was flushed by itself.
     syncs: BTreeMap<PathBuf, usize>,
     /// Whether the journal's files were opened past the page cache.
     direct: Vec<bool>,
+}
+
+/// Which reads do not end: those of so many bytes, of the logs in a directory with this name.
+#[derive(Clone)]
+struct Freeze {
+    dir: String,
+    bytes_min: usize,
+}
+
+impl Freeze {
+    fn holds(&self, path: &Path, bytes: usize) -> bool {
+        let is_log = path.extension().is_some_and(|extension| extension == "log");
+        is_log && bytes >= self.bytes_min && path.parent().is_some_and(|dir| dir.ends_with(&self.dir))
+    }
 }
 
 impl Disk {
@@ -47,6 +66,13 @@ impl Disk {
     pub(crate) fn hold_journal(&self) -> HeldJournal {
         self.state.seen.lock().unwrap().journal_is_held = true;
         HeldJournal(Arc::clone(&self.state))
+    }
+
+    /// From here on no read of at least so many bytes ends, of the logs in a directory with this name, until what is
+    /// returned is dropped.
+    pub(crate) fn freeze(&self, dir: &str, bytes_min: usize) -> Frozen {
+        self.state.seen.lock().unwrap().frozen = Some(Freeze { dir: dir.to_owned(), bytes_min });
+        Frozen(Arc::clone(&self.state))
     }
 
     /// From here on every write to the journal fails.
@@ -75,7 +101,38 @@ impl Drop for HeldJournal {
     }
 }
 
+/// See [`Disk::freeze`]. A broker ends only when it is gone.
+pub(crate) struct Frozen(Arc<State>);
+
+impl Frozen {
+    /// Whether some read has come to wait, within a time.
+    pub(crate) fn is_waited_for(&self, at_most: Duration) -> bool {
+        let seen = self.0.seen.lock().unwrap();
+        let (seen, _) =
+            self.0.let_go.wait_timeout_while(seen, at_most, |seen| seen.waiting_reads == 0).unwrap();
+        seen.waiting_reads > 0
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.0.seen.lock().unwrap().frozen = None;
+        self.0.let_go.notify_all();
+    }
+}
+
 impl State {
+    /// Waits while reads of this file do not end.
+    fn begin_read(&self, path: &Path, bytes: usize) {
+        let mut seen = self.seen.lock().unwrap();
+        if !seen.frozen.as_ref().is_some_and(|frozen| frozen.holds(path, bytes)) {
+            return;
+        }
+        seen.waiting_reads += 1;
+        self.let_go.notify_all();
+        drop(self.let_go.wait_while(seen, |seen| seen.frozen.is_some()).unwrap());
+    }
+
     /// Waits while the journal is held, and fails if it is broken.
     fn begin_journal_write(&self) -> io::Result<()> {
         let seen = self.seen.lock().unwrap();
@@ -171,7 +228,14 @@ impl Files for WatchedFiles {
 
 impl File for WatchedFile {
     fn read_at(&self, buf: &mut [u8], pos: u64) -> io::Result<usize> {
+        self.state.begin_read(&self.path, buf.len());
         self.real.read_at(buf, pos)
+    }
+
+    fn is_cached(&self, pos: u64, len: usize) -> bool {
+        let seen = self.state.seen.lock().unwrap();
+        let is_frozen = seen.frozen.as_ref().is_some_and(|frozen| frozen.holds(&self.path, len));
+        !is_frozen && self.real.is_cached(pos, len)
     }
 
     fn write_all_at(&self, bufs: &[IoSlice<'_>], pos: u64) -> io::Result<()> {

@@ -72,10 +72,7 @@ impl Broker {
     }
 
     pub(crate) fn client(&self) -> Client {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Client { stream, correlation_id: 0 }
+        Client::to(self.port)
     }
 
     /// The services behind the sockets, for tests that need none.
@@ -107,6 +104,14 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// A client of whatever broker listens on this port.
+    pub(crate) fn to(port: u16) -> Client {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client { stream, correlation_id: 0 }
+    }
+
     /// One request and its reply, both in `version`.
     pub(crate) fn call<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
         self.send(version, request);

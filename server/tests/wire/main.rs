@@ -1,6 +1,7 @@
 //! The broker over a real socket: every API in every version that is served, and the rules of a connection.
 
 mod apis;
+mod cold;
 mod configs;
 mod connections;
 mod deletion;
@@ -9,10 +10,14 @@ mod durability;
 mod epochs;
 mod groups;
 mod harness;
+mod idle;
+mod polling;
 #[path = "../kill/process.rs"]
 mod process;
 mod producers;
 #[path = "../kill/requests.rs"]
 mod requests;
 mod restart;
+mod sessions;
+mod topics;
 mod truncation;

@@ -5,7 +5,7 @@
 //! the workspace with `unsafe`: mapping a file needs it. It must not know what the bytes mean.
 
 use std::collections::BTreeMap;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -88,7 +88,18 @@ pub trait File: Send + Sync {
     fn len(&self) -> io::Result<u64>;
     /// The descriptor, where there is one, so that the kernel can send the bytes itself.
     fn as_fd(&self) -> Option<BorrowedFd<'_>>;
+    /// Whether a read of this range, or its sending, would find it in memory: a guess that costs little, and reads
+    /// nothing. Where nothing tells, the answer is yes.
+    fn is_cached(&self, _pos: u64, _len: usize) -> bool {
+        true
+    }
 }
+
+/// A range of this size is told of by its last byte.
+const CACHE_PIECE_BYTES: usize = 16 << 10;
+/// How far apart the bytes are that tell whether a range is in the page cache. The kernel reads ahead, and lets go, in
+/// larger pieces than pages.
+const CACHE_PROBE_BYTES: usize = 128 << 10;
 
 /// The machine's file system.
 #[derive(Default)]
@@ -290,9 +301,23 @@ impl File for RealFile {
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.file.as_fd())
     }
+
+    fn is_cached(&self, pos: u64, len: usize) -> bool {
+        let last = len.saturating_sub(1);
+        let others = if len <= CACHE_PIECE_BYTES { 0 } else { len };
+        (0..others).step_by(CACHE_PROBE_BYTES).chain([last]).all(|at| self.has_cached(pos + at as u64))
+    }
 }
 
 impl RealFile {
+    fn has_cached(&self, pos: u64) -> bool {
+        let mut byte = [0];
+        let flags = rustix::io::ReadWriteFlags::NOWAIT;
+        let read = rustix::io::preadv2(&self.file, &mut [IoSliceMut::new(&mut byte)], pos, flags);
+        // A file system that cannot tell is one that is never asked to read ahead.
+        read != Err(rustix::io::Errno::AGAIN)
+    }
+
     /// The kernel took only a part, as it does when the disk is nearly full: the rest goes buffer by buffer, so that
     /// the true error shows.
     fn write_rest(&self, bufs: &[IoSlice<'_>], mut skip: usize, pos: u64) -> io::Result<()> {
