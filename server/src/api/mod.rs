@@ -141,8 +141,10 @@ apis! {
     k23_offset_for_leader_epoch::OffsetForLeaderEpoch,
     k32_describe_configs::DescribeConfigs,
     k33_alter_configs::AlterConfigs,
+    k37_create_partitions::CreatePartitions,
     k44_incremental_alter_configs::IncrementalAlterConfigs,
     k60_describe_cluster::DescribeCluster,
+    k75_describe_topic_partitions::DescribeTopicPartitions,
 }
 
 #[cfg(test)]

@@ -218,6 +218,8 @@ settings! {
     pub request_timeout_ms: u64 = kafka_but("request.timeout.ms", Some("30000"));
     /// Bytes of records in one Fetch answer; a first batch larger than this is still sent whole.
     pub fetch_max_bytes: usize = kafka("fetch.max.bytes");
+    /// Partitions in one DescribeTopicPartitions answer, which is one page of several then.
+    pub max_request_partition_size_limit: i32 = kafka("max.request.partition.size.limit");
 
     /// Whether a topic that does not exist is made when a client asks for it.
     pub auto_create_topics_enable: bool = kafka("auto.create.topics.enable");
