@@ -22,7 +22,8 @@ impl ToCode for Refusal {
         match self {
             Self::InvalidName(_) | Self::Collides { .. } => ErrorCode::InvalidTopicException,
             Self::Exists(_) | Self::BeingDeleted(_) => ErrorCode::TopicAlreadyExists,
-            Self::InvalidPartitions { .. } => ErrorCode::InvalidPartitions,
+            Self::InvalidPartitions { .. } | Self::NotMorePartitions { .. } => ErrorCode::InvalidPartitions,
+            Self::TooManyPartitions { .. } => ErrorCode::PolicyViolation,
             Self::InvalidReplicationFactor(_) => ErrorCode::InvalidReplicationFactor,
             Self::InvalidAssignment(_) => ErrorCode::InvalidReplicaAssignment,
             Self::InvalidRequest(_) | Self::Reserved(_) => ErrorCode::InvalidRequest,

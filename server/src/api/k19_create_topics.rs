@@ -27,7 +27,7 @@ use crate::security::{Operation, Resource};
 pub(super) struct CreateTopics;
 
 /// Most partitions that one request may create, as Kafka's controller has it: each costs memory for good.
-const PARTITIONS_MAX: u32 = 10_000;
+pub(super) const PARTITIONS_MAX: u32 = 10_000;
 /// The first version whose reply describes the topic.
 const DESCRIBED_FROM: i16 = 5;
 
@@ -128,7 +128,7 @@ fn new_topic(topic: &CreatableTopic) -> Result<NewTopic, (ErrorCode, String)> {
     })
 }
 
-fn defaults(cx: &Cx) -> Defaults {
+pub(super) fn defaults(cx: &Cx) -> Defaults {
     let config = &cx.broker.config;
     Defaults {
         node_id: cx.broker.identity.node_id,

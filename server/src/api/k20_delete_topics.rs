@@ -146,13 +146,12 @@ fn delete_one(
     }
     let (outcome, seen) = cx.broker.controller.execute(|image| {
         let record = command::delete_topic(image, topic.id)?;
-        Ok::<_, Refusal>((vec![record.into()], ()))
+        // It may have grown since: all of its partitions go.
+        let last = image.topic_by_id(topic.id).unwrap_or(&topic).clone();
+        Ok::<_, Refusal>((vec![record.into()], last))
     });
     *newest = seen;
-    match outcome {
-        Ok(()) => Ok(topic),
-        Err(error) => Err((error.code(), error.to_string())),
-    }
+    outcome.map_err(|error| (error.code(), error.to_string()))
 }
 
 fn result(

@@ -151,10 +151,12 @@ apis! {
     k23_offset_for_leader_epoch::OffsetForLeaderEpoch,
     k32_describe_configs::DescribeConfigs,
     k33_alter_configs::AlterConfigs,
+    k37_create_partitions::CreatePartitions,
     k42_delete_groups::DeleteGroups,
     k44_incremental_alter_configs::IncrementalAlterConfigs,
     k47_offset_delete::OffsetDelete,
     k60_describe_cluster::DescribeCluster,
+    k75_describe_topic_partitions::DescribeTopicPartitions,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use storage::TopicId;
 
 use super::image::{Image, Topic};
-use super::records::{ProducerIdsReserved, Record, TopicCreated, TopicDeleted};
+use super::records::{ProducerIdsReserved, Record, TopicCreated, TopicDeleted, TopicGrown};
 use super::topic_name;
 
 /// Producer ids reserved at a time: Kafka's block size.
@@ -22,6 +22,16 @@ pub struct NewTopic {
     /// Partition → replicas, when the client places them itself.
     pub assignments: BTreeMap<i32, Vec<i32>>,
     pub configs: BTreeMap<String, String>,
+}
+
+/// More partitions that somebody wants of a topic.
+#[derive(Debug, Clone)]
+pub struct MorePartitions {
+    pub name: String,
+    /// All of them, the old ones included.
+    pub count: i32,
+    /// The replicas of each new one, when the client places them itself.
+    pub assignments: Option<Vec<Vec<i32>>>,
 }
 
 /// What the decision needs to know besides the image.
@@ -53,6 +63,10 @@ pub enum Refusal {
         "the number of partitions must be at least 1 and at most {max}, or -1 for the broker's default; got {got}"
     )]
     InvalidPartitions { got: i32, max: u32 },
+    #[error("topic '{name}' has {existing} partitions already, and {asked} are not more")]
+    NotMorePartitions { name: String, existing: u32, asked: i32 },
+    #[error("at most {max} partitions may be added at a time; got {got}")]
+    TooManyPartitions { got: u32, max: u32 },
     #[error("the replication factor must be 1 on a single broker, or -1 for the broker's default; got {0}")]
     InvalidReplicationFactor(i16),
     #[error("{0}")]
@@ -123,21 +137,50 @@ fn check_assignments(new: &NewTopic, defaults: Defaults) -> Result<u32, Refusal>
                 new.assignments.len() - 1
             )));
         }
-        if replicas.is_empty() {
-            return Err(Refusal::InvalidAssignment(format!(
-                "partition {partition} is assigned to no broker"
-            )));
-        }
-        if replicas.iter().collect::<BTreeSet<_>>().len() != replicas.len() {
-            return Err(Refusal::InvalidAssignment(format!("partition {partition} names a broker twice")));
-        }
-        if let Some(stranger) = replicas.iter().find(|r| **r != defaults.node_id) {
-            return Err(Refusal::InvalidAssignment(format!(
-                "partition {partition} is assigned to broker {stranger}, which is not there"
-            )));
-        }
+        check_replicas(*partition, replicas, defaults)?;
     }
     check_partitions(new.assignments.len() as i32, defaults)
+}
+
+/// The one broker, once.
+fn check_replicas(partition: i32, replicas: &[i32], defaults: Defaults) -> Result<(), Refusal> {
+    let refuse = |why: String| Err(Refusal::InvalidAssignment(format!("partition {partition} {why}")));
+    if replicas.is_empty() {
+        return refuse("is assigned to no broker".to_owned());
+    }
+    if replicas.iter().collect::<BTreeSet<_>>().len() != replicas.len() {
+        return refuse("names a broker twice".to_owned());
+    }
+    match replicas.iter().find(|r| **r != defaults.node_id) {
+        Some(stranger) => refuse(format!("is assigned to broker {stranger}, which is not there")),
+        None => Ok(()),
+    }
+}
+
+/// Gives a topic more partitions. A count that is not above what it has is refused before anything about the new ones.
+pub fn create_partitions(
+    image: &Image,
+    more: &MorePartitions,
+    defaults: Defaults,
+) -> Result<TopicGrown, Refusal> {
+    let topic = image.topic(&more.name).ok_or_else(|| Refusal::UnknownName(more.name.clone()))?;
+    let existing = topic.partitions;
+    let not_more = || Refusal::NotMorePartitions { name: more.name.clone(), existing, asked: more.count };
+    let partitions = u32::try_from(more.count).ok().filter(|count| *count > existing).ok_or_else(not_more)?;
+    let added = partitions - existing;
+    if let Some(assignments) = &more.assignments {
+        if assignments.len() != added as usize {
+            let why = format!("{added} partitions are to be added, and {} are assigned", assignments.len());
+            return Err(Refusal::InvalidAssignment(why));
+        }
+        for (partition, replicas) in (existing as i32..).zip(assignments) {
+            check_replicas(partition, replicas, defaults)?;
+        }
+    }
+    if added > defaults.partitions_max {
+        return Err(Refusal::TooManyPartitions { got: added, max: defaults.partitions_max });
+    }
+    Ok(TopicGrown { id: topic.id, partitions })
 }
 
 /// Deletes a topic by its id.

@@ -90,3 +90,41 @@ fn producer_id_blocks_never_overlap() {
         apply(&mut image, record);
     }
 }
+
+#[test]
+fn partitions_are_added_and_never_taken_away() {
+    let mut image = image_with("a", 1);
+    let more = |count, assignments: Option<Vec<Vec<i32>>>| MorePartitions {
+        name: "a".to_owned(),
+        count,
+        assignments,
+    };
+    let refusal = |count, assignments| {
+        create_partitions(&image, &more(count, assignments), DEFAULTS).expect_err("not allowed")
+    };
+    for count in [4, 3, 0, -1, i32::MIN] {
+        assert!(matches!(refusal(count, None), Refusal::NotMorePartitions { existing: 4, .. }), "{count}");
+        // What is assigned does not matter then.
+        assert!(matches!(refusal(count, Some(vec![vec![9]])), Refusal::NotMorePartitions { .. }), "{count}");
+    }
+    for wrong in
+        [vec![], vec![vec![1]], vec![vec![1], vec![]], vec![vec![1], vec![2]], vec![vec![1], vec![1, 1]]]
+    {
+        assert!(matches!(refusal(6, Some(wrong.clone())), Refusal::InvalidAssignment(_)), "{wrong:?}");
+    }
+    assert!(matches!(refusal(105, None), Refusal::TooManyPartitions { got: 101, max: 100 }));
+    let absent = MorePartitions { name: "b".to_owned(), ..more(9, None) };
+    assert_eq!(create_partitions(&image, &absent, DEFAULTS), Err(Refusal::UnknownName("b".to_owned())));
+
+    for (count, assignments) in [(5, None), (7, Some(vec![vec![1], vec![1]]))] {
+        let grown = create_partitions(&image, &more(count, assignments), DEFAULTS).unwrap();
+        apply(&mut image, grown.into());
+        assert_eq!(image.topic("a").unwrap().partitions, count as u32);
+    }
+    // Records that are old or come late change nothing.
+    for (id, partitions) in [(1, 2), (9, 20)] {
+        let before = image.clone();
+        apply(&mut image, TopicGrown { id: TopicId([id; 16]), partitions }.into());
+        assert_eq!(image, before);
+    }
+}

@@ -103,6 +103,13 @@ impl Image {
         self.topics.insert(id, Arc::new(topic));
     }
 
+    /// As `configure_topic`. A count below the one that the topic has would take partitions away: it changes nothing either.
+    pub(super) fn grow_topic(&mut self, id: TopicId, partitions: u32) {
+        let Some(topic) = self.topics.get(&id).filter(|topic| topic.partitions < partitions) else { return };
+        let grown = Topic { partitions, ..Topic::clone(topic) };
+        self.topics.insert(id, Arc::new(grown));
+    }
+
     pub(super) fn insert_topic(&mut self, topic: Topic) {
         let topic = Arc::new(topic);
         self.ids_by_name.insert(topic.name.clone(), topic.id);

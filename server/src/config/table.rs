@@ -225,6 +225,8 @@ settings! {
         own("fetch.session.cache.bytes.max", Kind::Int, Some("67108864"), at_least(&[(0, i32::MAX as i64)]));
     /// Reads from a slow disk at once; further ones wait their turn. What is in the page cache needs none of them.
     pub cold_reads_max: usize = own("cold.reads.max", Kind::Int, Some("16"), at_least(&[(1, 1000)]));
+    /// Partitions in one DescribeTopicPartitions answer, which is one page of several then.
+    pub max_request_partition_size_limit: i32 = kafka("max.request.partition.size.limit");
 
     /// Whether a topic that does not exist is made when a client asks for it.
     pub auto_create_topics_enable: bool = kafka("auto.create.topics.enable");

@@ -11,6 +11,7 @@ pub enum Operation {
     Write,
     Create,
     Delete,
+    Alter,
     Describe,
     DescribeConfigs,
     AlterConfigs,

@@ -12,6 +12,7 @@ mod groups;
 mod harness;
 mod idle;
 mod polling;
+mod partitions;
 #[path = "../kill/process.rs"]
 mod process;
 mod producers;

@@ -10,6 +10,7 @@ mod producer_ids_reserved;
 mod topic_configured;
 mod topic_created;
 mod topic_deleted;
+mod topic_grown;
 mod topic_purged;
 
 pub use broker_started::BrokerStarted;
@@ -18,6 +19,7 @@ pub use producer_ids_reserved::ProducerIdsReserved;
 pub use topic_configured::TopicConfigured;
 pub use topic_created::TopicCreated;
 pub use topic_deleted::TopicDeleted;
+pub use topic_grown::TopicGrown;
 pub use topic_purged::TopicPurged;
 
 use field::{Reader, Writer};
@@ -82,7 +84,8 @@ macro_rules! records {
 }
 
 records! {
-    BrokerStarted, TopicCreated, TopicDeleted, TopicPurged, ProducerIdsReserved, TopicConfigured, BrokerStarts
+    BrokerStarted, TopicCreated, TopicDeleted, TopicPurged, ProducerIdsReserved, TopicConfigured, BrokerStarts,
+    TopicGrown,
 }
 
 fn encode<B: Body>(body: &B) -> Vec<u8> {

@@ -19,6 +19,7 @@ fn record() -> impl Strategy<Value = Record> {
             .prop_map(|(id, name, partitions, configs)| TopicCreated { id, name, partitions, configs }.into()),
         id.clone().prop_map(|id| TopicDeleted { id }.into()),
         id.clone().prop_map(|id| TopicPurged { id }.into()),
+        (id.clone(), any::<u32>()).prop_map(|(id, partitions)| TopicGrown { id, partitions }.into()),
         (id, prop::collection::btree_map("[a-z.]{1,20}", any::<Option<String>>(), 0..4))
             .prop_map(|(id, changes)| TopicConfigured { id, changes }.into()),
         any::<u32>().prop_map(|count| BrokerStarts { count }.into()),
@@ -33,7 +34,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused(kind in 0u16..9, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn any_bytes_are_read_or_refused(kind in 0u16..10, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         let mut value = kind.to_be_bytes().to_vec();
         value.extend(bytes);
         let _ = Record::decode(&value);
@@ -68,7 +69,7 @@ fn golden() {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned))).collect()
     };
     let configs = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
-    let golden: [(Record, String); 7] = [
+    let golden: [(Record, String); 8] = [
         (BrokerStarted { node_id: 1 }.into(), "00010000000001".to_owned()),
         (
             TopicCreated { id, name: "ab".to_owned(), partitions: 3, configs }.into(),
@@ -82,6 +83,7 @@ fn golden() {
             format!("000600{ids}00000002 00000001 61 00 00000001 62 01 00000001 76"),
         ),
         (BrokerStarts { count: 5 }.into(), "00070000000005".to_owned()),
+        (TopicGrown { id, partitions: 258 }.into(), format!("000800{ids}00000102")),
     ];
     for (record, hex) in golden {
         let bytes: String = record.encode().iter().map(|byte| format!("{byte:02x}")).collect();

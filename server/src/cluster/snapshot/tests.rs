@@ -11,7 +11,7 @@ use std::path::Path;
 
 use storage::env::OpenMode;
 
-use super::super::records::{BrokerStarted, TopicConfigured, TopicPurged};
+use super::super::records::{BrokerStarted, TopicConfigured, TopicGrown, TopicPurged};
 use super::*;
 
 const DIR: &str = "/data/__cluster_metadata-0";
@@ -32,6 +32,7 @@ fn record() -> impl Strategy<Value = Record> {
                 TopicConfigured { id, changes: changes.into_iter().map(text).collect() }.into()
             }
         ),
+        (id.clone(), 1u32..20).prop_map(|(id, partitions)| TopicGrown { id, partitions }.into()),
         id.clone().prop_map(|id| TopicDeleted { id }.into()),
         id.prop_map(|id| TopicPurged { id }.into()),
         (0i64..1 << 40).prop_map(|next| ProducerIdsReserved { next }.into()),
