@@ -24,6 +24,8 @@ mod golden_batches;
 mod hostile;
 #[path = "clients/java.rs"]
 mod java;
+#[path = "clients/kills.rs"]
+mod kills;
 #[path = "clients/librdkafka.rs"]
 mod librdkafka;
 #[path = "clients/losses.rs"]
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         librdkafka::scenarios(),
         restart::scenarios(),
         losses::scenarios(),
+        kills::scenarios(),
         console::scenarios(),
         observed::scenarios(),
         generated::scenarios(),
