@@ -36,6 +36,8 @@ mod observed;
 mod python;
 #[path = "clients/restart.rs"]
 mod restart;
+#[path = "tools/mod.rs"]
+mod tools;
 
 use harness::Scenario;
 use libtest_mimic::Arguments;
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         losses::scenarios(),
         kills::scenarios(),
         console::scenarios(),
+        tools::scenarios(),
         observed::scenarios(),
         generated::scenarios(),
         differential::scenarios(),
