@@ -36,6 +36,8 @@ mod observed;
 mod python;
 #[path = "clients/restart.rs"]
 mod restart;
+#[path = "shippers/mod.rs"]
+mod shippers;
 #[path = "tools/mod.rs"]
 mod tools;
 
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         differential::scenarios(),
         golden_batches::scenarios(),
         hostile::scenarios(),
+        shippers::scenarios(),
     ];
     let trials = suites.into_iter().flatten().filter_map(Scenario::into_trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
