@@ -26,6 +26,8 @@ mod groups;
 mod hostile;
 #[path = "clients/java.rs"]
 mod java;
+#[path = "clients/kills.rs"]
+mod kills;
 #[path = "clients/librdkafka.rs"]
 mod librdkafka;
 #[path = "clients/losses.rs"]
@@ -36,6 +38,10 @@ mod observed;
 mod python;
 #[path = "clients/restart.rs"]
 mod restart;
+#[path = "shippers/mod.rs"]
+mod shippers;
+#[path = "tools/mod.rs"]
+mod tools;
 
 use harness::Scenario;
 use libtest_mimic::Arguments;
@@ -52,13 +58,16 @@ fn main() -> ExitCode {
         librdkafka::scenarios(),
         restart::scenarios(),
         losses::scenarios(),
+        kills::scenarios(),
         console::scenarios(),
+        tools::scenarios(),
         observed::scenarios(),
         generated::scenarios(),
         differential::scenarios(),
         golden_batches::scenarios(),
         groups::scenarios(),
         hostile::scenarios(),
+        shippers::scenarios(),
     ];
     let trials = suites.into_iter().flatten().filter_map(Scenario::into_trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -1,4 +1,4 @@
-//! Apache Kafka's own tools against the broker, and its log dump over the broker's files.
+//! Apache Kafka's tools for topics and settings against the broker, and its log dump over the broker's files.
 
 use crate::differential::moved;
 use crate::harness::{Broker, Need, Scenario, Spec, Stage};
@@ -11,9 +11,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario("topic_command", topic_command),
         scenario("config_command", config_command),
-        scenario("get_offset_shell", get_offset_shell),
-        scenario("console_producer_and_consumer", console),
-        scenario("producer_performance", producer_performance),
         scenario("dump_log_segments", dump_log_segments),
         scenario("dump_log_segments_after_a_kill", dump_after_kill),
         Scenario::of_ottla("tools::dump_every_kind_of_file", &[Need::Java], dump_every_kind_of_file),
@@ -55,65 +52,16 @@ fn config_command(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-fn write_records(stage: &Stage, broker: &Broker, client: &str, codec: &str, count: usize) -> Result<()> {
+pub(crate) fn write_records(
+    stage: &Stage,
+    broker: &Broker,
+    client: &str,
+    codec: &str,
+    count: usize,
+) -> Result<()> {
     stage
         .java("Producing", "write_records", &[broker.bootstrap(), client, codec, "0", &count.to_string()])
         .map(drop)
-}
-
-fn get_offset_shell(stage: &Stage) -> Result<()> {
-    let broker = stage.broker(Spec::default())?;
-    write_records(stage, &broker, "suite", "none", 50)?;
-    let ask = |time: &str| {
-        let words =
-            ["--bootstrap-server", broker.bootstrap(), "--topic-partitions", "suite:0", "--time", time];
-        stage.tool("GetOffsetShell", &words, "")
-    };
-    // The records' times are a second apart, from 1700000000000 on.
-    let wanted = [("latest", 50), ("earliest", 0), ("max-timestamp", 49), ("1700000010001", 11)];
-    for (time, offset) in wanted {
-        let said = ask(time)?;
-        ensure!(said.trim() == format!("suite:0:{offset}"), "{time}: {said}");
-    }
-    Ok(())
-}
-
-fn console(stage: &Stage) -> Result<()> {
-    let broker = stage.broker(Spec::default())?;
-    let lines: Vec<String> = (0..200).map(|i| format!("line {i} ü🦦")).collect();
-    let to = ["--bootstrap-server", broker.bootstrap(), "--topic", "lines"];
-    stage.tool("ConsoleProducer", &to, &(lines.join("\n") + "\n"))?;
-    let read = |more: &[&str]| stage.tool("consumer.ConsoleConsumer", &[&to, more].concat(), "");
-
-    let all = read(&[
-        "--partition",
-        "0",
-        "--offset",
-        "earliest",
-        "--max-messages",
-        "200",
-        "--timeout-ms",
-        "20000",
-    ])?;
-    ensure!(all.lines().eq(lines.iter()), "{all}");
-    let from_150 =
-        read(&["--partition", "0", "--offset", "150", "--max-messages", "50", "--timeout-ms", "20000"])?;
-    ensure!(from_150.lines().eq(&lines[150..]), "{from_150}");
-    Ok(())
-}
-
-fn producer_performance(stage: &Stage) -> Result<()> {
-    let broker = stage.broker(Spec::default())?;
-    let words = ["--bootstrap-server", broker.bootstrap(), "--topic", "load", "--num-records", "20000"];
-    let more = ["--record-size", "1000", "--throughput", "-1", "--command-property", "linger.ms=5"];
-    let said = stage.tool("ProducerPerformance", &[&words[..], &more[..]].concat(), "")?;
-    let last = said.lines().last().context("it prints a summary")?;
-    ensure!(last.starts_with("20000 records sent"), "{said}");
-    println!("{last}");
-    let shell = ["--bootstrap-server", broker.bootstrap(), "--topic-partitions", "load:0"];
-    let end = stage.tool("GetOffsetShell", &shell, "")?;
-    ensure!(end.trim() == "load:0:20000", "{end}");
-    Ok(())
 }
 
 fn dump_log_segments(stage: &Stage) -> Result<()> {

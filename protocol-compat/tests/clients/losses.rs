@@ -64,17 +64,22 @@ fn through_losses(stage: &Stage, send: impl Fn(&[&str]) -> Result<String>) -> Re
     println!("{RECORDS} records, {replies} replies and {requests} requests lost");
     ensure!(replies >= LOSSES_MIN, "only {replies} replies were lost");
     for topic in TOPICS {
-        holds_once_and_in_order(&broker, topic.name, RECORDS / TOPICS.len())?;
+        holds_once_and_in_order(&broker, topic.name, 0, RECORDS / TOPICS.len())?;
     }
     Ok(())
 }
 
-/// The values of the topic's records are 0, 1, … in this order.
-fn holds_once_and_in_order(broker: &Broker, topic: &str, count: usize) -> Result<()> {
+/// The values of the partition's records are 0, 1, … in this order.
+pub(crate) fn holds_once_and_in_order(
+    broker: &Broker,
+    topic: &str,
+    partition: i32,
+    count: usize,
+) -> Result<()> {
     let mut peer = Peer::connect(broker.bootstrap())?;
     let (mut next, mut expected) = (0, 0);
     loop {
-        let (error, end, _, mut records) = peer.fetch(topic, next)?;
+        let (error, end, _, mut records) = peer.fetch_of(topic, partition, next)?;
         ensure!(error == 0, "{topic}: error {error} at {next}");
         if records.is_empty() {
             ensure!(next == end, "{topic}: nothing at {next}, and the end is {end}");
@@ -139,7 +144,7 @@ fn raw_sockets(stage: &Stage) -> Result<()> {
         let ended = ended.with_context(|| topic.name)?;
         sent += ended.sent;
         lost += ended.lost;
-        holds_once_and_in_order(&broker, topic.name, ended.acknowledged)?;
+        holds_once_and_in_order(&broker, topic.name, 0, ended.acknowledged)?;
     }
     println!("{sent} requests, {lost} connections dropped, {:.1} s", begun.elapsed().as_secs_f64());
     ensure!(lost >= sent / 100, "only {lost} connections were dropped in {sent} requests");

@@ -154,7 +154,17 @@ impl Peer {
 
     /// Everything from an offset on: error, high watermark, start, bytes.
     pub(crate) fn fetch(&mut self, topic: &str, from: i64) -> Result<(i16, i64, i64, Bytes)> {
-        let found = self.fetch_in(0, topic, from)?;
+        self.fetch_of(topic, 0, from)
+    }
+
+    /// As [`Self::fetch`], of this partition.
+    pub(crate) fn fetch_of(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        from: i64,
+    ) -> Result<(i16, i64, i64, Bytes)> {
+        let found = self.fetch_in(0, topic, partition, from)?;
         let records = found.records.unwrap_or_default();
         Ok((found.error_code, found.high_watermark, found.log_start_offset, records))
     }
@@ -162,7 +172,7 @@ impl Peer {
     /// What a reader of committed records is told: the last stable offset, and the first offsets and producers of the
     /// aborted transactions.
     pub(crate) fn fetch_committed(&mut self, topic: &str, from: i64) -> Result<(i64, Vec<(i64, i64)>)> {
-        let found = self.fetch_in(1, topic, from)?;
+        let found = self.fetch_in(1, topic, 0, from)?;
         ensure!(found.error_code == 0, "error {}", found.error_code);
         let aborted = found.aborted_transactions.unwrap_or_default();
         let mut aborted: Vec<_> = aborted.iter().map(|txn| (txn.first_offset, txn.producer_id.0)).collect();
@@ -170,8 +180,9 @@ impl Peer {
         Ok((found.last_stable_offset, aborted))
     }
 
-    fn fetch_in(&mut self, isolation: i8, topic: &str, from: i64) -> Result<PartitionData> {
+    fn fetch_in(&mut self, isolation: i8, topic: &str, partition: i32, from: i64) -> Result<PartitionData> {
         let partition = FetchPartition::default()
+            .with_partition(partition)
             .with_fetch_offset(from)
             .with_partition_max_bytes(FETCH_BYTES)
             .with_log_start_offset(-1);

@@ -4,7 +4,6 @@
 use crate::harness::place::Judged;
 use crate::harness::{kafka, ottla, program};
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -130,10 +129,8 @@ impl Broker {
 
     /// SIGTERM, and the wait for its end. It must come soon and, for Ottla, as a success.
     pub(crate) fn stop(&mut self) -> Result<Duration> {
-        let pid =
-            i32::try_from(self.ready.child.id()).ok().and_then(Pid::from_raw).context("a process id")?;
         let asked = Instant::now();
-        kill_process(pid, Signal::TERM).context("sending SIGTERM")?;
+        program::terminate(&self.ready.child)?;
         let limit = match self.kind {
             Judged::Ottla => STOP_LIMIT,
             Judged::Kafka => KAFKA_STOP_LIMIT,

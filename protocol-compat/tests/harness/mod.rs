@@ -7,6 +7,7 @@
 pub(crate) mod broker;
 mod budget;
 mod cache;
+pub(crate) mod debian;
 pub(crate) mod java;
 mod kafka;
 pub(crate) mod losing;

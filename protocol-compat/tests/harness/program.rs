@@ -1,6 +1,7 @@
 //! Runs other programs: within a time limit, their output kept, never left behind.
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
@@ -73,6 +74,12 @@ pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Option<bool>> {
         }
         thread::sleep(LOOK_AGAIN);
     }
+}
+
+/// Sends SIGTERM.
+pub(crate) fn terminate(child: &Child) -> Result<()> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("a process id")?;
+    kill_process(pid, Signal::TERM).context("sending SIGTERM")
 }
 
 fn gather(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {

@@ -6,7 +6,8 @@
 
 use crate::harness::broker::{Broker, Spec, log_file};
 use crate::harness::place::{self, Judged, judged};
-use crate::harness::{budget, java, program, python};
+use crate::harness::program::Ran;
+use crate::harness::{budget, debian, java, program, python};
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 use std::fs;
@@ -22,6 +23,8 @@ const LOG_SHOWN_BYTES: usize = 16 << 10;
 /// What a scenario needs besides a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
+    /// Programs as Debian packages them.
+    Debian,
     Java,
     Python,
 }
@@ -29,9 +32,11 @@ pub(crate) enum Need {
 impl Need {
     /// What is missing for it; asked of the machine once.
     fn missing(self) -> Option<String> {
+        static DEBIAN: OnceLock<Option<String>> = OnceLock::new();
         static JAVA: OnceLock<Option<String>> = OnceLock::new();
         static PYTHON: OnceLock<Option<String>> = OnceLock::new();
         match self {
+            Self::Debian => DEBIAN.get_or_init(debian::missing).clone(),
             Self::Java => JAVA.get_or_init(java::missing).clone(),
             Self::Python => PYTHON.get_or_init(python::missing).clone(),
         }
@@ -39,6 +44,7 @@ impl Need {
 
     fn set_up(self) -> Result<()> {
         match self {
+            Self::Debian => debian::kit().map(drop),
             Self::Java => java::kit().map(drop),
             Self::Python => python::command("suite.py").map(drop),
         }
@@ -207,6 +213,11 @@ impl Stage {
             }
         }
         Ok(ran.stdout)
+    }
+
+    /// Runs a program to its end, which must be a success.
+    pub(crate) fn run_well(&self, command: &mut Command) -> Result<Ran> {
+        program::run_well(command.current_dir(&self.folder), "", self.time_left()?)
     }
 
     /// A folder for files of the scenario.
