@@ -7,9 +7,13 @@
 pub(crate) mod broker;
 mod budget;
 mod cache;
+pub(crate) mod client;
+mod compiled;
 pub(crate) mod java;
 mod kafka;
+pub(crate) mod kcat;
 pub(crate) mod losing;
+mod node;
 mod ottla;
 pub(crate) mod place;
 pub(crate) mod program;
@@ -19,4 +23,5 @@ pub(crate) mod scenario;
 pub(crate) mod wire;
 
 pub(crate) use broker::{Broker, Listen, Spec};
+pub(crate) use client::Client;
 pub(crate) use scenario::{Need, Scenario, Stage};
