@@ -10,12 +10,16 @@
 
 mod harness;
 
+#[path = "clients/across.rs"]
+mod across;
 #[path = "clients/console.rs"]
 mod console;
 #[path = "clients/defaults.rs"]
 mod defaults;
 #[path = "differential/mod.rs"]
 mod differential;
+#[path = "clients/every.rs"]
+mod every;
 #[path = "clients/generated.rs"]
 mod generated;
 #[path = "clients/golden_batches.rs"]
@@ -28,6 +32,8 @@ mod hostile;
 mod java;
 #[path = "clients/kills.rs"]
 mod kills;
+#[path = "clients/kcat.rs"]
+mod kcat;
 #[path = "clients/librdkafka.rs"]
 mod librdkafka;
 #[path = "clients/losses.rs"]
@@ -56,6 +62,9 @@ fn main() -> ExitCode {
         python::scenarios(),
         java::scenarios(),
         librdkafka::scenarios(),
+        every::scenarios(),
+        across::scenarios(),
+        kcat::scenarios(),
         restart::scenarios(),
         losses::scenarios(),
         kills::scenarios(),

@@ -35,6 +35,32 @@ fn major_release(said: &str) -> Option<u32> {
     after.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
+/// A release of the Java client that is older than Kafka's own tools and broker here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Older {
+    V2_8,
+    V3_9,
+}
+
+impl Older {
+    fn release(self) -> &'static str {
+        match self {
+            Self::V2_8 => "2.8.2",
+            Self::V3_9 => "3.9.2",
+        }
+    }
+
+    /// The programs that it can run: the admin client of 2.8 had other calls.
+    fn sources(self) -> Vec<PathBuf> {
+        let mut names = vec!["Suite", "Producing", "Consuming", "EveryClient"];
+        names.push(match self {
+            Self::V2_8 => "older/Administering",
+            Self::V3_9 => "Administering",
+        });
+        names.into_iter().map(|name| place::source("java").join(name).with_extension("java")).collect()
+    }
+}
+
 /// Jars and compiled programs.
 #[derive(Debug)]
 pub(crate) struct Kit {
@@ -69,27 +95,56 @@ impl Kit {
     }
 }
 
+/// The client of an older release with the programs, made at most once.
+pub(crate) fn older(release: Older) -> Result<&'static Kit> {
+    static V2_8: OnceLock<Result<Kit, String>> = OnceLock::new();
+    static V3_9: OnceLock<Result<Kit, String>> = OnceLock::new();
+    let known = match release {
+        Older::V2_8 => &V2_8,
+        Older::V3_9 => &V3_9,
+    };
+    let made = known.get_or_init(|| {
+        let version = release.release();
+        // Warnings are about annotations that the older jars name and do not bring.
+        jars("java/clients-pom.xml", Some(version))
+            .and_then(|jars| compile(jars, &release.sources(), version, &["-Xlint:none"]))
+            .map_err(|e| format!("{e:#}"))
+    });
+    made.as_ref().map_err(|e| anyhow!("{e}"))
+}
+
 fn make() -> Result<Kit> {
-    let pom_path = place::source("java/pom.xml");
+    compile(jars("java/pom.xml", None)?, &sources()?, "", &["-Xlint:all", "-Werror"])
+}
+
+/// The folder of the jars that a pom pins, with those of `release` where the pom leaves it open.
+fn jars(pom: &str, release: Option<&str>) -> Result<PathBuf> {
+    let pom_path = place::source(pom);
     let pom = fs::read_to_string(&pom_path)?;
-    let jars = cache::once("java-jars", &[&pom, COPY_JARS], |folder| {
+    let mut ingredients = vec![pom.as_str(), COPY_JARS];
+    ingredients.extend(release);
+    cache::once("java-jars", &ingredients, |folder| {
         let mut maven = Command::new("mvn");
         maven
             .args(["-q", "-B", "-f"])
             .arg(&pom_path)
             .arg(COPY_JARS)
             .arg(format!("-DoutputDirectory={}", folder.display()));
+        maven.args(release.map(|release| format!("-Dkafka.version={release}")));
         program::run_well(&mut maven, "", DOWNLOAD_LIMIT).map(drop)
-    })?;
-    let all_jars = format!("{}/*", jars.display());
+    })
+}
 
-    let sources = sources()?;
+fn compile(jars: PathBuf, sources: &[PathBuf], release: &str, strictness: &[&str]) -> Result<Kit> {
+    let all_jars = format!("{}/*", jars.display());
     let texts: Vec<String> = sources.iter().map(fs::read_to_string).collect::<Result<_, _>>()?;
-    let ingredients: Vec<&str> = texts.iter().map(String::as_str).chain([pom.as_str()]).collect();
+    let folder_of_jars = jars.file_name().and_then(|name| name.to_str()).context("the folder of the jars")?;
+    let pins = [folder_of_jars, release];
+    let ingredients: Vec<&str> = texts.iter().map(String::as_str).chain(pins).collect();
     let classes = cache::once("java-classes", &ingredients, |folder| {
         let mut compiler = Command::new("javac");
-        compiler.args(["--release", "17", "-Xlint:all", "-Werror", "-proc:none", "-encoding", "UTF-8"]);
-        compiler.args(["-cp", &all_jars, "-d"]).arg(folder).args(&sources);
+        compiler.args(["--release", "17", "-proc:none", "-encoding", "UTF-8"]).args(strictness);
+        compiler.args(["-cp", &all_jars, "-d"]).arg(folder).args(sources);
         program::run_well(&mut compiler, "", COMPILE_LIMIT).map(drop)
     })?;
     let class_path = format!("{}:{all_jars}", classes.display());

@@ -7,10 +7,14 @@
 pub(crate) mod broker;
 mod budget;
 mod cache;
+pub(crate) mod client;
+mod compiled;
 pub(crate) mod debian;
 pub(crate) mod java;
 mod kafka;
+pub(crate) mod kcat;
 pub(crate) mod losing;
+mod node;
 mod ottla;
 pub(crate) mod place;
 pub(crate) mod program;
@@ -20,4 +24,5 @@ pub(crate) mod scenario;
 pub(crate) mod wire;
 
 pub(crate) use broker::{Broker, Listen, Spec};
+pub(crate) use client::Client;
 pub(crate) use scenario::{Need, Scenario, Stage};

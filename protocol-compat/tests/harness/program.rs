@@ -62,6 +62,12 @@ pub(crate) fn run_well(command: &mut Command, input: &str, limit: Duration) -> R
     Ok(ran)
 }
 
+/// What a program prints when it is asked something short, or nothing if it cannot be asked.
+pub(crate) fn said(command: &mut Command) -> Option<String> {
+    let ran = run(command, "", Duration::from_secs(60)).ok()?;
+    ran.success.then(|| ran.stdout.trim().to_owned())
+}
+
 /// Waits for the end of `child`: whether it was a success, or nothing when `limit` came first.
 pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Option<bool>> {
     let until = Instant::now() + limit;

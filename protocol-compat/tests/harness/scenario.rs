@@ -7,13 +7,13 @@
 use crate::harness::broker::{Broker, Spec, log_file};
 use crate::harness::place::{self, Judged, judged};
 use crate::harness::program::Ran;
-use crate::harness::{budget, debian, java, program, python};
+use crate::harness::{Client, budget, compiled, debian, java, kcat, node, program, python};
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,28 +25,45 @@ const LOG_SHOWN_BYTES: usize = 16 << 10;
 pub(crate) enum Need {
     /// Programs as Debian packages them.
     Debian,
+    Go,
     Java,
+    Kcat,
+    Node,
     Python,
+    /// What builds Ottla builds the Rust client: nothing more is needed.
+    Rust,
 }
 
 impl Need {
     /// What is missing for it; asked of the machine once.
     fn missing(self) -> Option<String> {
-        static DEBIAN: OnceLock<Option<String>> = OnceLock::new();
-        static JAVA: OnceLock<Option<String>> = OnceLock::new();
-        static PYTHON: OnceLock<Option<String>> = OnceLock::new();
-        match self {
-            Self::Debian => DEBIAN.get_or_init(debian::missing).clone(),
-            Self::Java => JAVA.get_or_init(java::missing).clone(),
-            Self::Python => PYTHON.get_or_init(python::missing).clone(),
+        static KNOWN: Mutex<Vec<(Need, Option<String>)>> = Mutex::new(Vec::new());
+        let mut known = KNOWN.lock().expect("no holder panics");
+        if let Some((_, missing)) = known.iter().find(|(need, _)| *need == self) {
+            return missing.clone();
         }
+        let missing = match self {
+            Self::Debian => debian::missing(),
+            Self::Go => compiled::go_missing(),
+            Self::Java => java::missing(),
+            Self::Kcat => kcat::missing(),
+            Self::Node => node::missing(),
+            Self::Python => python::missing(),
+            Self::Rust => None,
+        };
+        known.push((self, missing.clone()));
+        missing
     }
 
     fn set_up(self) -> Result<()> {
         match self {
             Self::Debian => debian::kit().map(drop),
+            Self::Go => compiled::go().map(drop),
             Self::Java => java::kit().map(drop),
+            Self::Kcat => Ok(()),
+            Self::Node => node::command().map(drop),
             Self::Python => python::command("suite.py").map(drop),
+            Self::Rust => compiled::rust().map(drop),
         }
     }
 }
@@ -56,6 +73,8 @@ impl Need {
 pub(crate) struct Scenario {
     name: String,
     needs: Vec<Need>,
+    /// The clients that it drives, whose programs are made ready before its time begins.
+    clients: Vec<Client>,
     /// Whether it asks for nothing that only Ottla has, so that Apache Kafka must pass it too.
     suits_kafka: bool,
     play: fn(&Stage) -> Result<()>,
@@ -64,7 +83,19 @@ pub(crate) struct Scenario {
 impl Scenario {
     /// A scenario that any Kafka broker must pass.
     pub(crate) fn new(name: &str, needs: &[Need], play: fn(&Stage) -> Result<()>) -> Self {
-        Self { name: name.to_owned(), needs: needs.to_vec(), suits_kafka: true, play }
+        Self { name: name.to_owned(), needs: needs.to_vec(), clients: Vec::new(), suits_kafka: true, play }
+    }
+
+    /// A scenario that any Kafka broker must pass with these clients.
+    pub(crate) fn with_clients(name: &str, clients: &[Client], play: fn(&Stage) -> Result<()>) -> Self {
+        let needs: Vec<Need> = clients.iter().map(|client| client.need()).collect();
+        Self { clients: clients.to_vec(), ..Self::new(name, &needs, play) }
+    }
+
+    /// With something more that it needs.
+    pub(crate) fn and_needs(mut self, need: Need) -> Self {
+        self.needs.push(need);
+        self
     }
 
     /// A scenario about something that Apache Kafka does not have.
@@ -108,6 +139,9 @@ impl Scenario {
     fn set_up(&self) -> Result<Stage> {
         for need in &self.needs {
             need.set_up()?;
+        }
+        for client in &self.clients {
+            client.command()?;
         }
         if judged() == Judged::Ottla {
             crate::harness::ottla::binary()?;
@@ -184,19 +218,31 @@ impl Stage {
         self.client(java::kit()?.tool(class), part, words)
     }
 
-    /// A client program says at its end that it came there: an exit status alone could mean that nothing was checked.
-    fn client(&self, mut command: Command, part: &str, words: &[&str]) -> Result<String> {
-        command.arg(part).args(words).current_dir(&self.folder);
+    /// Runs parts of a client's program one after the other, each with its words.
+    pub(crate) fn parts(&self, client: Client, parts: &[Vec<&str>]) -> Result<String> {
+        self.play_all(client.command()?, parts).with_context(|| format!("{client:?}"))
+    }
+
+    fn client(&self, command: Command, part: &str, words: &[&str]) -> Result<String> {
+        self.play_all(command, &[[&[part], words].concat()]).with_context(|| part.to_owned())
+    }
+
+    /// A client program says of each part that it came to its end: an exit status alone could mean that nothing was checked.
+    fn play_all(&self, mut command: Command, parts: &[Vec<&str>]) -> Result<String> {
+        command.args(parts.join(&"--")).current_dir(&self.folder);
         // Apache Kafka answers the creation of a topic some milliseconds before it shows it everywhere.
         let patience_seconds = if judged() == Judged::Kafka { "10" } else { "0" };
         command.env("SUITE_PATIENCE_SECONDS", patience_seconds);
-        let ran = program::run_well(&mut command, "", self.time_left()?).with_context(|| part.to_owned())?;
-        ensure!(
-            ran.stdout.lines().any(|line| line == format!("PASS {part}")),
-            "{part} ended well without saying so\n{}",
-            ran.everything()
-        );
+        let ran = program::run_well(&mut command, "", self.time_left()?)?;
+        let ended: Vec<&str> = ran.stdout.lines().filter_map(|line| line.strip_prefix("PASS ")).collect();
+        let wanted: Vec<&str> = parts.iter().map(|part| part[0]).collect();
+        ensure!(ended == wanted, "it ended well without playing all of {wanted:?}\n{}", ran.everything());
         Ok(ran.stdout)
+    }
+
+    /// Runs a program that is no part of the suites, which must succeed.
+    pub(crate) fn program(&self, command: &mut Command, input: &str) -> Result<String> {
+        Ok(program::run_well(command.current_dir(&self.folder), input, self.time_left()?)?.stdout)
     }
 
     /// Runs one of Apache Kafka's tools, which must succeed.

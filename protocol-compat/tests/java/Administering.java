@@ -39,18 +39,18 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** The Java admin client: topics made, seen, refused and deleted; offsets listed, records deleted; the cluster described. */
 final class Administering {
+    static final Map<String, Suite.Part> PARTS = Map.of(
+            "topics", Administering::topics,
+            "cluster", Administering::cluster,
+            "offsets", Administering::offsets,
+            "configs", Administering::configs,
+            "deletion", Administering::deletion,
+            "identity", Administering::identity);
+
     private Administering() {}
 
     public static void main(String[] args) throws Exception {
-        Suite.play(
-                Map.of(
-                        "topics", Administering::topics,
-                        "cluster", Administering::cluster,
-                        "offsets", Administering::offsets,
-                        "configs", Administering::configs,
-                        "deletion", Administering::deletion,
-                        "identity", Administering::identity),
-                args);
+        Suite.play(PARTS, args);
     }
 
     private static <T> T wait(KafkaFuture<T> answer) throws Exception {

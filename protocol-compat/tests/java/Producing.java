@@ -23,22 +23,22 @@ import org.apache.kafka.common.header.internals.RecordHeader;
 final class Producing {
     private static final int LARGE_BYTES = 900_000;
 
+    static final Map<String, Suite.Part> PARTS = Map.ofEntries(
+            entry("write_records", Producing::writeRecords),
+            entry("read_records", Producing::readRecords),
+            entry("nothing_but_the_address", Producing::nothingButTheAddress),
+            entry("acknowledgements", Producing::acknowledgements),
+            entry("corners", Producing::corners),
+            entry("large_records", Producing::largeRecords),
+            entry("too_large_for_the_broker", Producing::tooLargeForTheBroker),
+            entry("spread_over_partitions", Producing::spreadOverPartitions),
+            entry("through_a_restart", Producing::throughARestart),
+            entry("through_losses", Producing::throughLosses));
+
     private Producing() {}
 
     public static void main(String[] args) throws Exception {
-        Suite.play(
-                Map.ofEntries(
-                        entry("write_records", Producing::writeRecords),
-                        entry("read_records", Producing::readRecords),
-                        entry("nothing_but_the_address", Producing::nothingButTheAddress),
-                        entry("acknowledgements", Producing::acknowledgements),
-                        entry("corners", Producing::corners),
-                        entry("large_records", Producing::largeRecords),
-                        entry("too_large_for_the_broker", Producing::tooLargeForTheBroker),
-                        entry("spread_over_partitions", Producing::spreadOverPartitions),
-                        entry("through_a_restart", Producing::throughARestart),
-                        entry("through_losses", Producing::throughLosses)),
-                args);
+        Suite.play(PARTS, args);
     }
 
     /** Words: address, topic, codec, first, count. */

@@ -27,7 +27,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * What the Java programs share: the records that every client of the suites writes and expects, checks that name what
  * they found, and the entry that runs one part of a program by name.
  *
- * <p>The records are the same, byte for byte, in the Python programs, so that one client can read what the other wrote.
+ * <p>The records are the same, byte for byte, in the programs of every language, so that one client can read what another
+ * wrote. Everything here compiles with kafka-clients 2.8 as with the current release.
  */
 final class Suite {
     static final long FIRST_TIMESTAMP = 1_700_000_000_000L;
@@ -40,10 +41,20 @@ final class Suite {
         void play(String[] words) throws Exception;
     }
 
-    /** Runs the part that the command line names and says that it came to its end. */
+    /**
+     * Runs the parts that the command line names, with the words behind each, and says of each that it came to its end.
+     * {@code --} stands between two.
+     */
     static void play(Map<String, Part> parts, String[] args) throws Exception {
-        parts.get(args[0]).play(Arrays.copyOfRange(args, 1, args.length));
-        System.out.println("PASS " + args[0]);
+        for (int begin = 0; begin < args.length; ) {
+            int end = begin;
+            while (end < args.length && !args[end].equals("--")) {
+                end++;
+            }
+            parts.get(args[begin]).play(Arrays.copyOfRange(args, begin + 1, end));
+            System.out.println("PASS " + args[begin]);
+            begin = end + 1;
+        }
     }
 
     static void expect(boolean holds, String found) {

@@ -12,7 +12,7 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from suite import expect, expect_equal, make_consumer, make_producer, play, settled, take, write
+from suite import expect, expect_equal, expect_raised, make_consumer, make_producer, play, settled, take, write
 
 
 def topics(bootstrap, topic):
@@ -48,14 +48,6 @@ def refused(admin, topic):
     admin.create_topics({"only-a-question": one}, validate_only=True)
     listed = admin.list_topics()
     expect("wrong" not in listed and "only-a-question" not in listed, "refused topics are listed", listed)
-
-
-def expect_raised(error, action):
-    try:
-        action()
-    except error:
-        return
-    expect(False, "no", error.__name__)
 
 
 def cluster(bootstrap, topic):

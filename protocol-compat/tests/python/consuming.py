@@ -77,8 +77,8 @@ def outside(bootstrap, topic):
 def empty_topic(bootstrap, topic):
     """A topic without records gives nothing, in the time that was asked, again and again."""
     consumer, partition = make_consumer(bootstrap, topic, auto_offset_reset="earliest")
-    consumer.poll(timeout_ms=5_000)
-    for _ in range(3):
+    consumer.poll(timeout_ms=1_000)
+    for _ in range(2):
         expect_silence(consumer)
     expect_equal(consumer.end_offsets([partition]), {partition: 0}, "the end of an empty topic")
     consumer.close()

@@ -6,7 +6,18 @@ import hashlib
 from kafka import KafkaAdminClient
 from kafka.errors import MessageSizeTooLargeError
 
-from suite import check, expect, expect_equal, make_consumer, make_producer, play, settled, take, write
+from suite import (
+    NOT_IDEMPOTENT,
+    check,
+    expect,
+    expect_equal,
+    make_consumer,
+    make_producer,
+    play,
+    settled,
+    take,
+    write,
+)
 
 
 def write_records(bootstrap, topic, codec, first, count):
@@ -43,11 +54,11 @@ def nothing_but_the_address(bootstrap, topic):
 
 def acknowledgements(bootstrap, topic):
     """All three kinds, one after the other on one topic, without idempotence; acks=0 learns no offset."""
-    with make_producer(bootstrap, acks=1, enable_idempotence=False) as producer:
+    with make_producer(bootstrap, acks=1, **NOT_IDEMPOTENT) as producer:
         write(producer, topic, 0, 10)
-    with make_producer(bootstrap, acks="all", enable_idempotence=False) as producer:
+    with make_producer(bootstrap, acks="all", **NOT_IDEMPOTENT) as producer:
         write(producer, topic, 10, 10)
-    with make_producer(bootstrap, acks=0, enable_idempotence=False) as producer:
+    with make_producer(bootstrap, acks=0, **NOT_IDEMPOTENT) as producer:
         for i in range(10):
             producer.send(topic, f"unanswered {i}".encode(), partition=0).get(timeout=20)
         producer.flush()
@@ -79,7 +90,7 @@ def large_records(bootstrap, topic):
 def too_large_for_the_broker(bootstrap, topic):
     """A batch above message.max.bytes is refused with its own error, and the next record goes through. (An idempotent
     kafka-python producer gives up after a refusal.)"""
-    with make_producer(bootstrap, max_request_size=4_000_000, enable_idempotence=False) as producer:
+    with make_producer(bootstrap, max_request_size=4_000_000, **NOT_IDEMPOTENT) as producer:
         expect_equal(producer.send(topic, b"small", partition=0).get(timeout=30).offset, 0, "the offset")
         try:
             producer.send(topic, b"x" * 1_100_000, partition=0).get(timeout=30)

@@ -1,14 +1,27 @@
-"""What the kafka-python programs share: the records that every client of the suites writes and expects, a check that
-names what it found, and the entry that runs one part of a program by name.
+"""What the Python programs share: the records that every client of the suites writes and expects, a check that names
+what it found, and the entry that runs parts of a program by name.
 
-The records are the same, byte for byte, in the Java programs, so that one client can read what the other wrote.
+The records are the same, byte for byte, in the programs of every language, so that one client can read what another
+wrote. It runs beside kafka-python 2.0.2 as beside the current one.
 """
 
+import contextlib
 import os
 import sys
 import time
 
+if sys.version_info >= (3, 12):
+    # kafka-python 2.0.2 carries an old `six`, which newer Pythons cannot import; the current `six` takes its place.
+    with contextlib.suppress(ImportError):
+        import six
+
+        sys.modules["kafka.vendor.six.moves"] = six.moves
+
+import kafka
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+HAS_IDEMPOTENCE = not kafka.__version__.startswith("2.")
+NOT_IDEMPOTENT = {"enable_idempotence": False} if HAS_IDEMPOTENCE else {}
 
 FIRST_TIMESTAMP = 1_700_000_000_000
 SECONDS_TO_READ = 20
@@ -30,6 +43,14 @@ def settled(question, *otherwise):
 
 def expect_equal(found, wanted, what):
     expect(found == wanted, what, "is", repr(found)[:300], "and should be", repr(wanted)[:300])
+
+
+def expect_raised(error, action):
+    try:
+        action()
+    except error:
+        return
+    expect(False, "no", error.__name__)
 
 
 def record(i):
@@ -72,7 +93,8 @@ def check(found, offset):
 
 
 def make_producer(bootstrap, **settings):
-    return KafkaProducer(bootstrap_servers=bootstrap, **settings)
+    """A producer for a `with`, which closes it; the one of 2.0.2 knows no `with` of its own."""
+    return contextlib.closing(KafkaProducer(bootstrap_servers=bootstrap, **settings))
 
 
 def make_consumer(bootstrap, topic, **settings):
@@ -104,7 +126,12 @@ def expect_silence(consumer, seconds=1.0):
 
 
 def play(parts):
-    """Runs the part that the command line names and says that it came to its end."""
-    name, *words = sys.argv[1:]
-    parts[name](*words)
-    print(f"PASS {name}")
+    """Runs the parts that the command line names, with the words behind each, and says of each that it came to its end.
+    `--` stands between two."""
+    words = sys.argv[1:] + ["--"]
+    while words:
+        end = words.index("--")
+        name, *of_part = words[:end]
+        words = words[end + 1 :]
+        parts[name](*of_part)
+        print(f"PASS {name}")

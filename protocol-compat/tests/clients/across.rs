@@ -1,0 +1,152 @@
+//! Clients beside each other: what one writes is read by all, in every codec; and all of them at once write and read
+//! while the broker is stopped and started again.
+
+use crate::harness::client::ALL;
+use crate::harness::place::{self, Judged};
+use crate::harness::{Broker, Client, Need, Scenario, Spec, Stage, kcat};
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+const RECORDS: &str = "60";
+const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    vec![
+        Scenario::with_clients("across::everyone_reads_what_everyone_writes", &ALL, everyone_reads)
+            .and_needs(Need::Kcat),
+        Scenario::with_clients("across::everyone_goes_on_after_restarts", &ALL, everyone_goes_on),
+    ]
+}
+
+fn name(client: Client) -> String {
+    format!("{client:?}").to_lowercase()
+}
+
+/// Records that are as old as these would be deleted in time; this takes longer than other scenarios.
+fn keeping() -> Spec {
+    Spec::default().set("log.retention.ms", "-1")
+}
+
+fn everyone_reads(stage: &Stage) -> Result<()> {
+    let broker = stage.broker(keeping())?;
+    // A writer that cannot write all of a record's parts writes none here.
+    let writers = ALL.into_iter().filter(|client| *client != Client::Rskafka);
+    let mut topics = Vec::new();
+    for writer in writers {
+        let prefix = format!("by-{}", name(writer));
+        let mut words = vec!["write_all", broker.bootstrap(), &prefix, RECORDS];
+        words.extend(CODECS);
+        stage.parts(writer, &[words])?;
+        topics.extend(CODECS.map(|codec| format!("{prefix}-{codec}")));
+    }
+    // kafkajs consumes by group only.
+    for reader in ALL.into_iter().filter(|client| *client != Client::KafkaJs) {
+        let mut words = vec!["read_all", broker.bootstrap(), RECORDS];
+        words.extend(topics.iter().map(String::as_str));
+        stage.parts(reader, &[words])?;
+    }
+    for topic in &topics {
+        let found = read_by_kcat(stage, &broker, topic).with_context(|| format!("kcat on {topic}"))?;
+        ensure!(found.len() == 60, "kcat found {} records of {topic}", found.len());
+        for (offset, found) in found.iter().enumerate() {
+            let wanted = wanted(topic, offset);
+            ensure!(*found == wanted, "kcat found {found} and should have found {wanted}");
+        }
+    }
+    println!("{} topics, each read by {} clients", topics.len(), ALL.len());
+    Ok(())
+}
+
+fn read_by_kcat(stage: &Stage, broker: &Broker, topic: &str) -> Result<Vec<serde_json::Value>> {
+    let mut kcat = kcat::command(broker.bootstrap());
+    kcat.args(["-C", "-q", "-J", "-e", "-o", "beginning", "-p", "0", "-t", topic]);
+    let said = stage.program(&mut kcat, "")?;
+    said.lines().map(|line| without_broker(line).with_context(|| line.to_owned())).collect()
+}
+
+/// Which broker a record came from is not of the record.
+fn without_broker(line: &str) -> Result<serde_json::Value> {
+    let mut found: serde_json::Value = serde_json::from_str(line)?;
+    found.as_object_mut().context("an object")?.remove("broker");
+    Ok(found)
+}
+
+/// The record that belongs at this offset, as every client of the suites writes it and kcat shows it.
+fn wanted(topic: &str, i: usize) -> serde_json::Value {
+    let value = match i % 7 {
+        3 => None,
+        4 => Some(String::new()),
+        _ => Some(format!("τιμή 🦦 {i} {}", "x".repeat(i * 37 % 400))),
+    };
+    let key = match i % 5 {
+        0 if value.is_some() => None,
+        1 => Some(String::new()),
+        _ => Some(format!("κλειδί-{i}")),
+    };
+    let mut record = serde_json::json!({
+        "topic": topic, "partition": 0, "offset": i, "tstype": "create",
+        "ts": 1_700_000_000_000_u64 + 1000 * i as u64, "key": key, "payload": value,
+    });
+    if !i.is_multiple_of(3) {
+        record["headers"] = serde_json::json!(["заголовок", format!("значение-{i}"), "заголовок", ""]);
+    }
+    record
+}
+
+/// Whether what an idempotent producer sends may stand there twice. Apache Kafka knows one batch of each producer after
+/// a start, of which several may have been on their way.
+fn guarantee() -> &'static str {
+    match place::judged() {
+        Judged::Ottla => "exactly_once",
+        Judged::Kafka => "at_least_once",
+    }
+}
+
+/// Each client writes, with its defaults and with idempotence, and reads what it writes, until all are told that it is
+/// enough; meanwhile the broker is stopped and started again, twice.
+fn everyone_goes_on(stage: &Stage) -> Result<()> {
+    let mut broker = stage.broker(Spec::default())?;
+    let address = broker.bootstrap().to_owned();
+    thread::scope(|threads| {
+        let playing = ALL.map(|client| {
+            let address = &address;
+            threads.spawn(move || {
+                let words = vec!["through_a_restart", address.as_str()];
+                let topic = name(client);
+                stage.parts(client, &[[words, vec![&topic, guarantee()]].concat()])
+            })
+        });
+        let stopped = stop_twice(stage, &mut broker);
+        // Whatever happened, they have to come to an end.
+        fs::write(stage.folder().join("enough"), "")?;
+        for player in playing {
+            let said = player.join().expect("a client's thread does not panic")?;
+            print!("{}", said.replace("PASS through_a_restart\n", ""));
+            for wrote in said.lines().filter_map(|line| line.strip_prefix("WROTE ")) {
+                let (topic, count) = wrote.split_once(' ').context("a topic and a count")?;
+                let is_exact = topic.ends_with("-idempotent") && guarantee() == "exactly_once";
+                let exactness = if is_exact { "exactly_once" } else { "at_least_once" };
+                let words = vec!["read_numbers", &address, topic, count, exactness];
+                stage.parts(Client::KafkaPython, &[words])?;
+            }
+        }
+        stopped
+    })
+}
+
+fn stop_twice(stage: &Stage, broker: &mut Broker) -> Result<()> {
+    stage.wait_for("every client to write", || {
+        let writing = |client: &Client| stage.folder().join(format!("writing-{}", name(*client))).exists();
+        Ok(ALL.iter().all(writing))
+    })?;
+    for _ in 0..2 {
+        thread::sleep(Duration::from_millis(1_200));
+        broker.stop()?;
+        thread::sleep(Duration::from_millis(300));
+        stage.again(broker)?;
+    }
+    thread::sleep(Duration::from_millis(1_200));
+    Ok(())
+}
