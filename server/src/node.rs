@@ -15,7 +15,7 @@ use storage::{
     LeaderEpoch, LogConfig, LogId, OnFlush, OnOffline, OpenError, TopicId,
 };
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::api::{Broker, Identity, TABLE};
@@ -309,6 +309,7 @@ async fn open_broker(
         metrics: metrics.clone(),
         env: env.clone(),
         guard_limits: guard::Limits::default(),
+        heavy_work: Semaphore::new(1),
         advertised: OnceLock::new(),
     };
     image.deleting().for_each(|topic| broker.purge(topic));

@@ -48,6 +48,8 @@ pub enum BatchError {
     Codec(u8),
     #[error("record {index}: {what}")]
     Record { index: i32, what: &'static str },
+    #[error("the records are much work to decompress")]
+    Heavy,
     #[error("the records cannot be decompressed: {0}")]
     Decompress(String),
 }

@@ -88,7 +88,8 @@ impl Shared {
         is_done
     }
 
-    fn flush_all(&self, dirty: &[Arc<Log>]) -> io::Result<()> {
+    /// Everything that these logs have taken so far is on the disk when this returns.
+    pub(crate) fn flush_all(&self, dirty: &[Arc<Log>]) -> io::Result<()> {
         if dirty.len() > SYNC_EACH_MAX {
             return self.flush_at_once(dirty);
         }

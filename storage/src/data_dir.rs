@@ -14,7 +14,8 @@ use crate::claim;
 use crate::compact::{CleanerOptions, CleanerStats};
 use crate::config::LogConfig;
 use crate::env::{Env, LockGuard, Random};
-use crate::error::{OpenError, is_out_of_files};
+use crate::error::{OpenError, is_out_of_files, is_passing};
+use crate::flush::By;
 use crate::ids::{LeaderEpoch, LogId};
 use crate::journal::{JournalOptions, JournalStats};
 use crate::lock_file::{self, Pages};
@@ -25,7 +26,7 @@ use crate::opening;
 use crate::recover::{Depth, Recovered, recover};
 use crate::shared::Shared;
 use crate::small_file;
-use crate::syncs::Syncs;
+use crate::syncs::{SYNC_EACH_MAX, Syncs};
 use crate::ticket::AppendError;
 use crate::workers;
 
@@ -430,35 +431,58 @@ impl DataDir {
         self.stop();
         self.flush();
         let _cycle = self.shared.cycle();
-        let logs = std::mem::take(&mut *self.shared.logs());
+        let logs: Vec<_> = std::mem::take(&mut *self.shared.logs()).into_values().collect();
         if !self.shared.is_offline() && self.lock.lock().unwrap().is_some() {
-            self.finish(logs.values());
+            self.finish(&logs);
         }
         self.shared.fail_waits(&AppendError::Closed);
-        logs.values().for_each(|log| log.watch_high_watermark().close());
+        logs.iter().for_each(|log| log.watch_high_watermark().close());
         self.lock.lock().unwrap().take();
     }
 
-    fn finish<'l>(&self, logs: impl Iterator<Item = &'l Arc<Log>>) {
+    /// The last flush of all logs and the checkpoint that says so. Many logs share two flushes of the file system: one
+    /// of what they hold, one of what only a log that takes no more writes beside it.
+    fn finish(&self, logs: &[Arc<Log>]) {
         let (position, _) = self.shared.journal().begin_checkpoint();
-        let mut clean = true;
-        for log in logs {
-            match log.finish() {
-                Ok(Some(entry)) => drop(self.shared.known().insert(entry.id, entry)),
-                Ok(None) => {}
-                Err(error) if crate::error::is_passing(&error) => {
-                    clean = false;
-                    tracing::warn!(log = log.dir_name(), %error, "no room to close a log in order");
-                }
-                Err(error) => return self.shared.go_offline("closing", &error),
+        let by = if logs.len() > SYNC_EACH_MAX { By::Caller } else { By::Itself };
+        let finished = self.finish_logs(logs, by).and_then(|clean| {
+            if by == By::Caller {
+                self.shared.env.files.sync_fs(&self.shared.path)?;
             }
-        }
-        if !clean {
-            return;
+            Ok(clean)
+        });
+        match finished {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return self.shared.go_offline("closing", &error),
         }
         if let Err(error) = self.shared.write_checkpoint(position, true) {
             tracing::warn!(%error, "no checkpoint was written: the next start reads more");
         }
+    }
+
+    /// False if there was no room to close a log in order.
+    fn finish_logs(&self, logs: &[Arc<Log>], by: By) -> io::Result<bool> {
+        let no_room = |log: &str, error: &io::Error| {
+            tracing::warn!(log, %error, "no room to close a log in order");
+            Ok(false)
+        };
+        if by == By::Caller {
+            match self.shared.flush_all(logs) {
+                Err(error) if is_passing(&error) => return no_room("all", &error),
+                flushed => flushed?,
+            }
+        }
+        let mut clean = true;
+        for log in logs {
+            match log.finish(by) {
+                Ok(Some(entry)) => drop(self.shared.known().insert(entry.id, entry)),
+                Ok(None) => {}
+                Err(error) if is_passing(&error) => clean = no_room(log.dir_name(), &error)?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(clean)
     }
 
     fn stop(&self) {

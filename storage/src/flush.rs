@@ -220,19 +220,20 @@ impl Log {
         Ok(())
     }
 
-    /// The last flush of a log that takes no more appends; its checkpoint entry is then clean.
-    pub(crate) fn finish(&self) -> io::Result<Option<checkpoint::Entry>> {
+    /// The last flush of a log that takes no more appends; its checkpoint entry is then clean, once a caller that said so
+    /// has flushed the file system.
+    pub(crate) fn finish(&self, by: By) -> io::Result<Option<checkpoint::Entry>> {
         self.flush()?;
-        let Some(mut entry) = self.checkpoint_entry(By::Itself)? else { return Ok(None) };
+        let Some(mut entry) = self.checkpoint_entry(by)? else { return Ok(None) };
         let active = self.segments.read().unwrap().last().cloned();
-        let finished = active.is_none_or(|active| match active.finish_indexes(false, true) {
+        let finished = active.is_none_or(|active| match active.finish_indexes(false, by == By::Itself) {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(log = self.dir_name(), %error, "an index was not completed; the next start makes it anew");
                 false
             }
         });
-        let saved = match self.finish_producers(entry.recovery) {
+        let saved = match self.finish_producers(entry.recovery, by) {
             Err(error) if !is_passing(&error) => return Err(error),
             saved => saved.is_ok(),
         };

@@ -66,7 +66,7 @@ mod workers;
 mod writer;
 
 pub use batch::{BatchError, BatchHeader, TimestampType};
-pub use codec::{Codec, Encoding};
+pub use codec::{Codec, Effort, Encoding};
 pub use compact::{CleanerOptions, CleanerStats};
 pub use config::{Cleanup, Durability, LogConfig};
 pub use data_dir::{
@@ -85,5 +85,5 @@ pub use producer_state::ProducerView;
 pub use records::{BatchBuilder, Record, RecordHeader, Records, records};
 pub use retention::{DeleteRecordsError, NewStart};
 pub use ticket::{AppendError, Appended, Ticket};
-pub use validate::{Checked, RecordError, RecordValidation, Reject, Rules, check, check_internal};
+pub use validate::{Checked, RecordError, RecordValidation, Reject, Rules, check, check_at, check_internal};
 pub use watch::{Above, Waiter, Watch};

@@ -5,11 +5,12 @@
 //! once, allocates nothing, and refuses a record whose parts do not fill its length exactly.
 
 use std::borrow::Cow;
+use std::io;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::batch::{BatchError, BatchHeader, HEADER_BYTES, MAGIC, OVERHEAD_BYTES, TimestampType, crc_of};
-use crate::codec::{self, Codec, Decompressor};
+use crate::codec::{self, Codec, Decompressor, Effort};
 use crate::ids::{LeaderEpoch, Offset, ProducerId, TimestampMs};
 use crate::source::{Fault, SliceSource, Source, StreamSource, write_varint, write_varlong};
 
@@ -113,11 +114,18 @@ fn raw_record<'a, const KEEP: bool>(source: &mut impl Source<'a>) -> Result<RawR
     record_body::<KEEP>(source, head)
 }
 
+fn not_decompressed(error: &io::Error) -> BatchError {
+    match error.kind() {
+        io::ErrorKind::QuotaExceeded => BatchError::Heavy,
+        _ => BatchError::Decompress(error.to_string()),
+    }
+}
+
 pub(crate) fn fault_at(index: i32, fault: Fault) -> BatchError {
     match fault {
         Fault::Ended => BatchError::Record { index, what: "the batch ends within it" },
         Fault::Bad(what) => BatchError::Record { index, what },
-        Fault::Stream(error) => BatchError::Decompress(error.to_string()),
+        Fault::Stream(error) => not_decompressed(&error),
     }
 }
 
@@ -147,12 +155,24 @@ pub(crate) fn ends_here<'a>(count: i32, source: &mut impl Source<'a>) -> Result<
 pub(crate) fn walk(
     header: &BatchHeader,
     batch: &[u8],
+    see: impl FnMut(i32, &RawRecord<'_>) -> Result<bool, BatchError>,
+) -> Result<(), BatchError> {
+    walk_at(Effort::Whole, header, batch, see)
+}
+
+/// As [`walk`]; with little effort it ends with [`BatchError::Heavy`] where that does not do.
+pub(crate) fn walk_at(
+    effort: Effort,
+    header: &BatchHeader,
+    batch: &[u8],
     mut see: impl FnMut(i32, &RawRecord<'_>) -> Result<bool, BatchError>,
 ) -> Result<(), BatchError> {
     let records = records_of(header, batch)?;
     match header.codec()? {
         Codec::None => walk_source(header.record_count, SliceSource::new(records), &mut see),
-        codec => walk_source(header.record_count, StreamSource::new(open(codec, records)?), &mut see),
+        codec => {
+            walk_source(header.record_count, StreamSource::new(open_at(effort, codec, records)?), &mut see)
+        }
     }
 }
 
@@ -164,6 +184,10 @@ pub(crate) fn records_of<'a>(header: &BatchHeader, batch: &'a [u8]) -> Result<&'
 pub(crate) fn open(codec: Codec, records: &[u8]) -> Result<Decompressor<'_>, BatchError> {
     codec::decompress(codec, records, codec::decompressed_bytes_max(records.len()))
         .map_err(|error| BatchError::Decompress(error.to_string()))
+}
+
+pub(crate) fn open_at(effort: Effort, codec: Codec, records: &[u8]) -> Result<Decompressor<'_>, BatchError> {
+    open(codec, records)?.at(effort).map_err(|error| not_decompressed(&error))
 }
 
 /// The time of a record: its own, or its batch's where the log stamps.

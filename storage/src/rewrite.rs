@@ -10,10 +10,10 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::batch::{BatchError, BatchHeader, HEADER_BYTES, OVERHEAD_BYTES, TimestampType, crc_of};
-use crate::codec::{Codec, CompressError, Compressor, Encoding};
+use crate::codec::{Codec, CompressError, Compressor, Effort, Encoding};
 use crate::ids::{NO_TIMESTAMP, Offset, TimestampMs};
 use crate::records::{
-    RecordHead, ends_here, fault_at, open, record_body, record_head, records_of, timestamp_of,
+    RecordHead, ends_here, fault_at, open_at, record_body, record_head, records_of, timestamp_of,
 };
 use crate::source::{Fault, SliceSource, Source, StreamSource, varlong_bytes, write_varlong};
 
@@ -58,6 +58,7 @@ pub(crate) fn rewrite(
     batch: &[u8],
     encoding: Encoding,
     bytes_max: usize,
+    effort: Effort,
     see: impl FnMut(i32, Copied),
 ) -> Result<Result<Rewritten, CompressError>, BatchError> {
     let records = records_of(header, batch)?;
@@ -69,7 +70,7 @@ pub(crate) fn rewrite(
     let mut sink = Sink { out, failed: None, head: Vec::new() };
     let base_timestamp = match codec {
         Codec::None => copy_all(header, SliceSource::new(records), &mut sink, see)?,
-        codec => copy_all(header, StreamSource::new(open(codec, records)?), &mut sink, see)?,
+        codec => copy_all(header, StreamSource::new(open_at(effort, codec, records)?), &mut sink, see)?,
     };
     let bytes = sink.failed.map_or_else(|| sink.out.finish(), Err);
     Ok(bytes.map(|bytes| Rewritten { bytes, base_timestamp, codec: encoding.codec }))

@@ -12,11 +12,12 @@
 use bytes::Bytes;
 
 use crate::batch::{
-    BatchHeader, HEADER_BYTES, MAGIC, OVERHEAD_BYTES, STAMP_BYTES, TimestampType, crc_of, verify_crc,
+    BatchError, BatchHeader, HEADER_BYTES, MAGIC, OVERHEAD_BYTES, STAMP_BYTES, TimestampType, crc_of,
+    verify_crc,
 };
-use crate::codec::{Codec, CompressError, Encoding};
+use crate::codec::{Codec, CompressError, Effort, Encoding};
 use crate::ids::{NO_TIMESTAMP, Offset, ProducerId, TimestampMs};
-use crate::records::{timestamp_of, walk};
+use crate::records::{timestamp_of, walk_at};
 use crate::rewrite::rewrite;
 
 mod inspect;
@@ -92,6 +93,9 @@ pub enum Reject {
     /// UNKNOWN_SERVER_ERROR (-1): there is no memory to compress it anew.
     #[error("the batch cannot be compressed anew: {why}")]
     NotCompressed { why: String },
+    /// No refusal: [`check_at`] with little effort does not do, and it is to be called again with all.
+    #[error("the batch is much work to check")]
+    Heavy,
     /// INVALID_RECORD (87): message formats before batches.
     #[error("records of message format {magic} are not taken (only 2 is)")]
     UnsupportedMagic { magic: i8 },
@@ -108,6 +112,13 @@ impl Reject {
 
     fn invalid(what: impl Into<String>) -> Reject {
         Reject::Invalid { what: what.into(), records: Vec::new() }
+    }
+
+    fn of_records(error: BatchError) -> Reject {
+        match error {
+            BatchError::Heavy => Reject::Heavy,
+            other => Reject::invalid(other.to_string()),
+        }
     }
 
     fn corrupt(what: impl Into<String>) -> Reject {
@@ -166,6 +177,11 @@ impl Checked {
 
 /// Checks the records of one partition of a Produce request: exactly one batch of version 2.
 pub fn check(batch: Bytes, rules: &Rules) -> Result<Checked, Reject> {
+    check_at(Effort::Whole, batch, rules)
+}
+
+/// As [`check`], on a thread that others wait for: with little effort a batch that is much work is [`Reject::Heavy`].
+pub fn check_at(effort: Effort, batch: Bytes, rules: &Rules) -> Result<Checked, Reject> {
     let header = only_batch(&batch, rules)?;
     let batch = batch.slice(..header.total_bytes());
     if header.base_offset != Offset(0) {
@@ -178,8 +194,8 @@ pub fn check(batch: Bytes, rules: &Rules) -> Result<Checked, Reject> {
     check_header(&header)?;
     let other = rules.compression.filter(|wanted| header.codec() != Ok(wanted.codec));
     let checked = match other {
-        None => as_it_came(header, batch, rules)?,
-        Some(encoding) => written_anew(&header, &batch, encoding, rules)?,
+        None => as_it_came(effort, header, batch, rules)?,
+        Some(encoding) => written_anew(effort, &header, &batch, encoding, rules)?,
     };
     let bytes = checked.bytes.len();
     if bytes > rules.segment_bytes as usize {
@@ -200,8 +216,13 @@ fn max_timestamp_of(rules: &Rules, max_timestamp: TimestampMs) -> TimestampMs {
     }
 }
 
-fn as_it_came(mut header: BatchHeader, batch: Bytes, rules: &Rules) -> Result<CheckedBatch, Reject> {
-    let max_timestamp = max_timestamp_of(rules, check_records(&header, &batch, rules)?);
+fn as_it_came(
+    effort: Effort,
+    mut header: BatchHeader,
+    batch: Bytes,
+    rules: &Rules,
+) -> Result<CheckedBatch, Reject> {
+    let max_timestamp = max_timestamp_of(rules, check_records(effort, &header, &batch, rules)?);
     let rewritten = header.timestamp_type() != rules.timestamp_type || header.max_timestamp != max_timestamp;
     if rewritten {
         header.set_time(rules.timestamp_type, max_timestamp);
@@ -212,6 +233,7 @@ fn as_it_came(mut header: BatchHeader, batch: Bytes, rules: &Rules) -> Result<Ch
 
 /// The batch in another encoding. Offsets inside it are given anew, so wrong ones are right again, as in Kafka.
 fn written_anew(
+    effort: Effort,
     header: &BatchHeader,
     batch: &[u8],
     encoding: Encoding,
@@ -219,13 +241,13 @@ fn written_anew(
 ) -> Result<CheckedBatch, Reject> {
     let bytes_max = rules.message_bytes_max;
     let (mut inspection, mut before_time) = (Inspection::new(header, rules), None);
-    let rewritten = rewrite(header, batch, encoding, bytes_max, |index, record| {
+    let rewritten = rewrite(header, batch, encoding, bytes_max, effort, |index, record| {
         if record.timestamp < NO_TIMESTAMP {
             before_time.get_or_insert(index);
         }
         inspection.see(index, record.timestamp, record.has_key);
     });
-    let rewritten = rewritten.map_err(|error| Reject::invalid(error.to_string()))?;
+    let rewritten = rewritten.map_err(Reject::of_records)?;
     let max_timestamp = max_timestamp_of(rules, inspection.verdict()?);
     // Kafka writes no such record anew; where it need not, it takes them.
     if let Some(index) = before_time {
@@ -324,7 +346,12 @@ fn check_header(header: &BatchHeader) -> Result<(), Reject> {
 }
 
 /// Looks at the records as far as the rules want it; gives the greatest timestamp.
-fn check_records(header: &BatchHeader, batch: &[u8], rules: &Rules) -> Result<TimestampMs, Reject> {
+fn check_records(
+    effort: Effort,
+    header: &BatchHeader,
+    batch: &[u8],
+    rules: &Rules,
+) -> Result<TimestampMs, Reject> {
     let mut inspection = Inspection::new(header, rules);
     if rules.walk == RecordValidation::Header && !rules.compacted {
         inspection.see_time(0, header.max_timestamp);
@@ -332,14 +359,14 @@ fn check_records(header: &BatchHeader, batch: &[u8], rules: &Rules) -> Result<Ti
     }
     let compressed = header.codec() != Ok(Codec::None);
     let mut misplaced = None;
-    let walked = walk(header, batch, |index, record| {
+    let walked = walk_at(effort, header, batch, |index, record| {
         if compressed && record.offset_delta != index {
             misplaced.get_or_insert(index);
         }
         inspection.see(index, timestamp_of(header, record.timestamp_delta), record.key.is_some());
         Ok(true)
     });
-    walked.map_err(|error| Reject::invalid(error.to_string()))?;
+    walked.map_err(Reject::of_records)?;
     let max_timestamp = inspection.verdict()?;
     match misplaced {
         None => Ok(max_timestamp),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use protocol_compat::guard;
 use protocol_compat::messages::StrBytes;
 use storage::{Env, TopicId};
+use tokio::sync::Semaphore;
 
 use crate::cluster::controller::Seen;
 use crate::cluster::records::TopicPurged;
@@ -44,6 +45,8 @@ pub struct Broker {
     pub metrics: Arc<Metrics>,
     pub env: Env,
     pub guard_limits: guard::Limits,
+    /// One batch at a time that is much work to check, so that neither threads nor memory go to such batches alone.
+    pub heavy_work: Semaphore,
     /// Set when the listeners are bound, before the first connection.
     pub advertised: OnceLock<Vec<Advertised>>,
 }

@@ -176,7 +176,8 @@ impl ToCode for Reject {
                 ErrorCode::InvalidRecord
             }
             Self::TooLarge { .. } | Self::GrownTooLarge { .. } => ErrorCode::MessageTooLarge,
-            Self::NotCompressed { .. } => ErrorCode::UnknownServerError,
+            // Nobody is told that a batch is much work: it is done.
+            Self::NotCompressed { .. } | Self::Heavy => ErrorCode::UnknownServerError,
             Self::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
             Self::Timestamp { .. } => ErrorCode::InvalidTimestamp,
             Self::UnsupportedCodec { .. } => ErrorCode::UnsupportedCompressionType,

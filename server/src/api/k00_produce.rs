@@ -11,7 +11,10 @@
 //! Deviations: data that cannot be decoded is answered with 87 where Kafka answers -1. Transactions are not served, so
 //! transactional batches are refused.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -19,19 +22,22 @@ use protocol_compat::messages::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
 };
 use protocol_compat::messages::{ApiKey, ProduceRequest, ProduceResponse, TopicName, Uuid, detached};
-use storage::{AppendError, Appended, BatchHeader, Offset, RecordError, Reject, Ticket};
+use storage::{AppendError, Appended, BatchHeader, Codec, Effort, Offset, RecordError, Reject, Ticket};
 
 use super::error::{ToCode, text};
-use super::{Api, Cx, Then};
+use super::{Api, Broker, Cx, Then};
 use crate::cluster::{Topic, topic_name};
 use crate::metrics::Limit;
-use crate::partition::ProduceRefusal;
+use crate::partition::{Partition, ProduceRefusal};
 use crate::security::{Operation, Resource};
 
 pub(super) struct Produce;
 
 /// The first version that may carry zstd.
 const ZSTD_FROM: i16 = 7;
+/// A request judges compressed batches on the thread of its connection for so long; what remains is judged elsewhere, one
+/// batch at a time, and the connection waits.
+const INLINE: Duration = Duration::from_millis(10);
 /// A flush may take this long before its records are called late.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 /// Kafka's own admin client may write to internal topics; nobody else.
@@ -49,25 +55,56 @@ impl Api for Produce {
 
     fn begin(cx: &Cx, mut req: ProduceRequest, version: i16) -> Then<ProduceResponse> {
         let refused = refuse_whole(cx, &req);
-        let topics: Vec<PendingTopic> =
-            std::mem::take(&mut req.topic_data).into_iter().map(|topic| begin_topic(cx, topic, version, refused)).collect();
-        let unplaced: Vec<Ticket> = tickets(&topics).filter(|ticket| !ticket.is_placed()).cloned().collect();
-        let is_silent = req.acks == 0;
-        let then = if is_silent {
-            // There is no reply to carry an error: Kafka closes the connection instead.
-            if topics.iter().any(PendingTopic::failed) { Then::Close } else { Then::Silent }
-        } else if topics.iter().all(PendingTopic::settled) {
-            Then::Now(reply(topics))
-        } else {
-            // The time runs from here on, however many replies of the connection go before this one.
-            let deadline = tokio::time::Instant::now() + patience(cx, &req);
-            Then::later(wait(topics, deadline))
-        };
-        if unplaced.is_empty() {
-            return then;
+        let inline = Inline { zstd_allowed: version >= ZSTD_FROM, until: cx.broker.env.clock.monotonic() + INLINE };
+        let asked = std::mem::take(&mut req.topic_data);
+        let mut topics: Vec<PendingTopic> =
+            asked.into_iter().map(|topic| begin_topic(cx, topic, version, inline, refused)).collect();
+        let asked = Asked { acks: req.acks, patience: patience(cx, &req) };
+        if !topics.iter().flat_map(|t| &t.partitions).any(PendingPartition::is_heavy) {
+            return decide(asked, topics);
         }
-        Then::Placing(Box::pin(all_placed(unplaced, is_silent)), Box::new(then))
+        let broker = cx.broker.clone();
+        Then::Gate(Box::pin(async move {
+            for pending in topics.iter_mut().flat_map(|t| &mut t.partitions) {
+                pending.judge(&broker, inline.zstd_allowed).await;
+            }
+            decide(asked, topics)
+        }))
     }
+}
+
+/// What of a request counts when its batches have been judged.
+#[derive(Clone, Copy)]
+struct Asked {
+    acks: i16,
+    patience: Duration,
+}
+
+/// What is judged at once, on the thread of the connection.
+#[derive(Clone, Copy)]
+struct Inline {
+    zstd_allowed: bool,
+    /// From then on no more compressed batches are.
+    until: Duration,
+}
+
+fn decide(asked: Asked, topics: Vec<PendingTopic>) -> Then<ProduceResponse> {
+    let unplaced: Vec<Ticket> = tickets(&topics).filter(|ticket| !ticket.is_placed()).cloned().collect();
+    let is_silent = asked.acks == 0;
+    let then = if is_silent {
+        // There is no reply to carry an error: Kafka closes the connection instead.
+        if topics.iter().any(PendingTopic::failed) { Then::Close } else { Then::Silent }
+    } else if topics.iter().all(PendingTopic::settled) {
+        Then::Now(reply(topics))
+    } else {
+        // The time runs from here on, however many replies of the connection go before this one.
+        let deadline = tokio::time::Instant::now() + asked.patience;
+        Then::later(wait(topics, deadline))
+    };
+    if unplaced.is_empty() {
+        return then;
+    }
+    Then::Placing(Box::pin(all_placed(unplaced, is_silent)), Box::new(then))
 }
 
 /// Waits until all have their place. False if one is refused and no reply tells of it.
@@ -82,7 +119,7 @@ async fn all_placed(mut tickets: Vec<Ticket>, is_silent: bool) -> bool {
 fn tickets(topics: &[PendingTopic]) -> impl Iterator<Item = &Ticket> {
     topics.iter().flat_map(|t| &t.partitions).filter_map(|p| match &p.state {
         State::Appended(ticket) => Some(ticket),
-        State::Failed { .. } => None,
+        State::Heavy(..) | State::Failed { .. } => None,
     })
 }
 
@@ -131,12 +168,15 @@ struct PendingPartition {
 enum State {
     Failed { code: ErrorCode, message: Option<String>, records: Vec<RecordError> },
     Appended(Ticket),
+    /// It is to be judged where nobody waits for it.
+    Heavy(Arc<Partition>, Bytes),
 }
 
 impl PendingTopic {
     fn settled(&self) -> bool {
         self.partitions.iter().all(|p| match &p.state {
             State::Failed { .. } => true,
+            State::Heavy(..) => false,
             State::Appended(ticket) => ticket.peek().is_some(),
         })
     }
@@ -144,12 +184,19 @@ impl PendingTopic {
     fn failed(&self) -> bool {
         self.partitions.iter().any(|p| match &p.state {
             State::Failed { .. } => true,
+            State::Heavy(..) => false,
             State::Appended(ticket) => matches!(ticket.peek(), Some(Err(_))),
         })
     }
 }
 
-fn begin_topic(cx: &Cx, data: TopicProduceData, version: i16, refused: Option<ErrorCode>) -> PendingTopic {
+fn begin_topic(
+    cx: &Cx,
+    data: TopicProduceData,
+    version: i16,
+    inline: Inline,
+    refused: Option<ErrorCode>,
+) -> PendingTopic {
     let topic = match refused {
         Some(code) => Err(code),
         None => find_topic(cx, &data, version),
@@ -158,7 +205,7 @@ fn begin_topic(cx: &Cx, data: TopicProduceData, version: i16, refused: Option<Er
         .partition_data
         .into_iter()
         .map(|partition| match &topic {
-            Ok(topic) => begin_partition(cx, topic, partition, version),
+            Ok(topic) => begin_partition(cx, topic, partition, inline),
             Err(code) => PendingPartition::failed(partition.index, *code, None),
         })
         .collect();
@@ -181,31 +228,74 @@ fn find_topic<'a>(cx: &'a Cx, data: &TopicProduceData, version: i16) -> Result<&
     Ok(topic)
 }
 
-fn begin_partition(cx: &Cx, topic: &Topic, data: PartitionProduceData, version: i16) -> PendingPartition {
+fn begin_partition(cx: &Cx, topic: &Topic, data: PartitionProduceData, inline: Inline) -> PendingPartition {
     let index = data.index;
     let partition = match cx.broker.partitions.get(topic, index) {
         Ok(partition) => partition,
         Err(error) => return PendingPartition::failed(index, error.code(), Some(error.to_string())),
     };
     let batch = data.records.unwrap_or_default();
+    if is_compressed(&batch) && cx.broker.env.clock.monotonic() >= inline.until {
+        return PendingPartition::heavy(index, partition, batch);
+    }
     let bytes = batch.len();
-    match partition.produce(batch, version >= ZSTD_FROM) {
-        Ok((ticket, _)) if matches!(ticket.peek(), Some(Err(AppendError::NoSpace))) => {
-            cx.broker.metrics.limit(Limit::FreeSpace).hits.increment(1);
-            PendingPartition::after_append(index, &AppendError::NoSpace, Offset(-1))
-        }
-        Ok((ticket, records)) => {
-            cx.broker.metrics.logs.appended(1, records, bytes);
-            PendingPartition { index, log_start: partition.log.start_offset(), state: State::Appended(ticket) }
-        }
-        Err(refusal) => {
-            tracing::debug!(topic = %topic.name, partition = index, client = %cx.client_id, %refusal, "refused a batch");
-            PendingPartition::refused(index, &refusal, partition.log.start_offset())
-        }
+    match partition.produce(Effort::Light, batch.clone(), inline.zstd_allowed) {
+        Err(ProduceRefusal::Batch(Reject::Heavy)) => PendingPartition::heavy(index, partition, batch),
+        produced => PendingPartition::produced(&cx.broker, index, &partition, bytes, produced),
     }
 }
 
+fn is_compressed(batch: &[u8]) -> bool {
+    BatchHeader::parse(batch).is_ok_and(|header| header.codec() != Ok(Codec::None))
+}
+
 impl PendingPartition {
+    fn heavy(index: i32, partition: Arc<Partition>, batch: Bytes) -> Self {
+        Self { index, log_start: Offset(-1), state: State::Heavy(partition, batch) }
+    }
+
+    fn is_heavy(&self) -> bool {
+        matches!(self.state, State::Heavy(..))
+    }
+
+    /// What became of a batch.
+    fn produced(
+        broker: &Broker,
+        index: i32,
+        partition: &Partition,
+        bytes: usize,
+        produced: Result<(Ticket, usize), ProduceRefusal>,
+    ) -> Self {
+        match produced {
+            Ok((ticket, _)) if matches!(ticket.peek(), Some(Err(AppendError::NoSpace))) => {
+                broker.metrics.limit(Limit::FreeSpace).hits.increment(1);
+                Self::after_append(index, &AppendError::NoSpace, Offset(-1))
+            }
+            Ok((ticket, records)) => {
+                broker.metrics.logs.appended(1, records, bytes);
+                Self { index, log_start: partition.log.start_offset(), state: State::Appended(ticket) }
+            }
+            Err(refusal) => {
+                tracing::debug!(log = %partition.log.dir_name(), %refusal, "refused a batch");
+                Self::refused(index, &refusal, partition.log.start_offset())
+            }
+        }
+    }
+
+    /// Judges a batch that is much work, when its turn comes. Others' work goes on meanwhile.
+    #[expect(clippy::disallowed_methods, reason = "it takes a processor for as long as a second")]
+    async fn judge(&mut self, broker: &Broker, zstd_allowed: bool) {
+        let State::Heavy(partition, batch) = &self.state else { return };
+        let (partition, batch, bytes) = (partition.clone(), batch.clone(), batch.len());
+        let Ok(_turn) = broker.heavy_work.acquire().await else { return };
+        let judged = partition.clone();
+        let produce = move || judged.produce(Effort::Whole, batch, zstd_allowed);
+        *self = match tokio::task::spawn_blocking(produce).await {
+            Ok(produced) => Self::produced(broker, self.index, &partition, bytes, produced),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+    }
+
     fn failed(index: i32, code: ErrorCode, message: Option<String>) -> Self {
         Self { index, log_start: Offset(-1), state: State::Failed { code, message, records: Vec::new() } }
     }
@@ -243,6 +333,7 @@ impl PendingPartition {
                 // The wait ended first. The record stays; the client may retry.
                 None => Self::failed(self.index, ErrorCode::RequestTimedOut, None).response(),
             },
+            State::Heavy(..) => unreachable!("every batch is judged before there is a reply"),
         }
     }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use storage::{BatchHeader, Durability, Env, LeaderEpoch, Log, LogId, Origin, Reject, Rules, Ticket, check};
+use storage::{
+    BatchHeader, Durability, Effort, Env, LeaderEpoch, Log, LogId, Origin, Reject, Rules, Ticket, check_at,
+};
 
 use crate::config::TopicConfig;
 
@@ -69,8 +71,14 @@ impl Partition {
         }
     }
 
-    /// Validates a client's batch and appends it. The ticket resolves when the topic's durability says so.
-    pub fn produce(&self, batch: Bytes, zstd_allowed: bool) -> Result<(Ticket, usize), ProduceRefusal> {
+    /// Validates a client's batch and appends it. The ticket resolves when the topic's durability says so. With little
+    /// effort, a batch that is much work is refused as [`Reject::Heavy`].
+    pub fn produce(
+        &self,
+        effort: Effort,
+        batch: Bytes,
+        zstd_allowed: bool,
+    ) -> Result<(Ticket, usize), ProduceRefusal> {
         let config = self.config.load();
         let rules = Rules {
             message_bytes_max: config.message_bytes_max,
@@ -84,7 +92,7 @@ impl Partition {
             compression: config.encoding,
             zstd_allowed,
         };
-        let checked = check(batch, &rules)?;
+        let checked = check_at(effort, batch, &rules)?;
         if checked.headers().any(BatchHeader::is_transactional) {
             return Err(ProduceRefusal::Transactional);
         }

@@ -84,6 +84,18 @@ pub fn decompressed_bytes_max(compressed_bytes: usize) -> u64 {
     DECOMPRESSED_BYTES_MAX.max(EXPANSION_MAX.saturating_mul(compressed_bytes as u64))
 }
 
+/// How much work the reading of a batch may be.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// So little that others can wait for it: [`LIGHT_BYTES_MAX`] come out of it, or a window of half of that is needed.
+    Light,
+    /// Whatever a batch may be.
+    Whole,
+}
+
+/// What a thread that serves others decompresses of one batch.
+const LIGHT_BYTES_MAX: u64 = 16 << 20;
+
 /// A reader of what `input` decompresses to; it fails once more than `limit` bytes would come out.
 pub fn decompress(codec: Codec, input: &[u8], limit: u64) -> io::Result<Decompressor<'_>> {
     let inner = match codec {
@@ -93,7 +105,7 @@ pub fn decompress(codec: Codec, input: &[u8], limit: u64) -> io::Result<Decompre
         Codec::Lz4 => Inner::Lz4(lz4::Reader::new(input)?),
         Codec::Zstd => Inner::Zstd(zstd::Reader::new(input)?),
     };
-    Ok(Decompressor { inner, left: limit })
+    Ok(Decompressor { inner, left: limit, effort: Effort::Whole })
 }
 
 /// `plain` as one stream of `encoding`.
@@ -107,6 +119,20 @@ pub fn compress(encoding: Encoding, plain: &[u8]) -> Vec<u8> {
 pub struct Decompressor<'a> {
     inner: Inner<'a>,
     left: u64,
+    effort: Effort,
+}
+
+impl Decompressor<'_> {
+    /// A reader that gives up with [`io::ErrorKind::QuotaExceeded`] where it would be more work than that.
+    pub(crate) fn at(mut self, effort: Effort) -> io::Result<Self> {
+        if effort == Effort::Light {
+            (self.left, self.effort) = (self.left.min(LIGHT_BYTES_MAX), effort);
+            if let Inner::Zstd(reader) = &mut self.inner {
+                reader.take_small_windows_only()?;
+            }
+        }
+        Ok(self)
+    }
 }
 
 enum Inner<'a> {
@@ -126,7 +152,13 @@ impl Read for Decompressor<'_> {
             Inner::Lz4(reader) => reader.read(buf)?,
             Inner::Zstd(reader) => reader.read(buf)?,
         };
-        self.left = self.left.checked_sub(n as u64).ok_or_else(|| bad("it grows beyond the limit"))?;
+        let Some(left) = self.left.checked_sub(n as u64) else {
+            return Err(match self.effort {
+                Effort::Light => io::ErrorKind::QuotaExceeded.into(),
+                Effort::Whole => bad("it grows beyond the limit"),
+            });
+        };
+        self.left = left;
         Ok(n)
     }
 }

@@ -75,6 +75,41 @@ fn bombs_stop_at_the_limit() {
     assert!(all(Codec::Snappy, &compress_xerial(&plain), 1 << 20).is_err());
 }
 
+/// A record of `bytes` zeros, in a zstd frame whose window is as large as `window_log` says.
+fn windowed(bytes: usize, window_log: u32) -> Vec<u8> {
+    let mut encoder = ::zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(window_log).unwrap();
+    encoder.write_all(&vec![0; bytes]).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_light_reader_gives_up_what_is_much_work_and_nothing_else() {
+    let read = |codec, input: &[u8], effort| {
+        let reader = decompress(codec, input, u64::MAX).and_then(|reader| reader.at(effort));
+        reader.and_then(|mut reader| reader.read_to_end(&mut Vec::new())).map_err(|error| error.kind())
+    };
+    let (little, much) = (vec![0u8; 1 << 20], vec![0u8; (LIGHT_BYTES_MAX + 1) as usize]);
+    for codec in CODECS {
+        let (little, much) = (foreign(codec, &little), foreign(codec, &much));
+        assert_eq!(read(codec, &little, Effort::Light), Ok(1 << 20), "{codec:?}");
+        assert_eq!(read(codec, &much, Effort::Light), Err(io::ErrorKind::QuotaExceeded), "{codec:?}");
+        assert_eq!(read(codec, &much, Effort::Whole), Ok((LIGHT_BYTES_MAX + 1) as usize), "{codec:?}");
+        if codec != Codec::None {
+            let cut = &little[..little.len() - 1];
+            assert_ne!(read(codec, cut, Effort::Light), Err(io::ErrorKind::QuotaExceeded), "{codec:?}");
+        }
+    }
+    let (usual, wide) = (windowed(1 << 20, 23), windowed(1 << 20, 27));
+    assert_eq!(read(Codec::Zstd, &usual, Effort::Light), Ok(1 << 20));
+    assert_eq!(read(Codec::Zstd, &wide, Effort::Light), Err(io::ErrorKind::QuotaExceeded));
+    assert_eq!(
+        read(Codec::Zstd, &wide, Effort::Whole),
+        Ok(1 << 20),
+        "the decoder that was used before has no say"
+    );
+}
+
 #[test]
 fn what_is_written_keeps_its_bound() {
     let noise: Vec<u8> = (0..200_000u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).collect();

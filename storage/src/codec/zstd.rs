@@ -14,6 +14,8 @@ use super::{CompressError, bad};
 
 /// zstd's own default limit of what a decoder accepts (128 MiB, of which only touched pages are real): level 22 uses it.
 const READ_WINDOW_LOG_MAX: u32 = 27;
+/// The largest window of a batch that is little work.
+const LIGHT_WINDOW_LOG_MAX: u32 = 23;
 /// Windows that we write are at most 8 MiB, which is level 19's: larger ones cost memory, and no batch is so large.
 const WRITTEN_WINDOW_LOG_MAX: u32 = 23;
 /// The window that our encoder wants at least.
@@ -21,6 +23,9 @@ const WRITTEN_WINDOW_LOG_MIN: u32 = 10;
 const KEPT_CONTEXT_BYTES_MAX: usize = 8 << 20;
 /// Room made in one go for what the encoder gives.
 const OUT_BYTES: usize = 8 << 10;
+
+/// The library's words; its codes are not public.
+const WINDOW_TOO_LARGE: &str = "Frame requires too much memory for decoding";
 
 struct Decoder(DCtx<'static>);
 
@@ -31,6 +36,7 @@ pub(super) struct Reader<'a> {
     bytes: usize,
     decoder: Pooled<Decoder>,
     is_in_frame: bool,
+    takes_small_windows_only: bool,
 }
 
 fn no_memory<T>(_: T) -> io::Error {
@@ -45,7 +51,28 @@ impl<'a> Reader<'a> {
         let window = DParameter::WindowLogMax(READ_WINDOW_LOG_MAX);
         decoder.0.set_parameter(window).map_err(no_memory)?;
         // No bytes at all are no frame: the first has to come.
-        Ok(Reader { input: InBuffer::around(input), bytes: input.len(), decoder, is_in_frame: true })
+        Ok(Reader {
+            input: InBuffer::around(input),
+            bytes: input.len(),
+            decoder,
+            is_in_frame: true,
+            takes_small_windows_only: false,
+        })
+    }
+
+    /// From here on a larger window is an error of the kind [`io::ErrorKind::QuotaExceeded`].
+    pub(super) fn take_small_windows_only(&mut self) -> io::Result<()> {
+        self.takes_small_windows_only = true;
+        let window = DParameter::WindowLogMax(LIGHT_WINDOW_LOG_MAX);
+        self.decoder.0.set_parameter(window).map(drop).map_err(no_memory)
+    }
+
+    fn error(&self, code: usize) -> io::Error {
+        let why = get_error_name(code);
+        if self.takes_small_windows_only && why == WINDOW_TOO_LARGE {
+            return io::ErrorKind::QuotaExceeded.into();
+        }
+        io::Error::new(io::ErrorKind::InvalidData, format!("zstd: {why}"))
     }
 
     pub(super) fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -57,9 +84,7 @@ impl<'a> Reader<'a> {
             let mut out = OutBuffer::around(buf);
             let left = self.decoder.0.decompress_stream(&mut out, &mut self.input);
             let given = out.pos();
-            let left = left.map_err(|code| {
-                io::Error::new(io::ErrorKind::InvalidData, format!("zstd: {}", get_error_name(code)))
-            })?;
+            let left = left.map_err(|code| self.error(code))?;
             self.is_in_frame = left > 0;
             if given > 0 {
                 return Ok(given);

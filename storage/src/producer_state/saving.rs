@@ -131,7 +131,7 @@ impl Log {
 
     /// The last snapshot of a log that takes no more appends and is flushed: its next start reads nothing else. A log
     /// that never had a producer does without.
-    pub(crate) fn finish_producers(&self, end: Mark) -> io::Result<()> {
+    pub(crate) fn finish_producers(&self, end: Mark, by: By) -> io::Result<()> {
         let captured = {
             let mut producers = self.producers.lock().unwrap();
             if producers.snapshots.is_empty() && producers.taken.is_empty() && producers.len() == 0 {
@@ -140,6 +140,6 @@ impl Log {
             producers.take_snapshot(end);
             producers.capture(end)
         };
-        self.write_producers(&captured, end, By::Itself)
+        self.write_producers(&captured, end, by)
     }
 }

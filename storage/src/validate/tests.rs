@@ -68,6 +68,27 @@ macro_rules! assert_rejects {
     };
 }
 
+/// With little effort a batch is judged as with all, or not at all.
+#[test]
+fn much_work_is_for_those_that_have_the_time() {
+    let value = vec![7; 20 << 20];
+    for codec in CODECS.into_iter().filter(|codec| *codec != Codec::None) {
+        for compression in [None, Some(Encoding::of(Codec::None)), Some(Encoding::of(codec))] {
+            let rules = Rules { message_bytes_max: 64 << 20, compression, ..rules() };
+            let large = BatchBuilder::new(NOW).push(Some(b"k"), Some(&value), &[]);
+            let large = large.finish(codec, |plain| compress(codec, &plain));
+            assert_eq!(
+                check_at(Effort::Light, large.clone(), &rules).unwrap_err(),
+                Reject::Heavy,
+                "{codec:?}"
+            );
+            assert_eq!(check(large, &rules).unwrap().record_count(), 1);
+            let small = builder().finish(codec, |plain| compress(codec, &plain));
+            assert_eq!(check_at(Effort::Light, small, &rules).unwrap().record_count(), 2);
+        }
+    }
+}
+
 #[test]
 fn a_good_batch_passes_untouched_in_every_codec() {
     for codec in CODECS {
