@@ -12,7 +12,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     ("security", &[]),
     ("cluster", &["config"]),
-    ("partition", &["config", "cluster"]),
+    ("partition", &["config", "metrics", "cluster"]),
     ("coordinator", &["config", "cluster", "partition"]),
     ("api", &["config", "metrics", "security", "cluster", "partition", "coordinator"]),
     ("net", &["config", "metrics", "security", "api"]),

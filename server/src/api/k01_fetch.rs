@@ -11,7 +11,6 @@
 //! Deviation: a reader beyond the bound of what it may see waits; Kafka answers it at once, with nothing.
 
 mod answer;
-mod resolve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,14 +21,15 @@ use protocol_compat::messages::fetch_request::FetchTopic;
 use protocol_compat::messages::{ApiKey, FetchRequest, StrBytes, Uuid, detached};
 use storage::{Bound, Offset, TopicId};
 
-use self::resolve::InImage;
 use super::error::ToCode;
 use super::reply::Fetched;
 use super::{Api, Broker, Cx, Then};
 use crate::partition::delayed::{Place, enough_comes};
 use crate::partition::fetch::{
-    Asked, Entry, Forgotten, Found, Limits, Pass, Session, TopicKey, Wanted, entries, read,
+    Asked, Entry, FetchError, Forgotten, Found, Limits, Pass, Resolve, Session, TopicKey, Wanted, entries, read,
 };
+use crate::partition::Partition;
+use crate::security::{Operation, Resource};
 
 pub(super) struct Fetch;
 
@@ -267,4 +267,50 @@ fn forgotten(req: &FetchRequest, by_id: bool) -> Vec<Forgotten> {
         topic.partitions.iter().map(|index| (key.clone(), *index)).collect::<Vec<_>>()
     };
     req.forgotten_topics_data.iter().flat_map(of_topic).collect()
+}
+
+/// What stands behind names and ids of a fetch, in the image that its request sees.
+struct InImage<'a> {
+    cx: &'a Cx,
+    is_follower: bool,
+    /// The topic that was asked about last, since its partitions stand together, and the answer.
+    last: Option<(Arc<str>, bool)>,
+}
+
+impl<'a> InImage<'a> {
+    fn new(cx: &'a Cx, is_follower: bool) -> Self {
+        Self { cx, is_follower, last: None }
+    }
+}
+
+impl Resolve for InImage<'_> {
+    fn name_of(&mut self, id: TopicId) -> Option<Arc<str>> {
+        self.cx.seen.image.topic_by_id(id).map(|topic| topic.name.clone())
+    }
+
+    fn may_read(&mut self, name: &Arc<str>) -> bool {
+        if let Some((last, allowed)) = &self.last
+            && (Arc::ptr_eq(last, name) || last == name)
+        {
+            return *allowed;
+        }
+        let allowed = if self.is_follower {
+            self.cx.allow(Operation::ClusterAction, Resource::Cluster)
+        } else {
+            self.cx.allow(Operation::Read, Resource::Topic(name))
+        };
+        self.last = Some((name.clone(), allowed));
+        allowed
+    }
+
+    fn partition(&mut self, name: &str, id: Option<TopicId>, index: i32) -> Result<Arc<Partition>, FetchError> {
+        let topic = self.cx.seen.image.topic(name).ok_or(FetchError::UnknownPartition)?;
+        if topic.log_id(index).is_none() {
+            return Err(FetchError::UnknownPartition);
+        }
+        if id.is_some_and(|id| id != topic.id) {
+            return Err(FetchError::OtherTopic);
+        }
+        Ok(self.cx.broker.partitions.get(topic, index)?)
+    }
 }
