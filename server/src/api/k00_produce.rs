@@ -50,7 +50,7 @@ impl Api for Produce {
     fn begin(cx: &Cx, mut req: ProduceRequest, version: i16) -> Then<ProduceResponse> {
         let refused = refuse_whole(cx, &req);
         let topics: Vec<PendingTopic> =
-            std::mem::take(&mut req.topic_data).into_iter().map(|topic| begin_topic(cx, topic, version, refused)).collect();
+            named(&mut req).map(|topic| begin_topic(cx, topic, version, refused)).collect();
         let unplaced: Vec<Ticket> = tickets(&topics).filter(|ticket| !ticket.is_placed()).cloned().collect();
         let is_silent = req.acks == 0;
         let then = if is_silent {
@@ -68,6 +68,11 @@ impl Api for Produce {
         }
         Then::Placing(Box::pin(all_placed(unplaced, is_silent)), Box::new(then))
     }
+}
+
+/// The topics of the request; one without partitions is not answered.
+fn named(req: &mut ProduceRequest) -> impl Iterator<Item = TopicProduceData> + use<> {
+    std::mem::take(&mut req.topic_data).into_iter().filter(|topic| !topic.partition_data.is_empty())
 }
 
 /// Waits until all have their place. False if one is refused and no reply tells of it.

@@ -26,6 +26,11 @@ use crate::security::{Operation, Resource};
 pub(super) struct Fetch;
 
 const READ_COMMITTED: i8 = 1;
+const ISOLATION_LEVELS: std::ops::RangeInclusive<i8> = 0..=READ_COMMITTED;
+/// The first version that names topics by their ids.
+const BY_ID_FROM: i16 = 13;
+/// Every epoch below zero is none.
+const NO_EPOCH: i32 = -1;
 /// Request epochs that ask for everything and no increment: -1 ends a session, 0 may begin one.
 const FULL_FETCH_EPOCHS: std::ops::RangeInclusive<i32> = -1..=0;
 
@@ -43,6 +48,9 @@ impl Api for Fetch {
         if version >= 7 && !FULL_FETCH_EPOCHS.contains(&req.session_epoch) {
             return Then::Now(whole(ErrorCode::FetchSessionIdNotFound));
         }
+        if !ISOLATION_LEVELS.contains(&req.isolation_level) {
+            return Then::Now(no_such_isolation(&req, version));
+        }
         let plan = Plan::new(cx, req, version);
         let (reply, outcome) = plan.read();
         if outcome.is_enough(&plan) {
@@ -57,10 +65,31 @@ fn whole(error: ErrorCode) -> Fetched {
     Fetched(FetchReply { throttle_ms: 0, error: error.code(), session_id: 0, topics: Vec::new() })
 }
 
+/// Kafka has no code for a level that there is not.
+fn no_such_isolation(req: &FetchRequest, version: i16) -> Fetched {
+    let code = ErrorCode::UnknownServerError;
+    let Fetched(mut reply) = whole(code);
+    if version < BY_ID_FROM {
+        let topic = |topic: &FetchTopic| FetchTopicReply {
+            name: detached(&topic.topic),
+            id: Uuid::nil(),
+            partitions: topic.partitions.iter().map(|p| untouched(p.partition, code)).collect(),
+        };
+        reply.topics = req.topics.iter().map(topic).collect();
+    }
+    Fetched(reply)
+}
+
+/// What was never looked at has no aborted transactions, and Kafka says so.
+fn untouched(index: i32, code: ErrorCode) -> FetchPartitionReply<Records> {
+    FetchPartitionReply { aborted: Some(Vec::new()), ..FetchPartitionReply::failed(index, code.code()) }
+}
+
 /// What is asked, resolved to partitions; read again each time that data arrives.
 struct Plan {
     topics: Vec<PlannedTopic>,
-    bytes_max: usize,
+    /// Below zero it is an error.
+    bytes_max: i64,
     bytes_min: usize,
     wait: Duration,
     bound: Bound,
@@ -79,7 +108,7 @@ struct Asked {
     leader_epoch: i32,
     last_epoch: i32,
     offset: i64,
-    bytes_max: usize,
+    bytes_max: i64,
 }
 
 impl From<FetchPartition> for Asked {
@@ -89,7 +118,7 @@ impl From<FetchPartition> for Asked {
             leader_epoch: p.current_leader_epoch,
             last_epoch: p.last_fetched_epoch,
             offset: p.fetch_offset,
-            bytes_max: usize::try_from(p.partition_max_bytes).unwrap_or(0),
+            bytes_max: i64::from(p.partition_max_bytes),
         }
     }
 }
@@ -98,6 +127,8 @@ impl From<FetchPartition> for Asked {
 #[derive(Default)]
 struct Outcome {
     bytes: usize,
+    /// The first partition has been read.
+    has_begun: bool,
     must_answer: bool,
 }
 
@@ -111,12 +142,14 @@ impl Outcome {
 impl Plan {
     fn new(cx: &Cx, req: FetchRequest, version: i16) -> Self {
         let replica = if version >= 15 { req.replica_state.replica_id.0 } else { req.replica_id.0 };
-        let bytes_max = usize::try_from(req.max_bytes).unwrap_or(0).min(cx.broker.config.fetch_max_bytes);
+        let bytes_max = i64::from(req.max_bytes).min(cx.broker.config.fetch_max_bytes as i64);
+        // One without partitions is not answered.
+        let topics = req.topics.into_iter().filter(|topic| !topic.partitions.is_empty());
         Self {
             version,
-            topics: req.topics.into_iter().map(|t| plan_topic(cx, t, version, replica)).collect(),
+            topics: topics.map(|t| plan_topic(cx, t, version, replica)).collect(),
             bytes_max,
-            bytes_min: usize::try_from(req.min_bytes).unwrap_or(0).min(bytes_max),
+            bytes_min: usize::try_from(i64::from(req.min_bytes).min(bytes_max)).unwrap_or(0),
             wait: Duration::from_millis(u64::try_from(req.max_wait_ms).unwrap_or(0)),
             bound: if req.isolation_level == READ_COMMITTED { Bound::LastStable } else { Bound::HighWatermark },
         }
@@ -155,13 +188,14 @@ impl Plan {
         found: &Result<Arc<Partition>, ErrorCode>,
         outcome: &mut Outcome,
     ) -> FetchPartitionReply<Records> {
-        let result = match found {
-            Ok(partition) => self.read_partition(asked, partition, outcome),
-            Err(code) => Err(*code),
+        let failed = |code| FetchPartitionReply::failed(asked.index, self.code_for_version(code).code());
+        let reply = match found {
+            Ok(partition) => self.read_partition(asked, partition, outcome).map_err(failed),
+            Err(code) => Err(untouched(asked.index, *code)),
         };
-        result.unwrap_or_else(|code| {
+        reply.unwrap_or_else(|failed| {
             outcome.must_answer = true;
-            FetchPartitionReply::failed(asked.index, self.code_for_version(code).code())
+            failed
         })
     }
 
@@ -172,7 +206,7 @@ impl Plan {
         outcome: &mut Outcome,
     ) -> Result<FetchPartitionReply<Records>, ErrorCode> {
         let log = &partition.log;
-        if let Some(code) = epoch_error(partition.check_epoch(asked.leader_epoch)) {
+        if let Some(code) = epoch_error(partition.check_epoch(asked.leader_epoch.max(NO_EPOCH))) {
             return Err(code);
         }
         if let Some(diverging) = diverging(asked, partition)? {
@@ -181,11 +215,17 @@ impl Plan {
             let reply = self.reply(asked, marks);
             return Ok(FetchPartitionReply { diverging: Some(diverging), ..reply });
         }
-        let bytes_left = self.bytes_max.saturating_sub(outcome.bytes);
         let nothing_yet = outcome.bytes == 0;
+        let left = self.bytes_max - outcome.bytes as i64;
+        // Kafka trips over a limit below zero where there is something to read; behind the first partition it is zero.
+        let bytes_left = if std::mem::replace(&mut outcome.has_begun, true) { left.max(0) } else { left };
+        let limit = usize::try_from(asked.bytes_max.min(bytes_left)).ok();
         let read = log
-            .read(Offset(asked.offset), asked.bytes_max.min(bytes_left), nothing_yet, self.bound)
+            .read(Offset(asked.offset), limit.unwrap_or(0), nothing_yet || limit.is_none(), self.bound)
             .map_err(|e| e.code())?;
+        if limit.is_none() && read.bytes > 0 {
+            return Err(ErrorCode::UnknownServerError);
+        }
         outcome.bytes += read.bytes;
         let parts = read.parts.iter().cloned().map(ready_to_send).collect::<Result<_, _>>()?;
         Ok(FetchPartitionReply { records: parts, ..self.reply(asked, read) })
@@ -260,7 +300,7 @@ fn diverging(asked: &Asked, partition: &Partition) -> Result<Option<(i32, i64)>,
 }
 
 fn plan_topic(cx: &Cx, topic: FetchTopic, version: i16, replica: i32) -> PlannedTopic {
-    let by_id = version >= 13;
+    let by_id = version >= BY_ID_FROM;
     let image = &cx.seen.image;
     let found = if by_id {
         image.topic_by_id(TopicId(*topic.topic_id.as_bytes())).ok_or(ErrorCode::UnknownTopicId)
