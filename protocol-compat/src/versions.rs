@@ -40,7 +40,7 @@ impl ApiInfo {
     /// 0, or 1 where the header carries tagged fields. ApiVersions always answers with 0: a client that asks for a
     /// version the broker does not know must still find the body.
     pub fn response_header_version(&self, version: i16) -> i16 {
-        if self.is_flexible(version) && self.key != API_VERSIONS { 1 } else { 0 }
+        if self.is_flexible(version) && self.key != API_VERSIONS_KEY { 1 } else { 0 }
     }
 }
 
@@ -53,7 +53,8 @@ pub struct Feature {
 }
 
 const LIST_OFFSETS: i16 = 2;
-const API_VERSIONS: i16 = 18;
+/// The API that is answered in every version that there may be.
+pub const API_VERSIONS_KEY: i16 = 18;
 
 /// The API with this key, if Kafka 4.3.1 serves any version of it.
 pub fn api_info(key: i16) -> Option<&'static ApiInfo> {
@@ -116,7 +117,7 @@ mod tests {
     fn response_headers_follow_the_request() {
         let metadata = api_info(3).unwrap();
         assert_eq!((metadata.response_header_version(8), metadata.response_header_version(9)), (0, 1));
-        let api_versions = api_info(API_VERSIONS).unwrap();
+        let api_versions = api_info(API_VERSIONS_KEY).unwrap();
         assert_eq!((api_versions.request_header_version(4), api_versions.response_header_version(4)), (2, 0));
     }
 

@@ -63,7 +63,8 @@ impl EpochCache {
 
     /// Kafka's answer to OffsetForLeaderEpoch: the greatest epoch not above the one asked for, and where it ends.
     pub(crate) fn end_of(&self, asked: LeaderEpoch, end: Offset) -> Option<(LeaderEpoch, Offset)> {
-        if asked.0 < 0 {
+        const UNDEFINED: LeaderEpoch = LeaderEpoch(-1);
+        if asked == UNDEFINED {
             return None;
         }
         if self.latest() == Some(asked) {
@@ -127,6 +128,7 @@ mod tests {
         assert_eq!(end(2), Some((2, 10)));
         assert_eq!(end(5), Some((4, 20)), "the greatest below");
         assert_eq!(end(-1), None);
+        assert_eq!(end(-2), Some((-2, 0)), "only -1 stands for none");
         assert_eq!(EpochCache::default().end_of(LeaderEpoch(0), Offset(0)), None);
     }
 

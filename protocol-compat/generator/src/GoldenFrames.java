@@ -40,7 +40,8 @@ final class GoldenFrames {
     private static final int VARIED_CORE = 5;
     private static final List<ApiKeys> CORE = List.of(ApiKeys.PRODUCE, ApiKeys.FETCH, ApiKeys.LIST_OFFSETS, ApiKeys.METADATA,
         ApiKeys.API_VERSIONS, ApiKeys.CREATE_TOPICS, ApiKeys.DELETE_TOPICS, ApiKeys.INIT_PRODUCER_ID,
-        ApiKeys.OFFSET_FOR_LEADER_EPOCH, ApiKeys.DESCRIBE_CLUSTER);
+        ApiKeys.OFFSET_FOR_LEADER_EPOCH, ApiKeys.DESCRIBE_CLUSTER, ApiKeys.DELETE_RECORDS, ApiKeys.DESCRIBE_CONFIGS,
+        ApiKeys.ALTER_CONFIGS, ApiKeys.INCREMENTAL_ALTER_CONFIGS, ApiKeys.CREATE_PARTITIONS, ApiKeys.DESCRIBE_TOPIC_PARTITIONS);
     private static final String[] TEXTS = {"", "a", "orders", "orders.eu-west_1", "zażółć", "日本語", "😀 émoji", "x".repeat(130)};
 
     private Random random = new Random(0);

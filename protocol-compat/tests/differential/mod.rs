@@ -7,6 +7,7 @@ mod defects;
 pub(crate) mod moved;
 pub(crate) mod peer;
 mod producers;
+mod requests;
 
 use self::batch::{LOG_APPEND_TIME, Served};
 use self::cases::{Case, Meant, TOPICS, UNREADABLE};
@@ -30,6 +31,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::of_ottla("differential::compacted_segments_served_by_kafka", &[Need::Java], compacted),
         Scenario::of_ottla("differential::batches", &[Need::Java], batches_are_judged_alike),
+        Scenario::of_ottla("differential::requests", &[Need::Java], requests::requests_are_answered_alike),
         Scenario::of_ottla("differential::segments_served_by_kafka", &[Need::Java], moved),
     ]
 }

@@ -56,9 +56,8 @@ impl Api for Produce {
     fn begin(cx: &Cx, mut req: ProduceRequest, version: i16) -> Then<ProduceResponse> {
         let refused = refuse_whole(cx, &req);
         let inline = Inline { zstd_allowed: version >= ZSTD_FROM, until: cx.broker.env.clock.monotonic() + INLINE };
-        let asked = std::mem::take(&mut req.topic_data);
         let mut topics: Vec<PendingTopic> =
-            asked.into_iter().map(|topic| begin_topic(cx, topic, version, inline, refused)).collect();
+            named(&mut req).map(|topic| begin_topic(cx, topic, version, inline, refused)).collect();
         let asked = Asked { acks: req.acks, patience: patience(cx, &req) };
         if !topics.iter().flat_map(|t| &t.partitions).any(PendingPartition::is_heavy) {
             return decide(asked, topics);
@@ -105,6 +104,11 @@ fn decide(asked: Asked, topics: Vec<PendingTopic>) -> Then<ProduceResponse> {
         return then;
     }
     Then::Placing(Box::pin(all_placed(unplaced, is_silent)), Box::new(then))
+}
+
+/// The topics of the request; one without partitions is not answered.
+fn named(req: &mut ProduceRequest) -> impl Iterator<Item = TopicProduceData> + use<> {
+    std::mem::take(&mut req.topic_data).into_iter().filter(|topic| !topic.partition_data.is_empty())
 }
 
 /// Waits until all have their place. False if one is refused and no reply tells of it.

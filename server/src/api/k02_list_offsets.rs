@@ -7,7 +7,7 @@
 //! reader of this isolation level cannot fetch yet is not found. The answers' order of precedence is Kafka's: what is
 //! not allowed, what is named twice, what this version cannot ask for, what does not exist.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::list_offsets_request::ListOffsetsPartition;
@@ -22,7 +22,23 @@ use crate::security::{Operation, Resource};
 
 pub(super) struct ListOffsets;
 
-const READ_COMMITTED: i8 = 1;
+/// Whose records count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Isolation {
+    Uncommitted,
+    Committed,
+}
+
+impl Isolation {
+    /// Kafka has no code for a level that there is not.
+    fn of(level: i8) -> Result<Self, ErrorCode> {
+        match level {
+            0 => Ok(Self::Uncommitted),
+            1 => Ok(Self::Committed),
+            _ => Err(ErrorCode::UnknownServerError),
+        }
+    }
+}
 
 // Timestamps that ask for a place in the log instead of a time.
 const LATEST: i64 = -1;
@@ -43,26 +59,37 @@ impl Api for ListOffsets {
     }
 
     fn begin(cx: &Cx, req: ListOffsetsRequest, version: i16) -> Then<ListOffsetsResponse> {
-        let committed = req.isolation_level == READ_COMMITTED;
+        let isolation = Isolation::of(req.isolation_level);
         let twice = named_twice(&req);
-        let topics = req
-            .topics
-            .into_iter()
-            .map(|asked| {
-                let topic = find_topic(cx, &asked.name);
-                let find = |p: &ListOffsetsPartition| {
-                    let topic = topic?;
-                    if twice.contains(&(asked.name.clone(), p.partition_index)) {
-                        return Err(ErrorCode::InvalidRequest);
-                    }
-                    let question = Question::of(p.timestamp, version, committed)?;
-                    let topic = topic.ok_or(ErrorCode::UnknownTopicOrPartition)?;
-                    find_offset(cx, topic, p, question, committed)
-                };
-                let partitions = asked.partitions.iter().map(|p| answer(p, find(p), version)).collect();
-                ListOffsetsTopicResponse::default().with_name(asked.name).with_partitions(partitions)
-            })
-            .collect();
+        let mut answered = HashSet::new();
+        let mut topics: Vec<ListOffsetsTopicResponse> = Vec::new();
+        let mut places: HashMap<TopicName, usize> = HashMap::new();
+        for asked in req.topics {
+            let topic = find_topic(cx, &asked.name);
+            let find = |p: &ListOffsetsPartition| {
+                let topic = topic?;
+                let committed = isolation? == Isolation::Committed;
+                if twice.contains(&(asked.name.clone(), p.partition_index)) {
+                    return Err(ErrorCode::InvalidRequest);
+                }
+                let question = Question::of(p.timestamp, version, committed)?;
+                let topic = topic.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+                find_offset(cx, topic, p, question, committed)
+            };
+            // Each once, and a topic that is named twice is one.
+            let once = asked.partitions.iter().filter(|p| answered.insert((asked.name.clone(), p.partition_index)));
+            let mut partitions: Vec<_> = once.map(|p| answer(p, find(p), version)).collect();
+            if partitions.is_empty() {
+                continue;
+            }
+            match places.get(&asked.name) {
+                Some(place) => topics[*place].partitions.append(&mut partitions),
+                None => {
+                    places.insert(asked.name.clone(), topics.len());
+                    topics.push(ListOffsetsTopicResponse::default().with_name(asked.name).with_partitions(partitions));
+                }
+            }
+        }
         Then::Now(ListOffsetsResponse::default().with_topics(topics))
     }
 }

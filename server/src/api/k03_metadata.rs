@@ -28,6 +28,8 @@ use crate::security::{Operation, Resource};
 
 pub(super) struct Metadata;
 
+/// The first version that can say what the asker may do.
+const OPERATIONS_FROM: i16 = 8;
 /// The first version whose requests may name topics by id.
 const BY_ID_FROM: i16 = 12;
 
@@ -43,7 +45,7 @@ impl Api for Metadata {
 
     fn begin(cx: &Cx, req: MetadataRequest, version: i16) -> Then<MetadataResponse> {
         if req.topics.iter().flatten().any(|t| version < BY_ID_FROM && (t.name.is_none() || !t.topic_id.is_nil())) {
-            return Then::Now(refuse_request(cx, &req, version));
+            return Then::Now(refuse_request(&req));
         }
         let mut newest = cx.seen.clone();
         let topics = match wanted(&req, version) {
@@ -51,7 +53,11 @@ impl Api for Metadata {
             Some(asked) => {
                 // Each once, or a small request could ask for a reply without bounds.
                 let mut answered = HashSet::new();
-                let once = asked.iter().filter(|t| answered.insert((t.name.as_ref(), t.topic_id)));
+                // One id, and names count no more.
+                let by_id = asked.iter().any(|t| !t.topic_id.is_nil());
+                let counts = |t: &&MetadataRequestTopic| !by_id || !t.topic_id.is_nil();
+                let key = |t: &MetadataRequestTopic| (t.name.clone().filter(|_| !by_id), t.topic_id);
+                let once = asked.iter().filter(counts).filter(|t| answered.insert(key(t)));
                 once.map(|t| one_topic(cx, t, &req, version, &mut newest)).collect()
             }
         };
@@ -115,7 +121,13 @@ fn one_topic(
     }
     match auto_create(cx, name, req, newest) {
         Ok(topic) => describe(cx, &topic, req, version),
-        Err(code) => unknown(Some(name), Uuid::nil(), code),
+        Err(code) => {
+            let absent = unknown(Some(name), Uuid::nil(), code).with_is_internal(topic_name::is_internal(name));
+            match version >= OPERATIONS_FROM && req.include_topic_authorized_operations {
+                true => absent.with_topic_authorized_operations(cx.allowed_operations(Resource::Topic(name))),
+                false => absent,
+            }
+        }
     }
 }
 
@@ -175,7 +187,7 @@ fn describe(cx: &Cx, topic: &Topic, req: &MetadataRequest, version: i16) -> Meta
         .with_topic_id(Uuid::from_bytes(topic.id.0))
         .with_is_internal(topic_name::is_internal(&topic.name))
         .with_partitions(partitions);
-    if version >= 8 && req.include_topic_authorized_operations {
+    if version >= OPERATIONS_FROM && req.include_topic_authorized_operations {
         described.topic_authorized_operations = cx.allowed_operations(Resource::Topic(&topic.name));
     }
     described
@@ -186,13 +198,13 @@ fn unknown(name: Option<&TopicName>, id: Uuid, code: ErrorCode) -> MetadataRespo
     MetadataResponseTopic::default().with_name(name.cloned()).with_topic_id(id).with_error_code(code.code())
 }
 
-/// A request that uses ids before they exist: every topic of it is answered with INVALID_REQUEST.
-fn refuse_request(cx: &Cx, req: &MetadataRequest, version: i16) -> MetadataResponse {
+/// A request that uses ids before they exist: every topic of it is answered with INVALID_REQUEST, and nothing else.
+fn refuse_request(req: &MetadataRequest) -> MetadataResponse {
     let topics = req.topics.iter().flatten().map(|t| {
         let name = t.name.clone().unwrap_or_default();
         unknown(Some(&name), t.topic_id, ErrorCode::InvalidRequest)
     });
-    reply(cx, req, version, topics.collect())
+    MetadataResponse::default().with_topics(topics.collect())
 }
 
 /// The image that this reply shows could not be made durable: nobody may learn of it.

@@ -46,7 +46,7 @@ impl Api for CreateTopics {
         for topic in &req.topics {
             *times_named.entry(topic.name.clone()).or_insert(0u32) += 1;
         }
-        let too_many = partitions_asked(cx, &req.topics) > u64::from(PARTITIONS_MAX);
+        let too_many = records_asked(cx, &req.topics) > u64::from(PARTITIONS_MAX);
         let mut newest = cx.seen.clone();
         let mut results = Vec::new();
         for topic in req.topics {
@@ -75,16 +75,17 @@ fn create_one(
     if !cx.allow(Operation::Create, Resource::Cluster) && !cx.allow(Operation::Create, Resource::Topic(name)) {
         return Err((ErrorCode::TopicAuthorizationFailed, "creating this topic is not allowed".to_owned()));
     }
+    // What is wrong with the name is said before what is wrong with the settings, and that before all else.
+    let refuse = |refusal: Refusal| (refusal.code(), refusal.to_string());
+    command::check_new_name(&newest.image, name).map_err(refuse)?;
     let wanted = new_topic(topic)?;
-    // What is wrong with the topic itself is said before what is wrong with its settings.
-    let known = &newest.image;
-    command::create_topic(known, &wanted, TopicId::default(), defaults(cx)).map_err(|e| (e.code(), e.to_string()))?;
     if let Err(error) = TopicConfig::from_overrides(&wanted.configs, &cx.broker.config) {
         return Err((ErrorCode::InvalidConfig, error.to_string()));
     }
     let outcome = if validate_only {
-        let decided = command::create_topic(&cx.seen.image, &wanted, TopicId::default(), defaults(cx));
-        decided.map_err(CommandError::Refused)
+        // The id that it could get: Kafka shows one, too.
+        let id = TopicId::random(&*cx.broker.env.random);
+        command::create_topic(&newest.image, &wanted, id, defaults(cx)).map_err(CommandError::Refused)
     } else {
         let (created, seen) = create(cx, &wanted);
         *newest = seen;
@@ -93,14 +94,14 @@ fn create_one(
     outcome.map_err(|error| (error.code(), error.to_string()))
 }
 
-/// Partitions that the whole request would create.
-fn partitions_asked(cx: &Cx, topics: &[CreatableTopic]) -> u64 {
-    let of_one = |topic: &CreatableTopic| match (topic.assignments.len(), topic.num_partitions) {
+/// What the whole request would cost Kafka's controller, which counts a record for each partition, topic and setting.
+fn records_asked(cx: &Cx, topics: &[CreatableTopic]) -> u64 {
+    let partitions = |topic: &CreatableTopic| match (topic.assignments.len(), topic.num_partitions) {
         (0, -1) => u64::try_from(cx.broker.config.num_partitions).unwrap_or(0),
         (0, asked) => u64::try_from(asked).unwrap_or(0),
         (assigned, _) => assigned as u64,
     };
-    topics.iter().map(of_one).sum()
+    topics.iter().map(|topic| partitions(topic).saturating_add(1 + topic.configs.len() as u64)).sum()
 }
 
 fn new_topic(topic: &CreatableTopic) -> Result<NewTopic, (ErrorCode, String)> {
@@ -153,7 +154,7 @@ fn result(
     outcome: Result<TopicCreated, (ErrorCode, String)>,
     version: i16,
 ) -> CreatableTopicResult {
-    let base = CreatableTopicResult::default().with_name(topic.name);
+    let base = CreatableTopicResult::default().with_name(topic.name).with_error_message(None);
     match outcome {
         Ok(created) if version >= DESCRIBED_FROM => base
             .with_topic_id(Uuid::from_bytes(created.id.0))
@@ -162,8 +163,7 @@ fn result(
             .with_configs(Some(describe_configs(cx, &created))),
         Ok(_) => base,
         Err((code, message)) => {
-            let failed = base.with_error_code(code.code()).with_error_message(text(message));
-            if version >= DESCRIBED_FROM { failed.with_configs(None) } else { failed }
+            base.with_error_code(code.code()).with_error_message(text(message))
         }
     }
 }

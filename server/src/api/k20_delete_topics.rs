@@ -43,15 +43,9 @@ impl Api for DeleteTopics {
         };
         let mut newest = cx.seen.clone();
         let mut deleted = Vec::new();
-        let named = times_named(cx, &asked);
         let mut responses = Vec::new();
-        for state in asked {
-            let twice = topic_of(&cx.seen.image, &state).is_some_and(|topic| named[&topic.id] > 1);
-            let outcome = if twice {
-                Err((ErrorCode::InvalidRequest, "the request names this topic more than once".to_owned()))
-            } else {
-                delete_one(cx, &state, &mut newest, version)
-            };
+        for (state, wanted) in judge(cx, asked, version) {
+            let outcome = wanted.and_then(|topic| delete_one(cx, topic, &mut newest));
             responses.push(result(state, &outcome, version));
             deleted.extend(outcome.ok());
         }
@@ -101,6 +95,60 @@ async fn purge(broker: Arc<Broker>, deleted: Vec<Arc<Topic>>) {
     }
 }
 
+/// What is to become of a topic, or why nothing.
+type Judged = Result<Arc<Topic>, (ErrorCode, String)>;
+
+/// What the request means: each name and each id is answered once, and what is meant twice, even if once by its name and
+/// once by its id, is not deleted at all.
+fn judge(cx: &Cx, asked: Vec<DeleteTopicState>, version: i16) -> Vec<(DeleteTopicState, Judged)> {
+    let refuse = |code: ErrorCode, why: &str| Err((code, why.to_owned()));
+    if !cx.broker.config.delete_topic_enable {
+        // The code has a name of its own from version 3 on.
+        let code = if version < 3 { ErrorCode::InvalidRequest } else { ErrorCode::TopicDeletionDisabled };
+        return asked.into_iter().map(|state| (state, refuse(code, "delete.topic.enable is false"))).collect();
+    }
+    let image = &cx.seen.image;
+    let mut times_named = HashMap::new();
+    let mut times_meant = HashMap::new();
+    for state in asked.iter().filter(|state| state.name.is_some() == state.topic_id.is_nil()) {
+        let times = times_named.entry((state.name.clone(), state.topic_id)).or_insert(0u32);
+        *times += 1;
+        if *times == 1 && let Some(topic) = topic_of(image, state) {
+            *times_meant.entry(topic.id).or_insert(0u32) += 1;
+        }
+    }
+    let mut judged = Vec::new();
+    for mut state in asked {
+        if state.name.is_some() != state.topic_id.is_nil() {
+            let why = "name the topic or its id: one of them, not both";
+            judged.push((state, refuse(ErrorCode::InvalidRequest, why)));
+            continue;
+        }
+        let Some(times) = times_named.remove(&(state.name.clone(), state.topic_id)) else { continue };
+        let wanted = match topic_of(image, &state) {
+            _ if times > 1 => refuse(ErrorCode::InvalidRequest, "the request names this topic more than once"),
+            Some(topic) if times_meant[&topic.id] > 1 => {
+                if state.name.is_none() {
+                    // The answer is the one to its name.
+                    continue;
+                }
+                state.topic_id = Uuid::from_bytes(topic.id.0);
+                refuse(ErrorCode::InvalidRequest, "the request names this topic by its id, too")
+            }
+            Some(topic) => Ok(topic.clone()),
+            None => {
+                let unknown = match &state.name {
+                    Some(name) => Refusal::UnknownName(name.to_string()),
+                    None => Refusal::UnknownId(TopicId(*state.topic_id.as_bytes())),
+                };
+                Err((unknown.code(), unknown.to_string()))
+            }
+        };
+        judged.push((state, wanted));
+    }
+    judged
+}
+
 fn topic_of<'a>(image: &'a Image, state: &DeleteTopicState) -> Option<&'a Arc<Topic>> {
     match &state.name {
         Some(name) => image.topic(name),
@@ -108,38 +156,9 @@ fn topic_of<'a>(image: &'a Image, state: &DeleteTopicState) -> Option<&'a Arc<To
     }
 }
 
-/// How often the request means each topic, by name or by id: what is meant twice is not deleted at all.
-fn times_named(cx: &Cx, asked: &[DeleteTopicState]) -> HashMap<TopicId, u32> {
-    let mut named = HashMap::new();
-    for topic in asked.iter().filter_map(|state| topic_of(&cx.seen.image, state)) {
-        *named.entry(topic.id).or_default() += 1;
-    }
-    named
-}
-
-fn delete_one(
-    cx: &Cx,
-    state: &DeleteTopicState,
-    newest: &mut Arc<Seen>,
-    version: i16,
-) -> Result<Arc<Topic>, (ErrorCode, String)> {
-    let refuse = |code: ErrorCode, why: &str| Err((code, why.to_owned()));
-    if !cx.broker.config.delete_topic_enable {
-        // The code has a name of its own from version 3 on.
-        let code = if version < 3 { ErrorCode::InvalidRequest } else { ErrorCode::TopicDeletionDisabled };
-        return refuse(code, "delete.topic.enable is false");
-    }
-    if state.name.is_some() != state.topic_id.is_nil() {
-        return refuse(ErrorCode::InvalidRequest, "name the topic or its id: one of them, not both");
-    }
-    let unknown = || match &state.name {
-        Some(name) => Refusal::UnknownName(name.to_string()),
-        None => Refusal::UnknownId(TopicId(*state.topic_id.as_bytes())),
-    };
-    let found = topic_of(&newest.image, state).ok_or_else(unknown);
-    let topic = found.map_err(|refusal| (refusal.code(), refusal.to_string()))?.clone();
+fn delete_one(cx: &Cx, topic: Arc<Topic>, newest: &mut Arc<Seen>) -> Judged {
     if !cx.allow(Operation::Delete, Resource::Topic(&topic.name)) {
-        return refuse(ErrorCode::TopicAuthorizationFailed, "deleting this topic is not allowed");
+        return Err((ErrorCode::TopicAuthorizationFailed, "deleting this topic is not allowed".to_owned()));
     }
     if topic_name::is_internal(&topic.name) {
         tracing::warn!(topic = %topic.name, client = %cx.client_id, "an internal topic is being deleted");

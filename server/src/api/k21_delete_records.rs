@@ -74,7 +74,7 @@ impl Api for DeleteRecords {
 
 fn asked(topics: Vec<DeleteRecordsTopic>) -> Asked {
     let mut asked = Asked::new();
-    for topic in topics {
+    for topic in topics.into_iter().filter(|topic| !topic.partitions.is_empty()) {
         let partitions = topic.partitions.into_iter().map(|p| (p.partition_index, p.offset));
         asked.entry(topic.name).or_default().extend(partitions);
     }

@@ -79,6 +79,25 @@ pub enum Refusal {
     UnknownId(TopicId),
 }
 
+/// Whether a new topic may have this name.
+pub fn check_new_name(image: &Image, name: &str) -> Result<(), Refusal> {
+    topic_name::check(name).map_err(Refusal::InvalidName)?;
+    if name == topic_name::METADATA {
+        return Err(Refusal::Reserved(name.to_owned()));
+    }
+    if image.topic(name).is_some() {
+        return Err(Refusal::Exists(name.to_owned()));
+    }
+    // Its directories have the names that the new topic's will have.
+    if image.deleting().any(|topic| *topic.name == *name) {
+        return Err(Refusal::BeingDeleted(name.to_owned()));
+    }
+    if let Some(existing) = image.collision(name) {
+        return Err(Refusal::Collides { name: name.to_owned(), existing: existing.to_owned() });
+    }
+    Ok(())
+}
+
 /// Creates a topic with the given id.
 pub fn create_topic(
     image: &Image,
@@ -86,20 +105,7 @@ pub fn create_topic(
     id: TopicId,
     defaults: Defaults,
 ) -> Result<TopicCreated, Refusal> {
-    topic_name::check(&new.name).map_err(Refusal::InvalidName)?;
-    if new.name == topic_name::METADATA {
-        return Err(Refusal::Reserved(new.name.clone()));
-    }
-    if image.topic(&new.name).is_some() {
-        return Err(Refusal::Exists(new.name.clone()));
-    }
-    // Its directories have the names that the new topic's will have.
-    if image.deleting().any(|topic| *topic.name == *new.name) {
-        return Err(Refusal::BeingDeleted(new.name.clone()));
-    }
-    if let Some(existing) = image.collision(&new.name) {
-        return Err(Refusal::Collides { name: new.name.clone(), existing: existing.to_owned() });
-    }
+    check_new_name(image, &new.name)?;
     let partitions = if new.assignments.is_empty() {
         check_replication_factor(new.replication_factor, defaults)?;
         check_partitions(new.partitions, defaults)?
