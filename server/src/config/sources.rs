@@ -79,6 +79,13 @@ impl Values {
         T::from_setting(text).map_err(|allowed| self.refuse(setting.name, allowed))
     }
 
+    /// The value of a setting of one listener, where it has one.
+    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, ConfigError> {
+        let number =
+            |text: &str| text.trim().parse().map_err(|_| self.refuse(name, "a whole number, at least 0"));
+        self.assigned(name).map(|assigned| number(&assigned.text)).transpose()
+    }
+
     /// The complaint that the value of `name` is not what is allowed.
     pub(super) fn refuse(&self, name: &str, allowed: impl Into<String>) -> ConfigError {
         let value = if is_secret(name) { "[hidden]" } else { self.text(name).unwrap_or_default() };
@@ -106,7 +113,8 @@ pub(super) fn gather(
     for (name, text) in command_line {
         gathered.take(name.clone(), text.clone(), Source::CommandLine)?;
     }
-    let without_meaning = gathered.values.set.keys().filter(|name| setting(name).is_none());
+    let without_meaning =
+        gathered.values.set.keys().filter(|name| setting(name).is_none() && !is_of_listener(name));
     gathered
         .notices
         .extend(without_meaning.map(|name| Notice::new(name, "accepted; it has no effect in Ottla")));
@@ -253,6 +261,14 @@ fn known(name: &str) -> Known {
         return Known::Unchecked;
     }
     removed(name).map_or(Known::Not, Known::Removed)
+}
+
+/// The settings that a listener may have for itself.
+const OF_LISTENERS: [&str; 2] = ["max.connections", "max.connection.creation.rate"];
+
+fn is_of_listener(name: &str) -> bool {
+    let below = name.strip_prefix(LISTENER_PREFIX).and_then(|below| below.split_once('.'));
+    below.is_some_and(|(_listener, setting)| OF_LISTENERS.contains(&setting))
 }
 
 /// `<listener>.<setting>`, or `<listener>.<mechanism>.<setting>` for the settings of a SASL mechanism.

@@ -36,6 +36,8 @@ limits! {
     Connections = "max.connections", Shared;
     /// Connections at once from one address.
     ConnectionsPerAddress = "max.connections.per.ip", Each;
+    /// New connections in a second.
+    ConnectionRate = "max.connection.creation.rate", Each;
     /// A silent connection's time.
     Idle = "connections.max.idle.ms", Each;
     /// Bytes of requests in memory.
@@ -48,6 +50,8 @@ limits! {
     RequestsPerConnection = "max.in.flight.requests.per.connection", Each;
     /// Replies that wait for one slow connection.
     ResponseBuffer = "response.buffer.bytes.max", Each;
+    /// Bytes of replies in memory.
+    ResponseBytes = "queued.max.response.bytes", Shared;
     /// Free space in a data directory.
     FreeSpace = "log.dir.min.free.bytes", Each;
     /// Connections of the metrics listener.

@@ -26,6 +26,8 @@ const SENDFILE_BYTES_MAX: usize = 1 << 20;
 pub(super) struct Output {
     pieces: VecDeque<Piece<Records>>,
     bytes: usize,
+    /// Of these, the bytes that are in this process's memory.
+    own_bytes: usize,
 }
 
 impl Output {
@@ -40,6 +42,9 @@ impl Output {
                 other => other,
             };
             self.bytes += piece_bytes(&piece);
+            if let Piece::Bytes(bytes) = &piece {
+                self.own_bytes += bytes.len();
+            }
             self.pieces.push_back(piece);
         }
         Ok(())
@@ -51,6 +56,11 @@ impl Output {
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// What is in this process's memory and not only in a file.
+    pub(super) fn own_bytes(&self) -> usize {
+        self.own_bytes
     }
 
     /// Writes what the socket takes. Ready: something was sent (the count), or there was nothing to send (0).
@@ -112,6 +122,7 @@ impl Output {
 
     fn consume_bytes(&mut self, mut sent: usize) {
         self.bytes -= sent;
+        self.own_bytes -= sent;
         while let Some(Piece::Bytes(front)) = self.pieces.front_mut() {
             if sent < front.len() {
                 front.advance(sent);

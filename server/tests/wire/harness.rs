@@ -72,10 +72,14 @@ impl Broker {
     }
 
     pub(crate) fn client(&self) -> Client {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Client { stream, correlation_id: 0 }
+        Client::over(TcpStream::connect(("127.0.0.1", self.port)).unwrap())
+    }
+
+    /// The first address of a listener.
+    pub(crate) fn address_of(&self, listener: &str) -> std::net::SocketAddr {
+        let addresses = self.node.as_ref().unwrap().addresses();
+        let found = addresses.iter().find_map(|a| a.strip_prefix(listener)?.strip_prefix("://"));
+        found.unwrap_or_else(|| panic!("no {listener} in {addresses:?}")).parse().unwrap()
     }
 
     /// The services behind the sockets, for tests that need none.
@@ -107,6 +111,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, correlation_id: 0 }
+    }
+
     /// One request and its reply, both in `version`.
     pub(crate) fn call<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
         self.send(version, request);

@@ -8,6 +8,7 @@ mod disk;
 mod durability;
 mod epochs;
 mod harness;
+mod listeners;
 #[path = "../kill/process.rs"]
 mod process;
 mod producers;
