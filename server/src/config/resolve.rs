@@ -6,6 +6,7 @@
 use super::error::Given;
 use super::kinds::items;
 use super::listeners::{self, Advertised, Host, Listener, NAMED_ALLOWED, Named, SecurityProtocol};
+use super::sources::NO_EFFECT;
 use super::topic::TopicConfig;
 use super::{Config, ConfigError, Notice};
 use std::collections::BTreeMap;
@@ -123,6 +124,14 @@ impl Config {
             return Err(self
                 .values
                 .refuse("listeners", "at least one listener that is not in controller.listener.names"));
+        }
+        let belongs = |name: &str, to: &Listener| {
+            name.starts_with(&format!("listener.name.{}.", to.name.to_ascii_lowercase()))
+        };
+        let strangers =
+            self.values.of_listeners().filter(|name| !self.listeners.iter().any(|l| belongs(name, l)));
+        for stranger in strangers.cloned().collect::<Vec<_>>() {
+            self.notice(&stranger, NO_EFFECT);
         }
         self.check_ports()
     }

@@ -79,6 +79,11 @@ impl Values {
         T::from_setting(text).map_err(|allowed| self.refuse(setting.name, allowed))
     }
 
+    /// What is set for single listeners, whether or not they are there.
+    pub(super) fn of_listeners(&self) -> impl Iterator<Item = &String> {
+        self.set.keys().filter(|name| is_of_listener(name))
+    }
+
     /// The value of a setting of one listener, where it has one.
     pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, ConfigError> {
         let number =
@@ -93,6 +98,8 @@ impl Values {
         BadValue { given, value: value.to_owned(), allowed: allowed.into() }.into()
     }
 }
+
+pub(super) const NO_EFFECT: &str = "accepted; it has no effect in Ottla";
 
 /// Names of the tests' own, which the broker leaves alone.
 const IGNORED_VARIABLES: [&str; 3] = ["OTTLA_EFFORT", "OTTLA_TEST_CACHE", "OTTLA_REQUIRE_ALL"];
@@ -115,9 +122,7 @@ pub(super) fn gather(
     }
     let without_meaning =
         gathered.values.set.keys().filter(|name| setting(name).is_none() && !is_of_listener(name));
-    gathered
-        .notices
-        .extend(without_meaning.map(|name| Notice::new(name, "accepted; it has no effect in Ottla")));
+    gathered.notices.extend(without_meaning.map(|name| Notice::new(name, NO_EFFECT)));
     Ok((gathered.values, gathered.notices))
 }
 
