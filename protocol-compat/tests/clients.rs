@@ -30,10 +30,10 @@ mod groups;
 mod hostile;
 #[path = "clients/java.rs"]
 mod java;
-#[path = "clients/kills.rs"]
-mod kills;
 #[path = "clients/kcat.rs"]
 mod kcat;
+#[path = "clients/kills.rs"]
+mod kills;
 #[path = "clients/librdkafka.rs"]
 mod librdkafka;
 #[path = "clients/losses.rs"]

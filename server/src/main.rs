@@ -96,6 +96,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Below this an operator is told; containers and systemd units commonly have more.
+const DESCRIPTORS_WANTED: u64 = 16_384;
+
 /// As many connections and segments as the machine's hard limit lets this process have.
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -103,5 +106,11 @@ fn raise_descriptor_limit() {
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::info!(%error, "the limit of open files stays as it is");
+    }
+    if let Some(most) = getrlimit(Resource::Nofile).current.filter(|most| *most < DESCRIPTORS_WANTED) {
+        tracing::warn!(
+            "this process may have {most} open files, half of them connections; each partition in use needs one: \
+             raise `ulimit -Hn` to {DESCRIPTORS_WANTED} or more"
+        );
     }
 }

@@ -1,6 +1,12 @@
-//! Whole and honest request frames of the APIs that the broker serves, in every version that the codec writes: what
-//! the hostile ones are made from.
+//! Whole and honest request frames of the APIs that the broker serves: what the hostile ones are made from. Those of
+//! Kafka's own serialisers for every API and version that the broker says it serves, and for the APIs that do most, frames
+//! that speak of a topic that is there.
 
+#[path = "../golden/frames.rs"]
+mod golden;
+
+use crate::harness::wire::Connection;
+use anyhow::{Context, Result, ensure};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::indexmap::IndexMap;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
@@ -13,8 +19,10 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
 };
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::*;
-use kafka_protocol::protocol::{Encodable, Request, StrBytes};
+use kafka_protocol::protocol::{Decodable, Encodable, Request, StrBytes};
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
+use std::collections::BTreeSet;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The topic that hostile frames speak of; the honest client uses another one.
@@ -63,7 +71,29 @@ pub(crate) fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 
-/// Every sample. Names serve the older versions and ids the newer ones, so each message comes in both forms.
+/// The samples for the broker at this address: an API takes part as soon as it is served.
+pub(crate) fn served_by(address: &str) -> Result<Vec<Vec<u8>>> {
+    const CORRELATION: i32 = 5;
+    let question =
+        frame(&ApiVersionsRequest::default(), 0, CORRELATION).context("ApiVersions has a version 0")?;
+    let mut reply = Bytes::from(Connection::open(address, Duration::from_secs(10))?.ask(&question)?);
+    drop(reply.split_to(4));
+    let served = ApiVersionsResponse::decode(&mut reply, 0)?.api_keys;
+    let is_served = |of: &golden::Golden| {
+        served
+            .iter()
+            .any(|api| api.api_key == of.key && (api.min_version..=api.max_version).contains(&of.version))
+    };
+    let framed = |body: &[u8]| [&(body.len() as u32).to_be_bytes()[..], body].concat();
+    let golden = golden::all().into_iter().filter(|golden| golden.is_request && is_served(golden));
+    let mut all: Vec<Vec<u8>> = golden.map(|golden| framed(&golden.bytes)).collect();
+    let keys: BTreeSet<[u8; 2]> = all.iter().map(|frame| [frame[4], frame[5]]).collect();
+    ensure!(keys.len() == served.len(), "{} of {} APIs have golden frames", keys.len(), served.len());
+    all.extend(samples());
+    Ok(all)
+}
+
+/// The samples of our own. Names serve the older versions and ids the newer ones, so each message comes in both forms.
 pub(crate) fn samples() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     let software =

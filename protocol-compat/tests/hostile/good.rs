@@ -51,9 +51,12 @@ pub(crate) fn prepare(address: &str) -> Result<()> {
         .with_name(topic_name(TOPIC))
         .with_num_partitions(1)
         .with_replication_factor(1);
-    let request = CreateTopicsRequest::default().with_timeout_ms(10_000).with_topics(vec![topic]);
-    let made: CreateTopicsResponse =
-        ask(&mut Connection::open(address, PATIENCE)?, &request, CREATE_VERSION)?;
+    create(address, &CreateTopicsRequest::default().with_timeout_ms(10_000).with_topics(vec![topic]))
+}
+
+/// Makes topics.
+pub(crate) fn create(address: &str, request: &CreateTopicsRequest) -> Result<()> {
+    let made: CreateTopicsResponse = ask(&mut Connection::open(address, PATIENCE)?, request, CREATE_VERSION)?;
     ensure!(made.topics.iter().all(|topic| topic.error_code == 0), "{made:?}");
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! The hostile clients. Each act is drawn from a seeded generator; what the broker does with it is counted, not judged:
 //! a reply, a close and silence are all legal. Only whole, honest frames that come one byte at a time must be answered.
 
-use super::frames::samples;
 use crate::harness::random::Random;
 use crate::harness::wire::{Connection, Heard};
 use anyhow::{Context, Result};
@@ -69,12 +68,12 @@ struct Attacker<'a> {
 }
 
 /// Commits `count` acts.
-pub(crate) fn attack(address: &str, seed: u64, count: usize) -> Result<Tally> {
+pub(crate) fn attack(address: &str, seed: u64, count: usize, samples: Vec<Vec<u8>>) -> Result<Tally> {
     let random = Random::seeded(seed);
     let mut attacker = Attacker {
         address,
         random,
-        samples: samples(),
+        samples,
         connection: None,
         half_open: VecDeque::new(),
         tally: Tally::default(),
@@ -152,7 +151,8 @@ impl Attacker<'_> {
         let size = self.random.below(400);
         let mut body = Vec::new();
         if self.random.below(2) == 0 {
-            body.extend_from_slice(&self.random.pick(&self.samples).clone()[4..19]);
+            let sample = self.random.pick(&self.samples);
+            body.extend_from_slice(&sample[4..sample.len().min(19)]);
         }
         body.extend(self.random.bytes(size));
         framed(&body)
@@ -179,7 +179,7 @@ impl Attacker<'_> {
 
     /// Something behind the header that might be a count or a length says something else.
     fn lying(&mut self, mut sample: Vec<u8>) -> Vec<u8> {
-        let at = 14 + self.random.below(sample.len() - 14);
+        let at = 12 + self.random.below(sample.len() - 12);
         if self.random.below(2) == 0 {
             let lie = self.random.pick(&LIES).to_be_bytes();
             let end = sample.len().min(at + 4);

@@ -120,6 +120,10 @@ pub struct Listener {
     pub host: Host,
     /// 0 takes any free port.
     pub port: u16,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// New connections in a second.
+    pub creation_rate_max: u32,
 }
 
 /// What clients of a listener are told to connect to.

@@ -6,6 +6,7 @@
 use super::error::Given;
 use super::kinds::items;
 use super::listeners::{self, Advertised, Host, Listener, NAMED_ALLOWED, Named, SecurityProtocol};
+use super::sources::NO_EFFECT;
 use super::topic::TopicConfig;
 use super::{Config, ConfigError, Notice};
 use std::collections::BTreeMap;
@@ -107,12 +108,30 @@ impl Config {
                 let value = format!("{name}://{at} with {}", protocol.name());
                 return Err(self.not_served("listeners", &value, "only PLAINTEXT listeners are"));
             }
-            self.listeners.push(Listener { name, protocol: *protocol, host: at.host, port: at.port });
+            let of_listener =
+                |setting: &str| format!("listener.name.{}.{setting}", name.to_ascii_lowercase());
+            let (most, rate) = (of_listener("max.connections"), of_listener("max.connection.creation.rate"));
+            self.listeners.push(Listener {
+                connections_max: self.values.number(&most)?.unwrap_or(self.max_connections),
+                creation_rate_max: self.values.number(&rate)?.unwrap_or(self.max_connection_creation_rate),
+                name,
+                protocol: *protocol,
+                host: at.host,
+                port: at.port,
+            });
         }
         if self.listeners.is_empty() {
             return Err(self
                 .values
                 .refuse("listeners", "at least one listener that is not in controller.listener.names"));
+        }
+        let belongs = |name: &str, to: &Listener| {
+            name.starts_with(&format!("listener.name.{}.", to.name.to_ascii_lowercase()))
+        };
+        let strangers =
+            self.values.of_listeners().filter(|name| !self.listeners.iter().any(|l| belongs(name, l)));
+        for stranger in strangers.cloned().collect::<Vec<_>>() {
+            self.notice(&stranger, NO_EFFECT);
         }
         self.check_ports()
     }
@@ -167,13 +186,16 @@ impl Config {
         name
     }
 
-    fn check_inter_broker(&self) -> Result<(), ConfigError> {
+    fn check_inter_broker(&mut self) -> Result<(), ConfigError> {
         const PROTOCOL: &str = "security.inter.broker.protocol";
         const LISTENER: &str = "inter.broker.listener.name";
         if self.security_inter_broker_protocol != SecurityProtocol::Plaintext.name() {
             let instead = "only PLAINTEXT listeners are";
             return Err(self.not_served(PROTOCOL, &self.security_inter_broker_protocol, instead));
         }
+        let of_protocol = self.security_inter_broker_protocol.clone();
+        self.inter_broker_listener =
+            self.inter_broker_listener_name.clone().unwrap_or(of_protocol).to_ascii_uppercase();
         let Some(name) = &self.inter_broker_listener_name else { return Ok(()) };
         if self.is_set(PROTOCOL) {
             return Err(self.values.refuse(LISTENER, format!("it or {PROTOCOL}, not both")));

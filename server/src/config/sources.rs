@@ -79,6 +79,18 @@ impl Values {
         T::from_setting(text).map_err(|allowed| self.refuse(setting.name, allowed))
     }
 
+    /// What is set for single listeners, whether or not they are there.
+    pub(super) fn of_listeners(&self) -> impl Iterator<Item = &String> {
+        self.set.keys().filter(|name| is_of_listener(name))
+    }
+
+    /// The value of a setting of one listener, where it has one.
+    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, ConfigError> {
+        let number =
+            |text: &str| text.trim().parse().map_err(|_| self.refuse(name, "a whole number, at least 0"));
+        self.assigned(name).map(|assigned| number(&assigned.text)).transpose()
+    }
+
     /// The complaint that the value of `name` is not what is allowed.
     pub(super) fn refuse(&self, name: &str, allowed: impl Into<String>) -> ConfigError {
         let value = if is_secret(name) { "[hidden]" } else { self.text(name).unwrap_or_default() };
@@ -86,6 +98,8 @@ impl Values {
         BadValue { given, value: value.to_owned(), allowed: allowed.into() }.into()
     }
 }
+
+pub(super) const NO_EFFECT: &str = "accepted; it has no effect in Ottla";
 
 /// Names of the tests' own, which the broker leaves alone.
 const IGNORED_VARIABLES: [&str; 3] = ["OTTLA_EFFORT", "OTTLA_TEST_CACHE", "OTTLA_REQUIRE_ALL"];
@@ -106,10 +120,9 @@ pub(super) fn gather(
     for (name, text) in command_line {
         gathered.take(name.clone(), text.clone(), Source::CommandLine)?;
     }
-    let without_meaning = gathered.values.set.keys().filter(|name| setting(name).is_none());
-    gathered
-        .notices
-        .extend(without_meaning.map(|name| Notice::new(name, "accepted; it has no effect in Ottla")));
+    let without_meaning =
+        gathered.values.set.keys().filter(|name| setting(name).is_none() && !is_of_listener(name));
+    gathered.notices.extend(without_meaning.map(|name| Notice::new(name, NO_EFFECT)));
     Ok((gathered.values, gathered.notices))
 }
 
@@ -253,6 +266,14 @@ fn known(name: &str) -> Known {
         return Known::Unchecked;
     }
     removed(name).map_or(Known::Not, Known::Removed)
+}
+
+/// The settings that a listener may have for itself.
+const OF_LISTENERS: [&str; 2] = ["max.connections", "max.connection.creation.rate"];
+
+fn is_of_listener(name: &str) -> bool {
+    let below = name.strip_prefix(LISTENER_PREFIX).and_then(|below| below.split_once('.'));
+    below.is_some_and(|(_listener, setting)| OF_LISTENERS.contains(&setting))
 }
 
 /// `<listener>.<setting>`, or `<listener>.<mechanism>.<setting>` for the settings of a SASL mechanism.

@@ -193,17 +193,23 @@ settings! {
     pub socket_send_buffer_bytes: i32 = kafka("socket.send.buffer.bytes");
     /// The kernel's receive buffer of a connection. -1: as the system has it.
     pub socket_receive_buffer_bytes: i32 = kafka("socket.receive.buffer.bytes");
-    /// Connections that the kernel holds until they are accepted.
-    pub socket_listen_backlog_size: i32 = kafka("socket.listen.backlog.size");
-    /// Connections at once. A further one is closed as soon as it is accepted.
+    /// Connections that the kernel holds until they are accepted; no more than `net.core.somaxconn`. Kafka's 50 are a burst
+    /// of a few clients, and whoever finds no room there waits for a second.
+    pub socket_listen_backlog_size: i32 = kafka_but("socket.listen.backlog.size", Some("1024"));
+    /// Connections at once; further ones wait until one ends. No more than half of what `ulimit -n` allows. With
+    /// `listener.name.<name>.` before it: of that listener. The listener between brokers is exempt if it is not the only one.
     pub max_connections: usize = kafka("max.connections");
-    /// Connections at once from one address. 0 needs exceptions in `max.connections.per.ip.overrides`.
+    /// New connections in a second, on average over ten; further ones wait for up to a second each. With
+    /// `listener.name.<name>.` before it: of that listener.
+    pub max_connection_creation_rate: u32 = kafka("max.connection.creation.rate");
+    /// Connections at once from one address; a further one is closed. 0 needs exceptions in `max.connections.per.ip.overrides`.
     pub max_connections_per_ip: usize = kafka("max.connections.per.ip");
     /// Addresses that may hold more or fewer connections than `max.connections.per.ip`: `address:count`, between commas.
     pub(super) max_connections_per_ip_overrides_set: String = kafka("max.connections.per.ip.overrides");
     /// How long a connection may be silent before it is closed. Negative: for ever.
     pub connections_max_idle_ms: i64 = kafka("connections.max.idle.ms");
-    /// How long a request that has begun to arrive may make no progress before its connection is closed.
+    /// How long a request that has begun to arrive may make no progress before its connection is closed. While others wait
+    /// for a place, a connection that has not sent a whole request has no longer either.
     pub frame_progress_timeout_ms: u64 =
         own("frame.progress.timeout.ms", Kind::Int, Some("30000"), at_least(&[(1, i32::MAX as i64)]));
     /// Requests of one connection that may be at work at once; reading stops until one is answered.
@@ -214,6 +220,11 @@ settings! {
         own("response.buffer.bytes.max", Kind::Int, Some("16777216"), at_least(&[(65_536, i32::MAX as i64)]));
     /// Bytes of requests of all connections that may be in memory at once. -1: 128 MiB.
     pub(super) queued_max_request_bytes: i64 = kafka("queued.max.request.bytes");
+    /// Bytes of finished replies of all connections that may be in memory at once. Above it a connection has one reply at
+    /// a time, and is closed if its peer takes nothing of it for `frame.progress.timeout.ms`. Records count only as far as
+    /// they are in memory and not sent from their files.
+    pub queued_max_response_bytes: usize =
+        own("queued.max.response.bytes", Kind::Long, Some("67108864"), at_least(&[(65_536, i64::MAX)]));
     /// How long a request may wait for what it needs before it is answered with a timeout.
     pub request_timeout_ms: u64 = kafka_but("request.timeout.ms", Some("30000"));
     /// Bytes of records in one Fetch answer; a first batch larger than this is still sent whole.
@@ -306,6 +317,8 @@ settings! {
         listeners: Vec<Listener>,
         /// What clients are told, one entry for each listener of that name.
         advertised: Vec<Advertised>,
+        /// The name of the listener between brokers.
+        inter_broker_listener: String,
         /// Connections allowed from single addresses; all others have `max_connections_per_ip`.
         max_connections_per_ip_overrides: Vec<(std::net::IpAddr, usize)>,
         /// Bytes of requests in memory at once.

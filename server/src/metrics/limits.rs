@@ -36,6 +36,8 @@ limits! {
     Connections = "max.connections", Shared;
     /// Connections at once from one address.
     ConnectionsPerAddress = "max.connections.per.ip", Each;
+    /// New connections in a second.
+    ConnectionRate = "max.connection.creation.rate", Each;
     /// A silent connection's time.
     Idle = "connections.max.idle.ms", Each;
     /// Bytes of requests in memory.
@@ -54,6 +56,8 @@ limits! {
     FetchSessionBytes = "fetch.session.cache.bytes.max", Shared;
     /// Reads from a disk that serving threads do not wait for.
     ColdReads = "cold.reads.max", Shared;
+    /// Bytes of replies in memory.
+    ResponseBytes = "queued.max.response.bytes", Shared;
     /// Free space in a data directory.
     FreeSpace = "log.dir.min.free.bytes", Each;
     /// Connections of the metrics listener.

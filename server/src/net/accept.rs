@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::admission::Admission;
+use super::admission::{Admission, Place};
 use super::connection;
 use crate::api::{Broker, Peer};
 use crate::config::{Config, Host, Listener};
@@ -26,6 +26,7 @@ const PORT_TRIES: usize = 20;
 pub struct BoundListener {
     pub name: Arc<str>,
     pub address: SocketAddr,
+    listener: Arc<Listener>,
     socket: std::net::TcpListener,
 }
 
@@ -38,8 +39,14 @@ pub fn bind(listener: &Listener, config: &Config) -> io::Result<Vec<BoundListene
         host => host.addresses(listener.port).unwrap_or_default(),
     };
     let name: Arc<str> = listener.name.as_str().into();
+    let listener = Arc::new(listener.clone());
     let bound = |socket: std::net::TcpListener| -> io::Result<BoundListener> {
-        Ok(BoundListener { name: name.clone(), address: socket.local_addr()?, socket })
+        Ok(BoundListener {
+            name: name.clone(),
+            address: socket.local_addr()?,
+            listener: listener.clone(),
+            socket,
+        })
     };
     bind_together(&addresses, config)?.into_iter().map(bound).collect()
 }
@@ -116,6 +123,7 @@ pub async fn serve(
         let socket = TcpListener::from_std(listener.socket)?;
         let door = Door {
             name: listener.name,
+            listener: listener.listener,
             broker: broker.clone(),
             admission: admission.clone(),
             stop: stop.clone(),
@@ -130,6 +138,7 @@ pub async fn serve(
 /// One listening socket at work.
 struct Door {
     name: Arc<str>,
+    listener: Arc<Listener>,
     broker: Arc<Broker>,
     admission: Arc<Admission>,
     stop: watch::Receiver<bool>,
@@ -137,17 +146,26 @@ struct Door {
 }
 
 impl Door {
-    async fn accept_until_stopped(mut self, socket: TcpListener) {
+    async fn accept_until_stopped(self, socket: TcpListener) {
         let mut connections = JoinSet::new();
+        let mut stop = self.stop.clone();
         loop {
             let accepted = tokio::select! {
                 accepted = socket.accept() => accepted,
-                _ = self.stop.wait_for(|stopping| *stopping) => break,
+                _ = stop.wait_for(|stopping| *stopping) => break,
                 // Ended connections are taken off the list as they end.
                 Some(_) = connections.join_next() => continue,
             };
             match accepted {
-                Ok((stream, address)) => self.let_in(stream, address, &mut connections),
+                Ok((stream, address)) => {
+                    let admitted = tokio::select! {
+                        place = self.place(address) => place,
+                        _ = stop.wait_for(|stopping| *stopping) => break,
+                    };
+                    if let Some(place) = admitted {
+                        self.let_in(stream, address, place, &mut connections);
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept connections now; `ulimit -n` may be too low");
                     tokio::time::sleep(ACCEPT_REST).await;
@@ -158,14 +176,22 @@ impl Door {
         while connections.join_next().await.is_some() {}
     }
 
-    fn let_in(&self, stream: TcpStream, address: SocketAddr, connections: &mut JoinSet<()>) {
-        let place = match self.admission.admit(address.ip()) {
-            Ok(place) => place,
+    /// Waits for the connection's place. Meanwhile nothing else is accepted here: clients wait in the kernel's queue.
+    async fn place(&self, address: SocketAddr) -> Option<Place> {
+        let now = self.broker.env.clock.monotonic();
+        let ip = address.ip();
+        match self.admission.admit(&self.listener, ip, now).await {
+            Ok(place) => Some(place),
             Err(reason) => {
-                tracing::warn!(%address, %reason, "turned a connection away");
-                return;
+                if let Some(kept_back) = self.admission.telling.may_say("turned away", ip, now) {
+                    tracing::warn!(%address, %reason, kept_back, "turned a connection away");
+                }
+                None
             }
-        };
+        }
+    }
+
+    fn let_in(&self, stream: TcpStream, address: SocketAddr, place: Place, connections: &mut JoinSet<()>) {
         // A peer that vanished without a word is found out by the kernel.
         let alive = SockRef::from(&stream).set_keepalive(true);
         if let Err(error) = stream.set_nodelay(true).and(alive) {
@@ -179,11 +205,7 @@ impl Door {
             connection_id: self.ids.fetch_add(1, Ordering::Relaxed),
             software: Default::default(),
         });
-        let memory = self.admission.memory(peer.connection_id);
         let (broker, stop) = (self.broker.clone(), self.stop.clone());
-        connections.spawn(async move {
-            connection::serve(stream, broker, peer, memory, stop).await;
-            drop(place);
-        });
+        connections.spawn(connection::serve(stream, broker, peer, place, stop));
     }
 }

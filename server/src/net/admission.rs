@@ -1,18 +1,28 @@
-//! Who may connect and how much memory requests may hold: the bounds that all connections share.
+//! Who may connect, when, and how much memory requests and replies may hold: the bounds that all connections share.
+//!
+//! As in Kafka, a listener that is full, or that gets connections faster than it may, does not accept until that is over:
+//! clients wait in the kernel's queue. Only an address with too many connections is turned away. The listener between
+//! brokers is not held up by what fills the others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::memory::{RequestMemory, Share};
-use crate::config::Config;
+use super::pace::Pace;
+use super::replies::{ReplyMemory, ReplyShare};
+use super::telling::Telling;
+use crate::config::{Config, Listener};
 use crate::metrics::{Limit, Metrics};
 
 /// Why a connection is turned away.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(super) enum Turned {
-    #[error("{0} connections are open, which is max.connections or what `ulimit -n` leaves for them")]
-    All(usize),
     #[error("max.connections.per.ip ({0}) is reached for this address")]
     Address(usize),
 }
@@ -20,16 +30,25 @@ pub(super) enum Turned {
 pub struct Admission {
     config: Arc<Config>,
     metrics: Arc<Metrics>,
-    /// `max.connections`, or what the process's descriptors allow if that is less.
-    connections_max: usize,
+    /// What the process's descriptors allow, whatever the settings say.
+    descriptors_max: usize,
     memory: Arc<RequestMemory>,
+    replies: Arc<ReplyMemory>,
     open: Mutex<Open>,
+    /// Rung when a connection leaves.
+    left: Notify,
+    /// Accepted connections that wait for a place: at most one for each listening socket.
+    waiting: AtomicUsize,
+    pub(super) telling: Telling,
 }
 
 #[derive(Default)]
 struct Open {
     total: usize,
     by_address: HashMap<IpAddr, usize>,
+    by_listener: HashMap<String, usize>,
+    pace: Pace,
+    pace_of_listeners: HashMap<String, Pace>,
 }
 
 /// Connections never take the descriptors that segments need: half of them stay free.
@@ -41,20 +60,116 @@ fn descriptors_for_connections() -> usize {
 /// A connection's place; it is free again when this is dropped.
 pub(super) struct Place {
     admission: Arc<Admission>,
+    listener: Arc<Listener>,
     address: IpAddr,
 }
 
-impl Admission {
-    pub fn new(config: Arc<Config>, metrics: Arc<Metrics>) -> Arc<Self> {
-        let connections_max = config.max_connections.min(descriptors_for_connections());
-        metrics.limit(Limit::Connections).max.set(connections_max as f64);
-        let memory = RequestMemory::new(config.request_memory_bytes_max, metrics.clone());
-        Arc::new(Self { config, metrics, connections_max, memory, open: Mutex::default() })
+impl Place {
+    /// Is there a connection that could be served if this one left?
+    pub(super) fn is_wanted(&self) -> bool {
+        self.admission.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// The part of a connection in what requests may hold.
     pub(super) fn memory(&self, connection_id: u64) -> Share {
-        self.memory.share(connection_id)
+        self.admission.memory.share(connection_id)
+    }
+
+    /// The part of a connection in what replies may hold.
+    pub(super) fn replies(&self) -> ReplyShare {
+        self.admission.replies.share()
+    }
+
+    pub(super) fn telling(&self) -> &Telling {
+        &self.admission.telling
+    }
+}
+
+impl Admission {
+    pub fn new(config: Arc<Config>, metrics: Arc<Metrics>) -> Arc<Self> {
+        let descriptors_max = descriptors_for_connections();
+        metrics.limit(Limit::Connections).max.set(config.max_connections.min(descriptors_max) as f64);
+        Arc::new(Self {
+            memory: RequestMemory::new(config.request_memory_bytes_max, metrics.clone()),
+            replies: ReplyMemory::new(config.queued_max_response_bytes, metrics.clone()),
+            config,
+            metrics,
+            descriptors_max,
+            open: Mutex::default(),
+            left: Notify::new(),
+            waiting: AtomicUsize::new(0),
+            telling: Telling::default(),
+        })
+    }
+
+    /// Waits for a place, as long as it takes.
+    pub(super) async fn admit(
+        self: &Arc<Self>,
+        listener: &Arc<Listener>,
+        address: IpAddr,
+        now: Duration,
+    ) -> Result<Place, Turned> {
+        let pause = self.pause(listener, now);
+        if !pause.is_zero() {
+            self.metrics.limit(Limit::ConnectionRate).hits.increment(1);
+            tokio::time::sleep(pause).await;
+        }
+        if let Some(taken) = self.take(listener, address) {
+            return taken;
+        }
+        self.metrics.limit(Limit::Connections).hits.increment(1);
+        if let Some(kept_back) = self.telling.may_say("full", address, now) {
+            tracing::warn!(
+                listener = %listener.name, kept_back,
+                "as many connections as max.connections, or what `ulimit -n` leaves for them, allow: others wait"
+            );
+        }
+        let _waiting = Waiting::new(&self.waiting);
+        loop {
+            let mut left = pin!(self.left.notified());
+            left.as_mut().enable();
+            if let Some(taken) = self.take(listener, address) {
+                return taken;
+            }
+            left.await;
+        }
+    }
+
+    /// Counts a connection, and says how long it must wait for having come too soon.
+    fn pause(&self, listener: &Listener, now: Duration) -> Duration {
+        let mut open = self.open();
+        let for_all = match self.is_protected(listener) {
+            true => Duration::ZERO,
+            false => open.pace.count(now, self.config.max_connection_creation_rate),
+        };
+        let pace = open.pace_of_listeners.entry(listener.name.clone()).or_default();
+        for_all.max(pace.count(now, listener.creation_rate_max))
+    }
+
+    /// A place, a refusal, or nothing while there is no place.
+    fn take(self: &Arc<Self>, listener: &Arc<Listener>, address: IpAddr) -> Option<Result<Place, Turned>> {
+        let mut open = self.open();
+        let most = if self.is_protected(listener) { usize::MAX } else { self.config.max_connections };
+        let on_listener = open.by_listener.get(&listener.name).copied().unwrap_or(0);
+        if open.total >= most.min(self.descriptors_max) || on_listener >= listener.connections_max {
+            return None;
+        }
+        let most_here = self.most_from(address);
+        let here = open.by_address.entry(address).or_default();
+        if *here >= most_here {
+            self.metrics.limit(Limit::ConnectionsPerAddress).hits.increment(1);
+            return Some(Err(Turned::Address(most_here)));
+        }
+        *here += 1;
+        open.total += 1;
+        *open.by_listener.entry(listener.name.clone()).or_default() += 1;
+        self.metrics.limit(Limit::Connections).used.set(open.total as f64);
+        Some(Ok(Place { admission: self.clone(), listener: listener.clone(), address }))
+    }
+
+    /// The listener between brokers, where it is not the only one.
+    fn is_protected(&self, listener: &Listener) -> bool {
+        self.config.listeners.len() > 1 && self.config.inter_broker_listener == listener.name
     }
 
     fn most_from(&self, address: IpAddr) -> usize {
@@ -63,36 +178,51 @@ impl Admission {
         own.map_or(self.config.max_connections_per_ip, |(_, most)| *most)
     }
 
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, Turned> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = self.connections_max;
-        if open.total >= most {
-            self.metrics.limit(Limit::Connections).hits.increment(1);
-            return Err(Turned::All(most));
+    fn open(&self) -> std::sync::MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts itself as long as it lives.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn count_down<K: std::hash::Hash + Eq + std::borrow::Borrow<Q>, Q: std::hash::Hash + Eq + ?Sized>(
+    counts: &mut HashMap<K, usize>,
+    of: &Q,
+) {
+    if let Some(count) = counts.get_mut(of) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(of);
         }
-        let most_here = self.most_from(address);
-        let here = open.by_address.entry(address).or_default();
-        if *here >= most_here {
-            self.metrics.limit(Limit::ConnectionsPerAddress).hits.increment(1);
-            return Err(Turned::Address(most_here));
-        }
-        *here += 1;
-        open.total += 1;
-        self.metrics.limit(Limit::Connections).used.set(open.total as f64);
-        Ok(Place { admission: self.clone(), address })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self.admission.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.admission.open();
         open.total -= 1;
-        if let Some(here) = open.by_address.get_mut(&self.address) {
-            *here -= 1;
-            if *here == 0 {
-                open.by_address.remove(&self.address);
-            }
-        }
+        count_down(&mut open.by_address, &self.address);
+        count_down(&mut open.by_listener, &*self.listener.name);
         self.admission.metrics.limit(Limit::Connections).used.set(open.total as f64);
+        drop(open);
+        self.admission.left.notify_waiters();
     }
 }
+
+#[cfg(test)]
+#[path = "admission_tests.rs"]
+mod tests;

@@ -20,16 +20,20 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
+use super::admission::Place;
 use super::buffers::{self, COPY_OUT_BELOW_BYTES, READ_STEP_BYTES};
 use super::end::End;
 use super::memory::Share;
 use super::output::Output;
+use super::replies::ReplyShare;
 use crate::api::{self, Answer, Broker, Parked, Peer, Then};
 use crate::config::Config;
 use crate::metrics::{Limit, Observed};
 
 /// Turns in a row before other connections of this thread are let in.
 const TURNS_MAX: usize = 16;
+/// Requests begin for this long before other connections of this thread are let in.
+const TURN: Duration = Duration::from_millis(1);
 /// How long a stopping broker waits for what has begun.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -38,11 +42,11 @@ pub(super) async fn serve(
     stream: TcpStream,
     broker: Arc<Broker>,
     peer: Arc<Peer>,
-    memory: Share,
+    place: Place,
     mut stop: watch::Receiver<bool>,
 ) {
     broker.metrics.connections.accepted();
-    let mut connection = Connection::new(stream, broker, peer, memory);
+    let mut connection = Connection::new(stream, broker, peer, place);
     let ended = tokio::select! {
         end = poll_fn(|cx| connection.poll(cx)) => Some(end),
         _ = stop.wait_for(|stopping| *stopping) => None,
@@ -93,8 +97,14 @@ struct Connection {
     received: BytesMut,
     /// Whole frames that may not begin yet. Bounded: while there is one, nothing is read.
     inbox: VecDeque<Bytes>,
+    /// Set once the small ones of them have left the buffer that they came in.
+    inbox_is_own: bool,
     /// The part of both in what all connections may hold.
     memory: Share,
+    /// Free again when the connection ends.
+    place: Place,
+    /// Set once a whole request has come.
+    has_asked: bool,
     /// Set while the bound on that keeps this connection from reading.
     starved: bool,
     /// Begun, in order. Bounded by `max_in_flight_requests_per_connection`.
@@ -103,8 +113,15 @@ struct Connection {
     placing: Vec<Placing>,
     /// Decided, in order. Bounded: above `response_buffer_bytes_max` nothing begins.
     output: Output,
+    /// The part of it in what all connections may hold.
+    replies: ReplyShare,
+    /// When the peer last took some of it, or could first have.
+    last_taken: Duration,
     /// Set when the connection is to end once what is decided has been sent.
     ending: Option<End>,
+    /// When others of this thread are to have their turn, and whether it is.
+    let_in_at: Duration,
+    is_others_turn: bool,
     /// When bytes last moved, and when the partial frame began.
     last_active: Duration,
     partial: Option<Partial>,
@@ -115,22 +132,30 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, broker: Arc<Broker>, peer: Arc<Peer>, memory: Share) -> Self {
+    fn new(stream: TcpStream, broker: Arc<Broker>, peer: Arc<Peer>, place: Place) -> Self {
         let now = broker.env.clock.monotonic();
         let deadlines = Deadlines::new(&broker.config);
-        let alarm = Box::pin(tokio::time::sleep(deadlines.idle.min(ALARM_REST_MAX)));
+        let alarm = Box::pin(tokio::time::sleep(deadlines.idle.min(deadlines.progress).min(ALARM_REST_MAX)));
+        let (memory, replies) = (place.memory(peer.connection_id), place.replies());
         Self {
             stream,
             broker,
             peer,
             received: BytesMut::new(),
             inbox: VecDeque::new(),
+            inbox_is_own: false,
             memory,
+            place,
+            has_asked: false,
             starved: false,
             parked: VecDeque::new(),
             placing: Vec::new(),
             output: Output::default(),
+            replies,
+            last_taken: now,
             ending: None,
+            let_in_at: now,
+            is_others_turn: false,
             last_active: now,
             partial: None,
             paused: false,
@@ -140,6 +165,7 @@ impl Connection {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.let_in_at = self.broker.env.clock.monotonic() + TURN;
         for _ in 0..TURNS_MAX {
             match self.turn(cx) {
                 Ok(true) => {}
@@ -154,7 +180,11 @@ impl Connection {
                 }
                 Err(end) => return Poll::Ready(end),
             }
+            if self.is_others_turn {
+                break;
+            }
         }
+        self.is_others_turn = false;
         self.rest();
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -164,15 +194,20 @@ impl Connection {
     fn rest(&mut self) {
         buffers::give_back(&mut self.received);
         // A small frame that has to wait must not keep the whole buffer that it came in.
-        for frame in self.inbox.iter_mut().filter(|frame| frame.len() < COPY_OUT_BELOW_BYTES) {
-            *frame = Bytes::copy_from_slice(frame);
+        if !std::mem::replace(&mut self.inbox_is_own, true) {
+            for frame in self.inbox.iter_mut().filter(|frame| frame.len() < COPY_OUT_BELOW_BYTES) {
+                *frame = Bytes::copy_from_slice(frame);
+            }
         }
         let waiting: usize = self.inbox.iter().map(Bytes::len).sum();
         self.memory.hold(self.received.capacity() + waiting, self.placing_bytes());
+        self.replies.hold(self.output.own_bytes());
     }
 
     fn placing_bytes(&self) -> usize {
-        self.placing.iter().map(|placing| placing.bytes).sum()
+        let gated = self.parked.iter().filter(|pending| matches!(pending.wait, Wait::Gate(_)));
+        let gated: usize = gated.map(|pending| pending.request.bytes).sum();
+        gated + self.placing.iter().map(|placing| placing.bytes).sum::<usize>()
     }
 
     /// What still waits for its place counts as memory although the connection is over.
@@ -256,12 +291,16 @@ impl Connection {
 
     fn begin_frames(&mut self) -> Result<bool, End> {
         let mut moved = false;
-        while self.ending.is_none()
-            && self.inbox.front().is_some_and(|frame| self.may_begin(frame))
-            && let Some(frame) = self.inbox.pop_front()
-        {
+        while self.ending.is_none() && self.inbox.front().is_some_and(|frame| self.may_begin(frame)) {
+            let at = self.broker.env.clock.monotonic();
+            // Many that are quick or one that is long: what is left waits until others had their turn.
+            if moved && at >= self.let_in_at {
+                self.is_others_turn = true;
+                break;
+            }
+            let Some(frame) = self.inbox.pop_front() else { break };
             moved = true;
-            let (at, bytes) = (self.broker.env.clock.monotonic(), frame.len() + PREFIX_BYTES);
+            let bytes = frame.len() + PREFIX_BYTES;
             let begun = match api::begin(&self.broker, &self.peer, frame) {
                 Ok(begun) => begun,
                 Err(refused) => {
@@ -305,6 +344,10 @@ impl Connection {
             metrics.limit(Limit::ResponseBuffer).hits.increment(1);
             return false;
         }
+        if !self.output.is_empty() && self.replies.is_full() {
+            metrics.limit(Limit::ResponseBytes).hits.increment(1);
+            return false;
+        }
         if self.parked.len().max(self.placing.len()) >= config.max_in_flight_requests_per_connection {
             metrics.limit(Limit::RequestsPerConnection).hits.increment(1);
             return false;
@@ -319,6 +362,9 @@ impl Connection {
 
     fn reply(&mut self, request: Arrived, answer: Answer) -> Result<(), End> {
         let before = self.output.bytes();
+        if before == 0 {
+            self.last_taken = self.broker.env.clock.monotonic();
+        }
         self.output.push(answer.frame?)?;
         self.observe(request, self.output.bytes() - before, answer.failed);
         Ok(())
@@ -337,6 +383,7 @@ impl Connection {
         match self.output.poll_write(&self.stream, &self.broker.cold_reads, cx)? {
             Poll::Ready(sent) => {
                 self.last_active = self.broker.env.clock.monotonic();
+                self.last_taken = self.last_active;
                 Ok(sent > 0)
             }
             Poll::Pending => Ok(false),
@@ -381,7 +428,7 @@ impl Connection {
         }
         self.last_active = self.broker.env.clock.monotonic();
         while let Split::Frame(frame) = frame::split(&mut self.received, frame_bytes_max)? {
-            self.partial = None;
+            (self.partial, self.has_asked, self.inbox_is_own) = (None, true, false);
             self.inbox.push_back(frame);
         }
         let now = Partial { since: self.last_active, bytes: self.received.len() };
@@ -450,7 +497,21 @@ impl Connection {
             }
             left = left.min(progress_left);
         }
-        Ok(left)
+        Ok(left.min(self.time_for_others(now)?))
+    }
+
+    /// As long as nobody is short of anything, silence before the first request and replies that are not taken cost
+    /// nothing; otherwise they have the time of a frame that makes no progress.
+    fn time_for_others(&self, now: Duration) -> Result<Duration, End> {
+        let patience = self.deadlines.progress;
+        let is_over = |since: Duration| now.saturating_sub(since) >= patience;
+        if !self.has_asked && is_over(self.last_active) && self.place.is_wanted() {
+            return Err(End::Displaced(patience));
+        }
+        if !self.output.is_empty() && is_over(self.last_taken) && self.replies.is_full() {
+            return Err(End::Unread(patience));
+        }
+        Ok(if self.has_asked && self.output.is_empty() { Duration::MAX } else { patience })
     }
 
     fn report(&self, end: &End) {
@@ -460,10 +521,13 @@ impl Connection {
         }
         let software = self.peer.software.get().map_or("unknown", |(name, _)| name.as_str());
         let address = self.peer.address;
-        if end.is_misuse() {
-            tracing::warn!(%address, software, reason = %end, "closed a connection");
-        } else {
-            tracing::debug!(%address, software, reason = %end, "a connection ended");
+        let now = self.broker.env.clock.monotonic();
+        let told = end.misuse().and_then(|kind| self.place.telling().may_say(kind, address.ip(), now));
+        match told {
+            Some(kept_back) => {
+                tracing::warn!(%address, software, reason = %end, kept_back, "closed a connection")
+            }
+            None => tracing::debug!(%address, software, reason = %end, "a connection ended"),
         }
     }
 }

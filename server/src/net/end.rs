@@ -27,14 +27,26 @@ pub(super) enum End {
     Idle(Duration),
     #[error("a frame was begun and not finished within {0:?}")]
     Stalled(Duration),
+    #[error("no whole request came within {0:?}, and others wait for its place")]
+    Displaced(Duration),
+    #[error("it took nothing of its replies for {0:?}, and others need the memory")]
+    Unread(Duration),
     #[error("the broker stops")]
     Stopping,
 }
 
 impl End {
-    /// The peer's doing, worth a line for the operator.
-    pub(super) fn is_misuse(&self) -> bool {
-        matches!(self, Self::Frame(_) | Self::Refused(_) | Self::Stalled(_) | Self::Unencodable(_))
+    /// The peer's doing, worth a line for the operator: what kind it is, in a word.
+    pub(super) fn misuse(&self) -> Option<&'static str> {
+        match self {
+            Self::Frame(_) => Some("frame"),
+            Self::Refused(_) => Some("refused"),
+            Self::Stalled(_) => Some("stalled"),
+            Self::Displaced(_) => Some("displaced"),
+            Self::Unread(_) => Some("unread"),
+            Self::Unencodable(_) => Some("unencodable"),
+            Self::PeerClosed | Self::Io(_) | Self::SilentFailure | Self::Idle(_) | Self::Stopping => None,
+        }
     }
 
     pub(super) fn reason(&self) -> CloseReason {
@@ -43,7 +55,7 @@ impl End {
             Self::Frame(_) | Self::Refused(_) | Self::Unencodable(_) | Self::SilentFailure => {
                 CloseReason::Protocol
             }
-            Self::Idle(_) | Self::Stalled(_) => CloseReason::Timeout,
+            Self::Idle(_) | Self::Stalled(_) | Self::Displaced(_) | Self::Unread(_) => CloseReason::Timeout,
             Self::Stopping => CloseReason::Shutdown,
         }
     }

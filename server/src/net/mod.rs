@@ -9,6 +9,9 @@ mod connection;
 mod end;
 mod memory;
 mod output;
+mod pace;
+mod replies;
+mod telling;
 
 pub use accept::{BoundListener, bind, serve};
 pub use admission::Admission;

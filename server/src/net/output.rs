@@ -36,6 +36,8 @@ pub(super) struct Output {
     cached_to: u64,
     /// A range of the file in front is being read into the page cache.
     reading: Option<Pin<Box<dyn Future<Output = io::Result<u64>> + Send>>>,
+    /// Of these, the bytes that are in this process's memory.
+    own_bytes: usize,
 }
 
 impl Output {
@@ -50,6 +52,9 @@ impl Output {
                 other => other,
             };
             self.bytes += piece_bytes(&piece);
+            if let Piece::Bytes(bytes) = &piece {
+                self.own_bytes += bytes.len();
+            }
             self.pieces.push_back(piece);
         }
         Ok(())
@@ -61,6 +66,11 @@ impl Output {
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// What is in this process's memory and not only in a file.
+    pub(super) fn own_bytes(&self) -> usize {
+        self.own_bytes
     }
 
     /// Writes what the socket takes. Ready: something was sent (the count), or there was nothing to send (0).
@@ -159,6 +169,7 @@ impl Output {
 
     fn consume_bytes(&mut self, mut sent: usize) {
         self.bytes -= sent;
+        self.own_bytes -= sent;
         while let Some(Piece::Bytes(front)) = self.pieces.front_mut() {
             if sent < front.len() {
                 front.advance(sent);

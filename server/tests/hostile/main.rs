@@ -31,6 +31,25 @@ fn environment<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+fn peer() -> Arc<Peer> {
+    Arc::new(Peer {
+        principal: Principal::anonymous(),
+        listener: "PLAINTEXT".into(),
+        address: ([127, 0, 0, 1], 1).into(),
+        connection_id: 1,
+        software: Default::default(),
+    })
+}
+
+/// The golden requests of every API in the table: a new one takes part as soon as it is there.
+fn served() -> Vec<frames::Golden> {
+    let of_table = |golden: &frames::Golden| api::TABLE.iter().any(|api| api.key == golden.key);
+    let served: Vec<_> = frames::all().into_iter().filter(|g| g.is_request && of_table(g)).collect();
+    let without = api::TABLE.iter().find(|api| !served.iter().any(|golden| golden.key == api.key));
+    assert!(without.is_none(), "no golden frame of {without:?}");
+    served
+}
+
 /// One poll: most waits are decided at once, and the rest is dropped as when a client hangs up.
 fn poll_once<T>(wait: impl Future<Output = T>) {
     let _ = pin!(wait).poll(&mut Context::from_waker(Waker::noop()));
@@ -45,23 +64,53 @@ fn decided<R>(mut then: Then<R>) -> Then<R> {
     then
 }
 
+/// Counts and lengths that no frame can keep: as four bytes, and as a variable-length number.
+const LIES: [&[u8]; 6] = [
+    &1_000_000_000u32.to_be_bytes(),
+    &[0x7f, 0xff, 0xff, 0xff],
+    &[0x80, 0, 0, 0],
+    &[0x80, 0x94, 0xeb, 0xdc, 0x03],
+    &[0xff, 0xff, 0xff, 0xff, 0x07],
+    &[0xff, 0xff, 0xff, 0xff, 0x0f],
+];
+
+/// A count of a billion in every place of every request that is served, in every version. None may take memory or time.
+#[test]
+fn a_count_that_lies_is_refused_wherever_it_stands() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &["log.durability=relaxed", "auto.create.topics.enable=false"]);
+    let _runtime = broker.enter();
+    let peer = peer();
+    let (mut begun, mut refused) = (0, 0);
+    for golden in served() {
+        for at in 8..golden.bytes.len() {
+            for lie in LIES {
+                let mut frame = golden.bytes[..at].to_vec();
+                frame.extend_from_slice(lie);
+                frame.extend_from_slice(golden.bytes.get(at + 4..).unwrap_or_default());
+                match api::begin(broker.services(), &peer, frame.into()) {
+                    Ok(request) => {
+                        drop(decided(request.then));
+                        begun += 1;
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+    }
+    println!("{begun} begun, {refused} refused");
+    assert!(refused > begun, "most lies are found out: {begun} begun, {refused} refused");
+    let reply = broker.client().call(0, &protocol_compat::messages::ApiVersionsRequest::default());
+    assert_eq!(reply.error_code, 0);
+}
+
 #[test]
 fn no_frame_brings_the_broker_down() {
     let dir = TestDir::new();
     // Small segments, so that lucky batches roll, and room for the topics that lucky frames create.
     let broker = Broker::start(&dir, &["log.durability=relaxed"]);
     let _runtime = broker.enter();
-    let peer = Arc::new(Peer {
-        principal: Principal::anonymous(),
-        listener: "PLAINTEXT".into(),
-        address: ([127, 0, 0, 1], 1).into(),
-        connection_id: 1,
-        software: Default::default(),
-    });
-    let served: Vec<_> = frames::all()
-        .into_iter()
-        .filter(|golden| golden.is_request && api::TABLE.iter().any(|api| api.key == golden.key))
-        .collect();
+    let (peer, served) = (peer(), served());
     let mut random = Random(environment("OTTLA_SIM_SEED").unwrap_or(SEED));
     let long = std::env::var("OTTLA_EFFORT").is_ok_and(|effort| effort == "long");
     let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();

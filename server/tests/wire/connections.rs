@@ -243,3 +243,41 @@ fn large_batches_pass_in_both_directions() {
     let reply = client.call(12, &request);
     assert_eq!(reply.responses[0].partitions[0].records.as_ref().unwrap().len(), batch(1, &[&value]).len());
 }
+
+/// Says nothing, or not enough.
+fn silent(broker: &Broker) -> Client {
+    let mut client = broker.client();
+    client.stream.write_all(&[0, 0]).unwrap();
+    client
+}
+
+/// Connections that never ask anything cannot keep those out that do: when places are short they have the time of a frame
+/// that makes no progress.
+#[test]
+fn silent_connections_give_way_when_places_are_short() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &["max.connections=3", "frame.progress.timeout.ms=700"]);
+    let mut asked = broker.client();
+    asked.call(0, &ApiVersionsRequest::default());
+    let silent: Vec<Client> =
+        (0..2).map(|n| if n == 0 { silent(&broker) } else { broker.client() }).collect();
+    // Both wait in the kernel's queue until the silent ones are gone.
+    let mut late: Vec<Client> = (0..2).map(|_| broker.client()).collect();
+    for client in &mut late {
+        client.call(0, &ApiVersionsRequest::default());
+    }
+    asked.call(0, &ApiVersionsRequest::default());
+    for mut client in silent {
+        assert!(client.receive_raw().is_none(), "its place was wanted");
+    }
+}
+
+/// Without anybody waiting, silence costs nothing.
+#[test]
+fn silent_connections_stay_where_there_is_room() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &["frame.progress.timeout.ms=100"]);
+    let mut client = broker.client();
+    std::thread::park_timeout(Duration::from_millis(500));
+    client.call(0, &ApiVersionsRequest::default());
+}

@@ -75,6 +75,13 @@ impl Broker {
         Client::to(self.port)
     }
 
+    /// The first address of a listener.
+    pub(crate) fn address_of(&self, listener: &str) -> std::net::SocketAddr {
+        let addresses = self.node.as_ref().unwrap().addresses();
+        let found = addresses.iter().find_map(|a| a.strip_prefix(listener)?.strip_prefix("://"));
+        found.unwrap_or_else(|| panic!("no {listener} in {addresses:?}")).parse().unwrap()
+    }
+
     /// The services behind the sockets, for tests that need none.
     pub(crate) fn services(&self) -> &std::sync::Arc<server::api::Broker> {
         self.node.as_ref().unwrap().broker()
@@ -105,11 +112,14 @@ pub(crate) struct Client {
 
 impl Client {
     /// A client of whatever broker listens on this port.
-    pub(crate) fn to(port: u16) -> Client {
-        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    pub(crate) fn to(port: u16) -> Self {
+        Self::over(TcpStream::connect(("127.0.0.1", port)).unwrap())
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Client { stream, correlation_id: 0 }
+        Self { stream, correlation_id: 0 }
     }
 
     /// One request and its reply, both in `version`.

@@ -11,8 +11,9 @@ mod epochs;
 mod groups;
 mod harness;
 mod idle;
-mod polling;
+mod listeners;
 mod partitions;
+mod polling;
 #[path = "../kill/process.rs"]
 mod process;
 mod producers;

@@ -193,6 +193,31 @@ fn reads_begin_with_the_batch_that_holds_the_offset() {
 }
 
 #[test]
+fn a_reader_learns_how_much_has_come_without_reading() {
+    let world = World::new(small(Durability::Relaxed));
+    let high = Bound::HighWatermark;
+    let at_end = |offset| world.log.read(Offset(offset), 0, true, high).unwrap().standing;
+    let start = at_end(0).unwrap();
+    assert_eq!(world.log.bytes_from(start, high).unwrap(), Some(0));
+    world.append(5, 10);
+    let batch_bytes = world.log.size_bytes();
+    assert_eq!(world.log.bytes_from(start, high).unwrap(), Some(batch_bytes));
+    let middle = world.log.read(Offset(3), 10_000, true, high).unwrap().standing.unwrap();
+    assert_eq!(world.log.bytes_from(middle, high).unwrap(), Some(batch_bytes), "a batch is given whole");
+    let end = at_end(5).unwrap();
+    world.append(5, 20);
+    assert_eq!(world.log.bytes_from(end, high).unwrap(), Some(batch_bytes));
+    assert_eq!(world.log.bytes_from(end, Bound::LastStable).unwrap(), Some(batch_bytes));
+    while world.log.segment_count() < 2 {
+        world.append(5, 30);
+    }
+    assert_eq!(world.log.bytes_from(end, high).unwrap(), None, "a segment has ended in between");
+    assert!(world.log.is_at_hand(Offset(0), high), "nothing tells that simulated files are slow");
+    world.dir.delete_log(&world.log).unwrap();
+    assert!(world.log.bytes_from(end, high).is_err());
+}
+
+#[test]
 fn an_empty_log_has_no_directory_and_reads_empty() {
     let world = World::new(small(Durability::Durable));
     assert!(!world.files.exists(&Path::new(DIR).join(NAME)));

@@ -83,6 +83,26 @@ fn only_plaintext_is_served() {
 }
 
 #[test]
+fn a_listener_may_have_bounds_of_its_own() {
+    let config = load(&[
+        ("listeners", "A://localhost:1,B://localhost:2"),
+        ("listener.security.protocol.map", "A:PLAINTEXT,B:PLAINTEXT"),
+        ("inter.broker.listener.name", "A"),
+        ("max.connections", "7"),
+        ("listener.name.b.max.connections", "5"),
+        ("listener.name.b.max.connection.creation.rate", "3"),
+        ("listener.name.c.max.connections", "1"),
+    ]);
+    let bounds = |n: usize| (config.listeners[n].connections_max, config.listeners[n].creation_rate_max);
+    assert_eq!((bounds(0), bounds(1)), ((7, i32::MAX as u32), (5, 3)));
+    assert_eq!(config.inter_broker_listener, "A");
+    assert!(!has_notice(&config, "listener.name.b.max.connections", "no effect"));
+    assert!(has_notice(&config, "listener.name.c.max.connections", "no effect"), "there is no such listener");
+    let name = "listener.name.plaintext.max.connections";
+    assert!(refused(&[(name, "-1")]).contains(name));
+}
+
+#[test]
 fn listeners_of_controllers_are_dropped_with_a_line() {
     let config = load(&[
         ("listeners", "PLAINTEXT://:9092,CONTROLLER://:9093"),
