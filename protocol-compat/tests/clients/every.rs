@@ -1,7 +1,9 @@
 //! What every client does, with its defaults: the same list for each library in each release, one program a client.
 
-use crate::harness::{Client, Scenario, Spec, Stage};
+use crate::harness::{Client, Scenario, Spec, Stage, wire};
 use anyhow::Result;
+
+const CREATE_PARTITIONS: i16 = 37;
 
 /// The programs of most clients have these.
 const USUAL: &[&str] = &[
@@ -103,7 +105,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 /// All parts in one program against one broker, each on a topic that is called as the part.
 fn plays(stage: &Stage, client: Client) -> Result<()> {
     let broker = stage.broker(Spec::default())?;
-    let parts = parts(client).iter().map(|part| {
+    let mut played = parts(client).to_vec();
+    if client != Client::Rskafka && wire::serves(broker.bootstrap(), CREATE_PARTITIONS)? {
+        played.push("more_partitions");
+    }
+    let parts = played.iter().map(|part| {
         let mut words = part.split(' ');
         let name = words.next().unwrap_or_default();
         [name, broker.bootstrap(), name].into_iter().chain(words).collect()

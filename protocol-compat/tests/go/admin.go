@@ -153,3 +153,31 @@ func deletedTopic(words []string) {
 	consumer.Close()
 	readBack(bootstrap, topic, 5)
 }
+
+// A topic grows; what was written stays, and the new partition takes records.
+func morePartitions(words []string) {
+	bootstrap, topic := words[0], words[1]
+	producer := client(bootstrap)
+	write(producer, topic, 0, 5)
+	producer.Close()
+	admin := adminClient(bootstrap)
+	defer admin.Close()
+	grown, err := admin.UpdatePartitions(timeLimit(), 4, topic)
+	must(err, "more partitions")
+	must(grown.Error(), "more partitions")
+	smaller, err := admin.UpdatePartitions(timeLimit(), 2, topic)
+	must(err, "fewer partitions")
+	expect(errors.Is(smaller.Error(), kerr.InvalidPartitions), "a smaller topic gives %v", smaller.Error())
+	settled(func() bool {
+		time.Sleep(2 * believed)
+		topics, err := admin.ListTopics(timeLimit(), topic)
+		must(err, "the topic")
+		return len(topics[topic].Partitions) == 4
+	}, "the topic has not grown")
+	producer = client(bootstrap)
+	defer producer.Close()
+	stored, err := producer.ProduceSync(timeLimit(), &kgo.Record{Topic: topic, Partition: 3}).First()
+	must(err, "a record in the new partition")
+	expectEqual(stored.Offset, 0, "where it was stored")
+	readBack(bootstrap, topic, 5)
+}

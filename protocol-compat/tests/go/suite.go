@@ -170,6 +170,7 @@ func main() {
 		"large_records":           largeRecords,
 		"admin":                   administer,
 		"deleted_topic":           deletedTopic,
+		"more_partitions":         morePartitions,
 		"through_a_restart":       throughARestart,
 	}
 	words := os.Args[1:]

@@ -77,6 +77,14 @@ pub(crate) fn api_versions_v0(correlation: i32) -> Vec<u8> {
     frame
 }
 
+/// Whether a broker says that it serves an API.
+pub(crate) fn serves(address: &str, key: i16) -> Result<bool> {
+    let reply = Connection::open(address, Duration::from_secs(5))?.ask(&api_versions_v0(1))?;
+    // Correlation, error and count, then for each API its key and the two ends of its versions.
+    let keys = reply.get(10..).context("an answer without APIs")?.chunks_exact(6);
+    Ok(keys.into_iter().any(|api| api[..2] == key.to_be_bytes()))
+}
+
 /// Asks ApiVersions once: a whole answer without an error is what counts as serving.
 pub(crate) fn answers(address: &str) -> Result<()> {
     const CORRELATION: i32 = 7;

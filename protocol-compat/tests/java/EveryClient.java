@@ -18,10 +18,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InvalidPartitionsException;
 import org.apache.kafka.common.errors.TopicExistsException;
 
 /**
@@ -43,6 +45,7 @@ final class EveryClient {
                 "idempotent", EveryClient::idempotent,
                 "five_megabytes", EveryClient::fiveMegabytes,
                 "deleted_topic", EveryClient::deletedTopic,
+                "more_partitions", EveryClient::morePartitions,
                 "through_a_restart", EveryClient::throughARestart));
         Suite.play(parts, args);
     }
@@ -130,6 +133,30 @@ final class EveryClient {
         }
     }
 
+    /** A topic grows; what was written stays, and the new partition takes records. */
+    private static void morePartitions(String[] words) throws Exception {
+        try (var producer = Suite.producer(words[0])) {
+            Suite.write(producer, words[1], 0, 5);
+        }
+        try (Admin admin = Admin.create(Suite.settings(words[0]))) {
+            admin.createPartitions(Map.of(words[1], NewPartitions.increaseTo(4))).all().get(20, TimeUnit.SECONDS);
+            var smaller = admin.createPartitions(Map.of(words[1], NewPartitions.increaseTo(2))).all();
+            Suite.expectFailure(InvalidPartitionsException.class, smaller);
+            Suite.settled(() -> {
+                // How the admin client says it differs between the releases.
+                try (var consumer = Suite.consumer(words[0], words[1])) {
+                    boolean hasGrown = consumer.partitionsFor(words[1]).size() == 4;
+                    return hasGrown ? Optional.of(true) : Optional.empty();
+                }
+            }, "the topic has not grown");
+        }
+        try (var producer = Suite.producer(words[0])) {
+            var stored = producer.send(new ProducerRecord<>(words[1], 3, null, Suite.utf8("in the new one")));
+            Suite.expectEqual(stored.get(20, TimeUnit.SECONDS).toString(), words[1] + "-3@0", "where it was stored");
+        }
+        Producing.PARTS.get("read_records").play(new String[] {words[0], words[1], "5"});
+    }
+
     /** One producer's numbers: what was sent, where each was said to be, and what a consumer found. */
     private static final class Written {
         final String topic;
@@ -169,12 +196,17 @@ final class EveryClient {
                 new Written(words[1] + "-plain", false), new Object[] {},
                 new Written(words[1] + "-idempotent", isExact),
                 new Object[] {"enable.idempotence", true, "acks", "all"});
-        ExecutorService threads = Executors.newCachedThreadPool();
+        // A failure of one has to end the program.
+        ExecutorService threads = Executors.newCachedThreadPool(work -> {
+            Thread thread = new Thread(work);
+            thread.setDaemon(true);
+            return thread;
+        });
         List<Future<?>> running = new ArrayList<>();
         for (var mode : modes.entrySet()) {
             Written written = mode.getKey();
             running.add(threads.submit(() -> writeOn(words[0], written, mode.getValue())));
-            long until = System.nanoTime() + Suite.TIME_TO_READ.toNanos();
+            long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
             while (written.acknowledged.isEmpty()) {
                 Suite.expect(System.nanoTime() < until, "the first record was not written");
                 Thread.sleep(20);

@@ -147,6 +147,26 @@ async function deletedTopic(bootstrap, topic) {
   await expectEnds(bootstrap, topic, 0, 5)
 }
 
+// A topic grows; what was written stays, and the new partition takes records.
+async function morePartitions(bootstrap, topic) {
+  await producing(bootstrap, {}, (producer) => write(producer, topic, 0, 5))
+  await administering(bootstrap, async (admin) => {
+    const grow = (count) => admin.createPartitions({ topicPartitions: [{ topic, count }] })
+    await grow(4)
+    await assert.rejects(grow(2), { type: 'INVALID_PARTITIONS' })
+    const hasGrown = async () => (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0].partitions.length === 4
+    await settled(hasGrown, 'the topic has not grown')
+  })
+  await producing(bootstrap, {}, async (producer) => {
+    const [stored] = await producer.send({ topic, messages: [{ partition: 3, value: 'in the new one' }] })
+    assert.deepEqual([stored.partition, stored.baseOffset], [3, '0'], 'where it was stored')
+  })
+  await administering(bootstrap, async (admin) => {
+    const ends = (await admin.fetchTopicOffsets(topic)).map((found) => `${found.partition}:${found.high}`)
+    assert.deepEqual(ends.sort(), ['0:5', '1:0', '2:0', '3:1'], 'the ends')
+  })
+}
+
 // Words: address, topics' beginning, guarantee. Writes with defaults, and with idempotence, while the broker ends and is
 // started again, until a file called `enough` says that this is over. Another client reads what was written: the numbers
 // 0, 1, ... up to the count that is printed.
@@ -184,5 +204,6 @@ play({
   large_records: largeRecords,
   admin: everythingOfAdmin,
   deleted_topic: deletedTopic,
+  more_partitions: morePartitions,
   through_a_restart: throughARestart,
 }).catch(failed)

@@ -19,6 +19,12 @@ def wish(topic, settings=None, partitions=1, replicas=1):
     return [NewTopic(topic, partitions, replicas, topic_configs=settings)]
 
 
+def growth(topic, count):
+    from kafka.admin import NewPartitions
+
+    return {topic: NewPartitions(count)}
+
+
 def everything(bootstrap, topic):
     from kafka.admin import ConfigResource, ConfigResourceType
 

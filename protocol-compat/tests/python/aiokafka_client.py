@@ -5,9 +5,9 @@ import hashlib
 import time
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import MessageSizeTooLargeError, OffsetOutOfRangeError
+from aiokafka.errors import InvalidPartitionsError, MessageSizeTooLargeError, OffsetOutOfRangeError
 
 from restarting import Written, begin, is_enough
 from suite import FIRST_TIMESTAMP, SECONDS_TO_READ, check, expect, expect_equal, play, record
@@ -275,6 +275,28 @@ async def deleted_topic(bootstrap, topic):
     await consumer.stop()
 
 
+async def more_partitions(bootstrap, topic):
+    """A topic grows; what was written stays, and the new partition takes records."""
+    async with make_producer(bootstrap) as producer:
+        await write(producer, topic, 0, 5)
+    async with admin_client(bootstrap) as admin:
+        await admin.create_partitions({topic: NewPartitions(4)})
+        try:
+            await admin.create_partitions({topic: NewPartitions(2)})
+            expect(False, "a topic became smaller")
+        except InvalidPartitionsError:
+            pass
+
+        async def has_grown():
+            return len((await admin.describe_topics([topic]))[0]["partitions"]) == 4
+
+        await answered(has_grown, "the topic has not grown")
+    async with make_producer(bootstrap) as producer:
+        stored = await producer.send_and_wait(topic, b"in the new one", partition=3)
+        expect_equal((stored.partition, stored.offset), (3, 0), "where it was stored")
+    await read_back(bootstrap, topic, 5)
+
+
 async def through_a_restart(bootstrap, topic, guarantee):
     tasks, written = [], []
     for mode, settings in [("plain", {}), ("idempotent", {"enable_idempotence": True})]:
@@ -327,6 +349,7 @@ PARTS = {
     "large_records": large_records,
     "admin": everything_of_admin,
     "deleted_topic": deleted_topic,
+    "more_partitions": more_partitions,
     "through_a_restart": through_a_restart,
 }
 

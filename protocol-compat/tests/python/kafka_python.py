@@ -3,7 +3,7 @@
 import threading
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError
 
 import administering_2_0
 import consuming
@@ -16,6 +16,7 @@ from suite import (
     check,
     expect,
     expect_equal,
+    expect_raised,
     make_consumer,
     make_producer,
     play,
@@ -83,6 +84,24 @@ def deleted_topic(bootstrap, topic):
     for offset, found in enumerate(take(consumer, 5)):
         check(found, offset)
     consumer.close()
+
+
+def more_partitions(bootstrap, topic):
+    """A topic grows; what was written stays, and the new partition takes records."""
+    with make_producer(bootstrap) as producer:
+        write(producer, topic, 0, 5)
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    admin.create_partitions(administering_2_0.growth(topic, 4) if not HAS_IDEMPOTENCE else {topic: 4})
+    expect_raised(
+        InvalidPartitionsError,
+        lambda: admin.create_partitions(administering_2_0.growth(topic, 2) if not HAS_IDEMPOTENCE else {topic: 2}),
+    )
+    settled(lambda: len(admin.describe_topics([topic])[0]["partitions"]) == 4, "the topic has not grown")
+    admin.close()
+    with make_producer(bootstrap) as producer:
+        stored = producer.send(topic, b"in the new one", partition=3).get(timeout=SECONDS_TO_READ)
+        expect_equal((stored.partition, stored.offset), (3, 0), "where it was stored")
+    producing.read_records(bootstrap, topic, 5)
 
 
 def through_a_restart(bootstrap, topic, guarantee):
@@ -181,6 +200,7 @@ if __name__ == "__main__":
             "five_megabytes": five_megabytes,
             "admin_2_0": administering_2_0.everything,
             "deleted_topic": deleted_topic,
+            "more_partitions": more_partitions,
             "through_a_restart": through_a_restart,
             "read_numbers": read_numbers,
         }

@@ -19,6 +19,7 @@ from confluent_kafka.admin import (
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewPartitions,
     NewTopic,
     OffsetSpec,
     ResourceType,
@@ -254,6 +255,24 @@ def deleted_topic(bootstrap, topic):
     consumer.close()
 
 
+def more_partitions(bootstrap, topic):
+    """A topic grows; what was written stays, and the new partition takes records."""
+    librdkafka.write_records(bootstrap, topic, "none", 0, 5)
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    waited(admin.create_partitions([NewPartitions(topic, 4)]))
+    code = refused(admin.create_partitions([NewPartitions(topic, 2)]))
+    expect_equal(code, KafkaError.INVALID_PARTITIONS, "the error of a smaller topic")
+    partitions = lambda: admin.list_topics(topic, timeout=SECONDS_TO_READ).topics[topic].partitions
+    settled(lambda: len(partitions()) == 4, "the topic has not grown")
+    answers = []
+    producer = Producer({"bootstrap.servers": bootstrap})
+    producer.produce(topic, b"in the new one", partition=3, on_delivery=lambda *answer: answers.append(answer))
+    producer.flush(SECONDS_TO_READ)
+    [(error, message)] = answers
+    expect_equal((error, message.partition(), message.offset()), (None, 3, 0), "where it was stored")
+    librdkafka.read_records(bootstrap, topic, 5)
+
+
 def through_a_restart(bootstrap, topic, guarantee):
     threads, written, failures = [], [], []
     for mode, settings in [("plain", {}), ("idempotent", {"enable.idempotence": True})]:
@@ -330,6 +349,7 @@ if __name__ == "__main__":
             "large_records": large_records,
             "admin": everything_of_admin,
             "deleted_topic": deleted_topic,
+            "more_partitions": more_partitions,
             "through_a_restart": through_a_restart,
         }
     )

@@ -168,10 +168,11 @@ async fn deleted_topic(bootstrap: &str, topic: &str) -> Result<()> {
     let client = connect(bootstrap).await?;
     let admin = client.controller_client()?;
     admin.delete_topic(topic, TIMEOUT_MS).await?;
-    // Its client asks again until there is such a topic.
-    let asked =
-        tokio::time::timeout(Duration::from_millis(500), reader.fetch_records(0, 1..1_000, 200)).await;
-    ensure!(asked.is_err(), "a deleted topic gives {asked:?}");
+    // Its client asks again and again, and one of its questions makes the topic anew.
+    let asking = reader.fetch_records(0, 1..1_000, 200);
+    if let Ok(answer) = tokio::time::timeout(Duration::from_secs(1), asking).await {
+        ensure!(answer?.0.is_empty(), "records came of a deleted topic");
+    }
     match admin.create_topic(topic, 1, 1, TIMEOUT_MS).await {
         // The client's own question may have made it.
         Ok(()) | Err(Error::ServerError { protocol_error: ProtocolError::TopicAlreadyExists, .. }) => {}
