@@ -100,7 +100,7 @@ pub(crate) fn ten_thousand_slow_senders(stage: &Stage) -> Result<()> {
         for n in 0..count {
             let stream = TcpStream::connect(address).with_context(|| format!("connection {n}"))?;
             stream.set_nonblocking(true)?;
-            let claimed = [100 << 20, 1_000_000, 4_096, 200][n % 4] as i32;
+            let claimed: i32 = [100 << 20, 1_000_000, 4_096, 200][n % 4];
             let frame = [&claimed.to_be_bytes()[..], &[0; 100]].concat();
             crowd.push(Slow { stream, frame, sent: 0, is_closed: false });
         }
