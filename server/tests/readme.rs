@@ -15,7 +15,7 @@ use server::metrics::Limit;
 /// What a reader should know of an API besides its versions.
 const NOTES: &[(&str, &str)] = &[
     ("Produce", "any codec, `acks` 0, 1, all; what an idempotent producer sends again is stored once"),
-    ("Fetch", "long poll; records leave by sendfile"),
+    ("Fetch", "sessions, long poll; records leave by sendfile"),
     ("ListOffsets", "times down to the record, and every special offset"),
     ("Metadata", "topics made on first use"),
     ("DeleteTopics", "by name or id"),
