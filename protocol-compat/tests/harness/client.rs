@@ -23,6 +23,7 @@ pub(crate) enum Client {
 
 /// All of them.
 pub(crate) const ALL: [Client; 10] = [
+    Client::Rskafka,
     Client::KafkaPython,
     Client::KafkaPython2_0,
     Client::Aiokafka,
@@ -32,7 +33,6 @@ pub(crate) const ALL: [Client; 10] = [
     Client::Java,
     Client::KafkaJs,
     Client::FranzGo,
-    Client::Rskafka,
 ];
 
 impl Client {
