@@ -13,6 +13,11 @@ fn python(stage: &Stage, part: &str) -> Result<()> {
     stage.python("grouping.py", part, &[broker.bootstrap(), "suite"]).map(drop)
 }
 
+fn librdkafka(stage: &Stage, part: &str) -> Result<()> {
+    let broker = stage.broker(Spec::default())?;
+    stage.python("grouping_librdkafka.py", part, &[broker.bootstrap(), "suite"]).map(drop)
+}
+
 fn java(stage: &Stage, part: &str) -> Result<()> {
     let broker = stage.broker(Spec::default())?;
     stage.java("Grouping", part, &[broker.bootstrap(), "suite"]).map(drop)
@@ -60,6 +65,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::new("groups::kafka_python_alone", &[Need::Python], |stage| python(stage, "alone")),
         Scenario::new("groups::kafka_python_together", &[Need::Python], |stage| python(stage, "together")),
+        Scenario::new("groups::librdkafka_alone", &[Need::Python], |stage| librdkafka(stage, "alone")),
+        Scenario::new("groups::librdkafka_cooperatively", &[Need::Python], |stage| {
+            librdkafka(stage, "cooperatively")
+        }),
+        Scenario::new("groups::librdkafka_static", &[Need::Python], |stage| librdkafka(stage, "static")),
         Scenario::new("groups::java_alone", &[Need::Java], |stage| java(stage, "alone")),
         Scenario::new("groups::kafkas_tools", &[Need::Python, Need::Java], tools),
         Scenario::new("groups::java_together", &[Need::Java], |stage| java(stage, "together")),
