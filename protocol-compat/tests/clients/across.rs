@@ -3,14 +3,13 @@
 
 use crate::harness::client::ALL;
 use crate::harness::place::{self, Judged};
-use crate::harness::{Broker, Client, Need, Scenario, Spec, Stage, kcat, wire};
+use crate::harness::{Broker, Client, Need, Scenario, Spec, Stage, kcat};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
 const RECORDS: &str = "60";
-const FIND_COORDINATOR: i16 = 10;
 /// By their numbers in a batch.
 const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 
@@ -68,9 +67,7 @@ fn everyone_reads(stage: &Stage) -> Result<()> {
 /// The log has the codec that a topic's name ends in: a client that is not sure of its broker sends other codecs than it
 /// was told to.
 fn is_stored_as_sent(broker: &Broker, topic: &str) -> Result<()> {
-    // librdkafka takes a broker without coordinators for one from before lz4.
-    let is_for_older = topic == "by-librdkafka-lz4" && !wire::serves(broker.bootstrap(), FIND_COORDINATOR)?;
-    let name = if is_for_older { "none" } else { topic.rsplit('-').next().unwrap_or_default() };
+    let name = topic.rsplit('-').next().unwrap_or_default();
     let wanted = CODECS.iter().position(|codec| *codec == name).context("a codec")?;
     let segment = fs::read(broker.segment(topic, 0, "log"))?;
     // The low three bits of a batch's attributes, behind base offset, length, epoch, magic and CRC.
