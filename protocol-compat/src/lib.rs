@@ -10,6 +10,7 @@ pub mod guard;
 pub mod header;
 pub mod messages;
 pub mod schema_table;
+pub mod topic_ids;
 pub mod versions;
 
 pub use error_code::ErrorCode;

@@ -20,6 +20,8 @@ mod differential;
 mod generated;
 #[path = "clients/golden_batches.rs"]
 mod golden_batches;
+#[path = "clients/groups.rs"]
+mod groups;
 #[path = "hostile/mod.rs"]
 mod hostile;
 #[path = "clients/java.rs"]
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         generated::scenarios(),
         differential::scenarios(),
         golden_batches::scenarios(),
+        groups::scenarios(),
         hostile::scenarios(),
     ];
     let trials = suites.into_iter().flatten().filter_map(Scenario::into_trial).collect();

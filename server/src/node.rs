@@ -23,9 +23,10 @@ use crate::cluster::Controller;
 use crate::cluster::controller::{CommandError, LoadError};
 use crate::cluster::records::BrokerStarted;
 use crate::config::{Advertised, Config, Host, TopicConfig, TopicConfigError};
-use crate::coordinator::ProducerIds;
+use crate::coordinator::{Groups, ProducerIds};
 use crate::metrics::{
-    self, AskDataDir, CompactionFigures, DataDirFigures, Health, HttpLimits, Metrics, State,
+    self, AskDataDir, AskGroups, CompactionFigures, DataDirFigures, GROUP_STATES, GroupFigures, Health,
+    HttpLimits, Metrics, State,
 };
 use crate::net::{self, Admission, BoundListener};
 use crate::partition::Partitions;
@@ -98,6 +99,7 @@ impl Node {
         let metadata_offline = Arc::new(Notify::new());
         let dirs = open_dirs(&config, &env, &metrics, &metadata_offline)?;
         let broker = Arc::new(open_broker(&config, &env, &dirs, &metrics).await?);
+        metrics.watch_groups(group_figures_of(&broker));
         let bound = bind_all(&config)?;
         let advertised = advertise(&config, &bound);
         broker.advertised.get_or_init(|| advertised);
@@ -132,6 +134,8 @@ impl Node {
         self.health.set(State::Stopping);
         // No receiver: the listeners have ended already.
         let _ = self.stop.send(true);
+        // Members who wait for each other would hold their connections.
+        self.broker.groups.close();
         let served = self.serving.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
         self.helpers.iter().for_each(JoinHandle::abort);
         // Nothing may be written once another process can have the directories.
@@ -199,6 +203,23 @@ fn figures_of(dir: &Arc<DataDir>) -> AskDataDir {
             },
             producers: stats.producers,
             is_offline: dir.is_offline(),
+        })
+    })
+}
+
+/// What the metrics ask of the groups, for as long as the broker is there.
+fn group_figures_of(broker: &Arc<Broker>) -> AskGroups {
+    let broker = Arc::downgrade(broker);
+    Box::new(move || {
+        let figures = broker.upgrade()?.groups.figures();
+        Some(GroupFigures {
+            groups: GROUP_STATES.map(|state| figures.groups.get(state).copied().unwrap_or(0)),
+            members: figures.members,
+            offsets: figures.offsets,
+            commits: figures.counts.commits,
+            expired_offsets: figures.counts.expired_offsets,
+            rebalances: figures.counts.rebalances,
+            loading_shards: figures.loading_shards,
         })
     })
 }
@@ -280,6 +301,7 @@ async fn open_broker(
         controller,
         partitions,
         producer_ids: ProducerIds::default(),
+        groups: Groups::new(config, env.clone()),
         authorizer: Authorizer,
         metrics: metrics.clone(),
         env: env.clone(),
@@ -287,6 +309,7 @@ async fn open_broker(
         advertised: OnceLock::new(),
     };
     image.deleting().for_each(|topic| broker.purge(topic));
+    broker.groups.load(&broker.partitions, &image);
     Ok(broker)
 }
 

@@ -13,7 +13,7 @@ use crate::cluster::controller::Seen;
 use crate::cluster::records::TopicPurged;
 use crate::cluster::{Controller, Topic};
 use crate::config::{Advertised, Config};
-use crate::coordinator::ProducerIds;
+use crate::coordinator::{Groups, ProducerIds};
 use crate::metrics::Metrics;
 use crate::partition::Partitions;
 use crate::security::{Authorizer, Operation, Principal, Resource};
@@ -35,6 +35,7 @@ pub struct Broker {
     pub controller: Controller,
     pub partitions: Partitions,
     pub producer_ids: ProducerIds,
+    pub groups: Groups,
     pub authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
     pub env: Env,

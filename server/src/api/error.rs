@@ -7,6 +7,8 @@ use storage::{AppendError, DeleteRecordsError, ReadError, Reject};
 use crate::cluster::command::Refusal;
 use crate::cluster::configure::ConfigRefusal;
 use crate::cluster::controller::CommandError;
+use crate::coordinator::group::GroupError;
+use crate::coordinator::shard::ShardError;
 use crate::partition::{EpochCheck, ProduceRefusal, Unavailable};
 
 /// What Apache Kafka answers for this error.
@@ -44,6 +46,44 @@ impl<E: ToCode> ToCode for CommandError<E> {
         match self {
             Self::Refused(refusal) => refusal.code(),
             Self::Storage(error) => error.code(),
+        }
+    }
+}
+
+impl ToCode for ShardError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Loading => ErrorCode::CoordinatorLoadInProgress,
+            Self::Gone => ErrorCode::NotCoordinator,
+            Self::TimedOut => ErrorCode::CoordinatorNotAvailable,
+        }
+    }
+}
+
+impl ToCode for GroupError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::InvalidGroupId => ErrorCode::InvalidGroupId,
+            Self::InvalidSessionTimeout => ErrorCode::InvalidSessionTimeout,
+            Self::UnknownMember => ErrorCode::UnknownMemberId,
+            Self::MemberIdRequired => ErrorCode::MemberIdRequired,
+            Self::FencedInstance => ErrorCode::FencedInstanceId,
+            Self::IllegalGeneration => ErrorCode::IllegalGeneration,
+            Self::InconsistentProtocol => ErrorCode::InconsistentGroupProtocol,
+            Self::RebalanceInProgress => ErrorCode::RebalanceInProgress,
+            Self::GroupFull => ErrorCode::GroupMaxSizeReached,
+            Self::GroupNotFound => ErrorCode::GroupIdNotFound,
+            Self::GroupNotEmpty => ErrorCode::NonEmptyGroup,
+            Self::SubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
+            Self::MetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
+            Self::CommitTooLarge => ErrorCode::InvalidCommitOffsetSize,
+            Self::Unexpected => ErrorCode::UnknownServerError,
+            Self::FencedMemberEpoch => ErrorCode::FencedMemberEpoch,
+            Self::StaleMemberEpoch => ErrorCode::StaleMemberEpoch,
+            Self::UnreleasedInstance => ErrorCode::UnreleasedInstanceId,
+            Self::UnsupportedAssignor => ErrorCode::UnsupportedAssignor,
+            Self::InvalidPattern => ErrorCode::InvalidRegularExpression,
+            Self::UnsupportedVersion => ErrorCode::UnsupportedVersion,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{Api, Cx, Served, TABLE, Then};
 pub(super) struct ApiVersions;
 
 /// Features that this broker has, of all that its release of Kafka knows.
-const FEATURES: &[&str] = &["metadata.version"];
+const FEATURES: &[&str] = &["group.version", "metadata.version"];
 /// The first version that carries the client's software.
 const SOFTWARE_FROM: i16 = 3;
 /// Longest software name kept; it becomes a label of a metric one day.

@@ -65,6 +65,7 @@ impl Api for DeleteTopics {
         let work = tokio::spawn(async move {
             let durable = seen.durable().await;
             if durable.is_ok() {
+                forget(&broker, &deleted).await;
                 purge(broker, deleted).await;
             }
             durable
@@ -76,6 +77,18 @@ impl Api for DeleteTopics {
                 Err(_) => fail_deleted(reply, ErrorCode::UnknownServerError),
             }
         })
+    }
+}
+
+/// What groups have committed for these topics goes with them. Where that fails their ids keep it from counting.
+async fn forget(broker: &Broker, deleted: &[Arc<Topic>]) {
+    let image = broker.controller.seen().image.clone();
+    for topic in deleted {
+        for forgotten in broker.groups.forget_topic(&broker.partitions, &image, topic) {
+            if let Err(error) = forgotten.wait().await {
+                tracing::debug!(topic = %topic.name, %error, "a coordinator keeps offsets of a deleted topic");
+            }
+        }
     }
 }
 

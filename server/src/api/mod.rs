@@ -8,6 +8,7 @@ mod config_resource;
 mod context;
 mod dispatch;
 mod error;
+mod groups;
 mod reply;
 
 pub use context::{Broker, Cx, Identity, Peer};
@@ -133,6 +134,15 @@ apis! {
     k01_fetch::Fetch,
     k02_list_offsets::ListOffsets,
     k03_metadata::Metadata,
+    k08_offset_commit::OffsetCommit,
+    k09_offset_fetch::OffsetFetch,
+    k10_find_coordinator::FindCoordinator,
+    k11_join_group::JoinGroup,
+    k12_heartbeat::Heartbeat,
+    k13_leave_group::LeaveGroup,
+    k14_sync_group::SyncGroup,
+    k15_describe_groups::DescribeGroups,
+    k16_list_groups::ListGroups,
     k18_api_versions::ApiVersions,
     k19_create_topics::CreateTopics,
     k20_delete_topics::DeleteTopics,
@@ -141,8 +151,12 @@ apis! {
     k23_offset_for_leader_epoch::OffsetForLeaderEpoch,
     k32_describe_configs::DescribeConfigs,
     k33_alter_configs::AlterConfigs,
+    k42_delete_groups::DeleteGroups,
     k44_incremental_alter_configs::IncrementalAlterConfigs,
+    k47_offset_delete::OffsetDelete,
     k60_describe_cluster::DescribeCluster,
+    k68_consumer_group_heartbeat::ConsumerGroupHeartbeat,
+    k69_consumer_group_describe::ConsumerGroupDescribe,
 }
 
 #[cfg(test)]

@@ -254,6 +254,35 @@ settings! {
     /// Time after which a relaxed log is flushed, where `log.flush.interval.ms` is not set.
     pub log_flush_scheduler_interval_ms: i64 = kafka("log.flush.scheduler.interval.ms");
 
+    /// The shortest session timeout that a member of a classic group may have.
+    pub group_min_session_timeout_ms: i32 = kafka("group.min.session.timeout.ms");
+    /// The longest session timeout that a member of a classic group may have.
+    pub group_max_session_timeout_ms: i32 = kafka("group.max.session.timeout.ms");
+    /// How long the first rebalance of an empty classic group waits for more members.
+    pub group_initial_rebalance_delay_ms: i32 = kafka("group.initial.rebalance.delay.ms");
+    /// Members of a classic group.
+    pub group_max_size: usize = kafka("group.max.size");
+    /// How long nothing may be heard of a member of a consumer group.
+    pub group_consumer_session_timeout_ms: i32 = kafka("group.consumer.session.timeout.ms");
+    /// How often a member of a consumer group is to send heartbeats.
+    pub group_consumer_heartbeat_interval_ms: i32 = kafka("group.consumer.heartbeat.interval.ms");
+    /// The shortest time between two assignments of a consumer group.
+    pub group_consumer_assignment_interval_ms: i32 = kafka("group.consumer.assignment.interval.ms");
+    /// Members of a consumer group.
+    pub group_consumer_max_size: usize = kafka("group.consumer.max.size");
+    /// The longest text that a client may commit along with an offset.
+    pub offset_metadata_max_bytes: usize = kafka("offset.metadata.max.bytes");
+    /// How long a commit may take to become durable.
+    pub offsets_commit_timeout_ms: u64 = kafka("offsets.commit.timeout.ms");
+    /// How long offsets are kept: of an empty group from when it became empty, of one without members from the commit.
+    pub offsets_retention_minutes: i32 = kafka("offsets.retention.minutes");
+    /// How often is looked for offsets, and groups, that are over.
+    pub offsets_retention_check_interval_ms: u64 = kafka("offsets.retention.check.interval.ms");
+    /// Partitions of `__consumer_offsets`, when it is made.
+    pub offsets_topic_num_partitions: i32 = kafka("offsets.topic.num.partitions");
+    /// The segment size of `__consumer_offsets`, when it is made.
+    pub offsets_topic_segment_bytes: u32 = kafka("offsets.topic.segment.bytes");
+
     /// Whether logs whose `cleanup.policy` says so are compacted.
     pub log_cleaner_enable: bool = kafka("log.cleaner.enable");
     /// 0: nothing is compacted. Otherwise each data directory has one thread for it.

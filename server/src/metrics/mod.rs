@@ -4,6 +4,7 @@
 //! reads a metric back. Series are closed sets; no client's word becomes a label.
 
 mod data_dirs;
+mod groups;
 mod health;
 mod http;
 mod limits;
@@ -14,12 +15,14 @@ mod table;
 mod tests;
 
 pub use data_dirs::{AskDataDir, CompactionFigures, DataDirFigures};
+pub use groups::{AskGroups, GROUP_STATES, GroupFigures};
 pub use health::{Health, State};
 pub use http::{HttpLimits, serve};
 pub use limits::{Limit, LimitMetrics};
 pub use table::{Kind, METRICS, Metric, metric_of_series};
 
 use data_dirs::DataDirs;
+use groups::GroupMetrics;
 use metrics::{Counter, Gauge, Histogram};
 use process::ProcessMetrics;
 use registry::Registry;
@@ -40,6 +43,7 @@ pub struct Metrics {
     limits: Vec<LimitMetrics>,
     process: ProcessMetrics,
     data_dirs: DataDirs,
+    groups: GroupMetrics,
     pub connections: ConnectionMetrics,
     pub logs: LogMetrics,
 }
@@ -54,6 +58,7 @@ impl Metrics {
             limits: LimitMetrics::all(&registry),
             process: ProcessMetrics::new(&registry),
             data_dirs: DataDirs::default(),
+            groups: GroupMetrics::new(&registry),
             connections: ConnectionMetrics::new(&registry),
             logs: LogMetrics::new(&registry),
             registry,
@@ -75,10 +80,16 @@ impl Metrics {
         self.data_dirs.add(&self.registry, dir, ask);
     }
 
+    /// From here on the figures of the groups are shown.
+    pub fn watch_groups(&self, ask: AskGroups) {
+        self.groups.watch(ask);
+    }
+
     /// All metrics in Prometheus' text format, the figures of the process and of the data directories fresh.
     pub fn render(&self) -> String {
         self.process.refresh();
         self.data_dirs.refresh();
+        self.groups.refresh();
         self.registry.render()
     }
 

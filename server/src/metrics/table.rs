@@ -134,6 +134,21 @@ metrics! {
     /// 1 if the data directory takes no more writes because one failed; a restart is the repair.
     DIR_OFFLINE = Gauge "ottla_log_dir_offline" ["dir"];
 
+    /// Groups that this broker coordinates, by their state.
+    GROUPS = Gauge "ottla_groups" ["state"];
+    /// Members of all groups.
+    GROUP_MEMBERS = Gauge "ottla_group_members";
+    /// Offsets that groups have committed and that are kept.
+    GROUP_OFFSETS = Gauge "ottla_group_offsets";
+    /// Offsets committed since the start.
+    GROUP_COMMITS = Counter "ottla_group_offset_commits_total";
+    /// Offsets that were forgotten because nobody committed them again in time.
+    GROUP_EXPIRED = Counter "ottla_group_offsets_expired_total";
+    /// Rebalances that ended with an assignment.
+    GROUP_REBALANCES = Counter "ottla_group_rebalances_total";
+    /// Partitions of the group coordinator whose log is still being read.
+    GROUP_LOADING = Gauge "ottla_group_shards_loading";
+
     /// Processor time of the process, user and system; it only rises.
     PROCESS_CPU = Gauge "ottla_process_cpu_seconds" in "seconds";
     /// Memory of the process that is in RAM.

@@ -5,10 +5,10 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use storage::{Cleanup, DataDir, Env, LeaderEpoch, LogConfig, LogId, OpenError, TopicId};
+use storage::{Cleanup, DataDir, Durability, Env, LeaderEpoch, LogConfig, LogId, OpenError, TopicId};
 
 use super::Partition;
-use crate::cluster::{Image, Topic};
+use crate::cluster::{Image, Topic, topic_name};
 use crate::config::{Config, TopicConfig};
 
 /// Why a partition cannot be served.
@@ -228,6 +228,15 @@ impl Partitions {
     }
 
     fn config_of(&self, topic: &Topic) -> TopicConfig {
+        let mut config = self.stored_config_of(topic);
+        // What coordinators answer for must outlast a power cut, whatever others of the broker's topics are worth.
+        if topic_name::is_internal(&topic.name) {
+            config.durability = Durability::Durable;
+        }
+        config
+    }
+
+    fn stored_config_of(&self, topic: &Topic) -> TopicConfig {
         TopicConfig::from_overrides(&topic.configs, &self.config).unwrap_or_else(|error| {
             // The metadata log takes only settings that passed this check, but the broker's own may have changed since.
             tracing::warn!(topic = %topic.name, %error, "a stored topic setting is not valid any more: the defaults apply");

@@ -13,7 +13,7 @@ fn log_config_of(overrides: &[(&str, &str)]) -> LogConfig {
 #[test]
 fn by_default_no_relaxed_log_is_flushed_by_count_or_time() {
     let config = log_config_of(&[("durability", "relaxed")]);
-    assert_eq!((config.durability, config.flush_after), (storage::Durability::Relaxed, None));
+    assert_eq!((config.durability, config.flush_after), (Durability::Relaxed, None));
     assert!(config.flush_messages >= i64::MAX as u64);
 }
 
@@ -30,5 +30,5 @@ fn flush_settings_reach_the_log() {
     assert_eq!(config.segment_bytes, 1 << 20);
     assert_eq!(log_config_of(&[("flush.ms", "0")]).flush_after, Some(Duration::ZERO));
     let each = log_config_of(&[("durability", "relaxed"), ("flush.messages", "1")]);
-    assert_eq!(each.durability, storage::Durability::Durable, "a flush behind each record");
+    assert_eq!(each.durability, Durability::Durable, "a flush behind each record");
 }

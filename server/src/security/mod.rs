@@ -24,6 +24,7 @@ pub enum Resource<'a> {
     Cluster,
     Topic(&'a str),
     TransactionalId(&'a str),
+    Group(&'a str),
 }
 
 /// Who asks: taken from the connection, never from a message.
@@ -53,6 +54,7 @@ impl Authorizer {
     pub fn allowed_operations(&self, principal: &Principal, resource: Resource<'_>) -> i32 {
         let candidates = match resource {
             Resource::Cluster => CLUSTER_OPERATIONS,
+            Resource::Group(_) => GROUP_OPERATIONS,
             _ => TOPIC_OPERATIONS,
         };
         // Without rules every operation is allowed; each still passes the one question above.
@@ -63,4 +65,5 @@ impl Authorizer {
 // Bit n is AclOperation n: Read 3, Write 4, Create 5, Delete 6, Alter 7, Describe 8, ClusterAction 9,
 // DescribeConfigs 10, AlterConfigs 11, IdempotentWrite 12.
 const TOPIC_OPERATIONS: i32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
+const GROUP_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 const CLUSTER_OPERATIONS: i32 = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;

@@ -7,6 +7,7 @@ mod deletion;
 mod disk;
 mod durability;
 mod epochs;
+mod groups;
 mod harness;
 #[path = "../kill/process.rs"]
 mod process;

@@ -1,0 +1,388 @@
+//! Groups: one pure state machine for all groups of a partition of `__consumer_offsets`.
+//!
+//! What a group id *is* (its type) is decided here and nowhere else: [`Group`]. So far there are classic groups; a group
+//! that only commits offsets is a classic one without members, as in Kafka. Offsets stand beside the groups, because they
+//! outlive a group's type. One folder for each type, one for offsets. Must not know: clocks, logs, tasks, wire formats.
+
+mod admin;
+pub mod classic;
+pub mod consumer;
+mod error;
+mod expiry;
+pub mod offsets;
+mod op;
+
+pub use error::GroupError;
+pub use op::*;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::classic::ClassicGroup;
+use self::consumer::{Beat, Beaten, ConsumerGroup, ConsumerSettings};
+use self::offsets::Offsets;
+use super::records::{ConsumerRecord, Encoded, Record};
+use super::shard::{KeyValue, Machine, Now, Out, Waiter};
+use crate::cluster::Image;
+
+/// The settings that groups go by.
+#[derive(Debug, Clone)]
+pub struct GroupSettings {
+    /// How long the first rebalance of an empty group waits for more members.
+    pub initial_delay_ms: i32,
+    pub size_max: usize,
+    /// The longest metadata of an offset, in UTF-16 units as Kafka counts.
+    pub metadata_chars_max: usize,
+    pub retention_ms: i64,
+    pub sweep_interval: Duration,
+    /// The largest batch that the log takes.
+    pub batch_bytes_max: usize,
+    pub consumer: ConsumerSettings,
+}
+
+/// What a group id is.
+pub enum Group {
+    Classic(ClassicGroup),
+    Consumer(ConsumerGroup),
+}
+
+impl Group {
+    /// The name of its type, as ListGroups shows it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Classic(_) => "classic",
+            Self::Consumer(_) => "consumer",
+        }
+    }
+
+    pub fn state_name(&self) -> &'static str {
+        match self {
+            Self::Classic(group) => group.state_name(),
+            Self::Consumer(group) => group.state_name(),
+        }
+    }
+
+    pub fn member_count(&self) -> usize {
+        match self {
+            Self::Classic(group) => group.member_count(),
+            Self::Consumer(group) => group.member_count(),
+        }
+    }
+
+    fn is_subscribed_to(&self, topic: &str) -> bool {
+        match self {
+            Self::Classic(group) => group.is_subscribed_to(topic),
+            Self::Consumer(group) => group.is_subscribed_to(topic),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// A member has been silent for its session timeout.
+    Session { group: Arc<str>, member: Arc<str> },
+    /// The time to join a rebalance is over.
+    Join { group: Arc<str> },
+    /// The time to ask for the assignment is over.
+    Assignment { group: Arc<str> },
+    /// A member of a consumer group has not given up in time what it has to.
+    Revocation { group: Arc<str>, member: Arc<str> },
+    /// Offsets and groups are looked at for what has expired.
+    Sweep,
+}
+
+/// What the metrics count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub commits: u64,
+    pub expired_offsets: u64,
+    pub rebalances: u64,
+}
+
+pub struct GroupMachine {
+    settings: Arc<GroupSettings>,
+    groups: HashMap<Arc<str>, Group>,
+    offsets: Offsets,
+    counts: Counts,
+    /// Soft: the topics as the last request saw them, for what happens without one.
+    image: Arc<Image>,
+}
+
+/// What a group needs to take a turn.
+pub(super) struct Turn<'a> {
+    pub(super) id: Arc<str>,
+    pub(super) settings: &'a GroupSettings,
+    pub(super) counts: &'a mut Counts,
+    pub(super) image: Arc<Image>,
+    pub(super) now: Now,
+    pub(super) out: &'a mut Out<GroupMachine>,
+}
+
+impl Turn<'_> {
+    fn at(&self, ms: i64) -> Duration {
+        self.now.at + Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+    }
+}
+
+impl From<Encoded> for KeyValue {
+    fn from(Encoded { key, value }: Encoded) -> Self {
+        Self { key, value }
+    }
+}
+
+impl GroupMachine {
+    pub fn new(settings: Arc<GroupSettings>) -> Self {
+        let (offsets, counts, image) = (Offsets::default(), Counts::default(), Arc::default());
+        Self { settings, groups: HashMap::new(), offsets, counts, image }
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub fn offsets(&self) -> &Offsets {
+        &self.offsets
+    }
+
+    pub fn group(&self, id: &str) -> Option<&Group> {
+        self.groups.get(id)
+    }
+
+    pub fn groups(&self) -> impl Iterator<Item = (&Arc<str>, &Group)> {
+        self.groups.iter()
+    }
+
+    /// A classic group of this id and what it needs for a turn.
+    fn classic<'a>(
+        &'a mut self,
+        id: &str,
+        now: Now,
+        out: &'a mut Out<Self>,
+    ) -> Option<(&'a mut ClassicGroup, Turn<'a>)> {
+        let id = self.groups.get_key_value(id)?.0.clone();
+        let Group::Classic(group) = self.groups.get_mut(&id)? else { return None };
+        let image = self.image.clone();
+        Some((group, Turn { id, settings: &self.settings, counts: &mut self.counts, image, now, out }))
+    }
+
+    /// As [`GroupMachine::classic`], of a consumer group.
+    fn consumer<'a>(
+        &'a mut self,
+        id: &str,
+        now: Now,
+        out: &'a mut Out<Self>,
+    ) -> Option<(&'a mut ConsumerGroup, Turn<'a>)> {
+        let id = self.groups.get_key_value(id)?.0.clone();
+        let Group::Consumer(group) = self.groups.get_mut(&id)? else { return None };
+        let image = self.image.clone();
+        Some((group, Turn { id, settings: &self.settings, counts: &mut self.counts, image, now, out }))
+    }
+
+    /// Writes a record and takes it in.
+    fn commit(&mut self, record: Record, out: &mut Out<Self>) {
+        out.record(record.encode().into());
+        self.apply(record);
+    }
+
+    /// The one way in which hard state changes, now and when a log is loaded.
+    fn apply(&mut self, record: Record) {
+        match record {
+            Record::Offset(key, Some(committed)) => {
+                let group: Arc<str> = self.shared_id(&key.group);
+                // Who commits without being a member makes a group of it all the same.
+                self.groups.entry(group.clone()).or_insert_with(|| Group::Classic(ClassicGroup::simple()));
+                self.offsets.put(group, &key.topic, key.partition, committed);
+            }
+            Record::Offset(key, None) => self.offsets.remove(&key.group, &key.topic, key.partition),
+            Record::ClassicGroup(id, Some(metadata)) => {
+                let id = self.shared_id(&id);
+                let group = self.groups.entry(id).or_insert_with(|| Group::Classic(ClassicGroup::simple()));
+                match group {
+                    Group::Classic(group) => group.apply(metadata),
+                    // The log is right: what the group was before is gone, although compaction may have taken the notes.
+                    Group::Consumer(_) => {
+                        let mut classic = ClassicGroup::simple();
+                        classic.apply(metadata);
+                        *group = Group::Classic(classic);
+                    }
+                }
+            }
+            Record::ClassicGroup(id, None) => {
+                if matches!(self.group(&id), Some(Group::Classic(_))) {
+                    self.groups.remove(id.as_str());
+                }
+            }
+            Record::Consumer(id, ConsumerRecord::Epoch(None)) => {
+                if matches!(self.group(&id), Some(Group::Consumer(_))) {
+                    self.groups.remove(id.as_str());
+                }
+            }
+            Record::Consumer(id, record) => self.apply_consumer(&id, record),
+        }
+    }
+
+    fn apply_consumer(&mut self, id: &str, record: ConsumerRecord) {
+        match self.groups.get_mut(id) {
+            Some(Group::Consumer(group)) => return group.apply(record),
+            _ if record.takes_back() => return,
+            _ => {}
+        }
+        let mut group = ConsumerGroup::default();
+        group.apply(record);
+        self.groups.insert(self.shared_id(id), Group::Consumer(group));
+    }
+
+    /// One allocation for the id of a group, wherever it is kept.
+    fn shared_id(&self, id: &str) -> Arc<str> {
+        self.groups.get_key_value(id).map_or_else(|| id.into(), |(id, _)| id.clone())
+    }
+}
+
+impl Machine for GroupMachine {
+    type Op = Op;
+    type Reply = Reply;
+    type Timer = Timer;
+
+    fn decide(&mut self, op: Op, waiter: Waiter, now: Now, out: &mut Out<Self>) {
+        let reply = match op {
+            // Both answer whoever waits themselves, perhaps much later.
+            Op::Join(join) => return self.join(*join, waiter, now, out),
+            Op::Sync(sync) => return self.sync(sync, waiter, now, out),
+            Op::Heartbeat { group, who } => Reply::Beaten(match self.classic(&group, now, out) {
+                Some((group, mut turn)) => group.heartbeat(&who, &mut turn),
+                None => Err(GroupError::UnknownMember),
+            }),
+            Op::Leave { group, members } => Reply::Left(match self.classic(&group, now, out) {
+                Some((group, mut turn)) => Ok(group.leave(&members, &mut turn)),
+                None => Err(GroupError::UnknownMember),
+            }),
+            Op::Beat { beat, image } => {
+                self.image = image;
+                Reply::ConsumerBeaten(self.beat(&beat, now, out))
+            }
+            Op::Commit(commit) => Reply::Committed(self.commit_offsets(commit, now, out)),
+            Op::DeleteOffsets { group, topics } => {
+                Reply::OffsetsDeleted(self.delete_offsets(&group, &topics, out))
+            }
+            Op::DeleteGroups { groups } => {
+                let deleted = groups.iter().map(|group| self.delete_group(group, out)).collect();
+                Reply::GroupsDeleted(deleted)
+            }
+            Op::ForgetTopic { topic, topic_id } => {
+                self.forget_topic(&topic, topic_id, out);
+                Reply::Forgotten
+            }
+        };
+        out.answer(waiter, reply);
+    }
+
+    fn ring(&mut self, timer: Timer, now: Now, out: &mut Out<Self>) {
+        match timer {
+            Timer::Session { group, member } => {
+                if let Some((group, mut turn)) = self.consumer(&group, now, out) {
+                    return group.session_over(&member, &mut turn);
+                }
+                if let Some((group, mut turn)) = self.classic(&group, now, out) {
+                    group.session_over(&member, &mut turn);
+                }
+            }
+            Timer::Revocation { group, member } => {
+                if let Some((group, mut turn)) = self.consumer(&group, now, out) {
+                    group.revocation_over(&member, &mut turn);
+                }
+            }
+            Timer::Join { group } => {
+                if let Some((group, mut turn)) = self.classic(&group, now, out) {
+                    group.join_time_over(&mut turn);
+                }
+            }
+            Timer::Assignment { group } => {
+                if let Some((group, mut turn)) = self.classic(&group, now, out) {
+                    group.assignment_time_over(&mut turn);
+                }
+            }
+            Timer::Sweep => self.sweep(now, out),
+        }
+    }
+
+    fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
+        let record = Record::decode(key, value).map_err(|error| error.to_string())?;
+        self.apply(record);
+        Ok(())
+    }
+
+    fn loaded(&mut self, now: Now, out: &mut Out<Self>) {
+        let ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
+        for id in ids {
+            if let Some((group, mut turn)) = self.classic(&id, now, out) {
+                group.loaded(&mut turn);
+            }
+            if let Some((group, mut turn)) = self.consumer(&id, now, out) {
+                group.loaded(&mut turn);
+            }
+        }
+        out.set_timer(Timer::Sweep, now.at + self.settings.sweep_interval);
+    }
+}
+
+impl GroupMachine {
+    fn join(&mut self, join: Join, waiter: Waiter, now: Now, out: &mut Out<Self>) {
+        match self.group(&join.group) {
+            Some(Group::Consumer(group)) if group.is_empty() && join.member.is_empty() => {
+                let records = group.tombstones();
+                for record in records {
+                    self.commit(Record::Consumer(join.group.to_string(), record), out);
+                }
+            }
+            Some(Group::Consumer(_)) => {
+                let refused = Joined::failed(GroupError::InconsistentProtocol, join.member);
+                return out.answer(waiter, Reply::Joined(Box::new(refused)));
+            }
+            _ => {}
+        }
+        if !self.groups.contains_key(&join.group) {
+            if !join.member.is_empty() {
+                let refused = Joined::failed(GroupError::UnknownMember, join.member);
+                return out.answer(waiter, Reply::Joined(Box::new(refused)));
+            }
+            let empty = ClassicGroup::new_record(now.wall_ms);
+            self.commit(Record::ClassicGroup(join.group.to_string(), Some(empty)), out);
+        }
+        if let Some((group, mut turn)) = self.classic(&join.group, now, out) {
+            group.join(join, waiter, &mut turn);
+        }
+    }
+
+    /// A heartbeat of the newer protocol. A member that joins makes the group, also in the place of an empty classic one.
+    fn beat(&mut self, beat: &Beat, now: Now, out: &mut Out<Self>) -> Result<Beaten, GroupError> {
+        match self.group(&beat.group) {
+            Some(Group::Consumer(_)) => {}
+            _ if !beat.joins() => return Err(GroupError::GroupNotFound),
+            // What may be refused later is refused now: nothing is changed for a member that is not taken.
+            _ if !beat.has_valid_pattern() => return Err(GroupError::InvalidPattern),
+            Some(Group::Classic(classic)) if classic.is_unused() => {
+                self.commit(Record::ClassicGroup(beat.group.to_string(), None), out);
+            }
+            // A live group of the other protocol stays one.
+            Some(Group::Classic(_)) => return Err(GroupError::GroupNotFound),
+            None => {}
+        }
+        let group = self.shared_id(&beat.group);
+        self.groups.entry(group).or_insert_with(|| Group::Consumer(ConsumerGroup::default()));
+        let Some((group, mut turn)) = self.consumer(&beat.group, now, out) else {
+            unreachable!("the group is one of consumers by now")
+        };
+        group.heartbeat(beat, &mut turn)
+    }
+
+    fn sync(&mut self, sync: Sync, waiter: Waiter, now: Now, out: &mut Out<Self>) {
+        match self.classic(&sync.group, now, out) {
+            Some((group, mut turn)) => group.sync(sync, waiter, &mut turn),
+            None => out.answer(waiter, Reply::Synced(Err(GroupError::UnknownMember))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
