@@ -45,7 +45,7 @@ impl Api for ConsumerGroupHeartbeat {
         if let Err((code, why)) = check(cx, &req, version) {
             return Then::Now(failed(code, why));
         }
-        let op = Op::Beat { beat: Box::new(beat(cx, &req)), image: cx.seen.image.clone() };
+        let op = Op::Beat(Box::new(beat(cx, &req)));
         groups::then(groups::write(cx, &req.group_id, op), reply)
     }
 }

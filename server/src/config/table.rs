@@ -268,6 +268,8 @@ settings! {
     pub group_consumer_heartbeat_interval_ms: i32 = kafka("group.consumer.heartbeat.interval.ms");
     /// The shortest time between two assignments of a consumer group.
     pub group_consumer_assignment_interval_ms: i32 = kafka("group.consumer.assignment.interval.ms");
+    /// Whether live groups may go over to the newer protocol (`upgrade`), back from it (`downgrade`), or both.
+    pub group_consumer_migration_policy: String = kafka("group.consumer.migration.policy");
     /// Members of a consumer group.
     pub group_consumer_max_size: usize = kafka("group.consumer.max.size");
     /// The longest text that a client may commit along with an offset.

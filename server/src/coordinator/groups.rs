@@ -31,6 +31,11 @@ pub type GroupShard = Shard<GroupMachine>;
 #[error("topic {OFFSETS_TOPIC} cannot be made: {0}")]
 pub struct NoTopic(String);
 
+/// Whether the policy lets live groups go that way.
+fn allows(policy: &str, direction: &str) -> bool {
+    [direction, "bidirectional"].iter().any(|name| policy.eq_ignore_ascii_case(name))
+}
+
 /// What the metrics show of groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupFigures {
@@ -73,6 +78,8 @@ impl Groups {
                 heartbeat_interval_ms: config.group_consumer_heartbeat_interval_ms,
                 assignment_interval_ms: config.group_consumer_assignment_interval_ms,
                 size_max: config.group_consumer_max_size,
+                may_upgrade: allows(&config.group_consumer_migration_policy, "upgrade"),
+                may_downgrade: allows(&config.group_consumer_migration_policy, "downgrade"),
             },
         };
         Self {

@@ -88,6 +88,10 @@ pub enum Timer {
     Assignment { group: Arc<str> },
     /// A member of a consumer group has not given up in time what it has to.
     Revocation { group: Arc<str>, member: Arc<str> },
+    /// A member of the classic protocol in a consumer group has not joined again in time.
+    MemberJoin { group: Arc<str>, member: Arc<str> },
+    /// Nor asked for its assignment.
+    MemberSync { group: Arc<str>, member: Arc<str> },
     /// Offsets and groups are looked at for what has expired.
     Sweep,
 }
@@ -249,18 +253,13 @@ impl Machine for GroupMachine {
             // Both answer whoever waits themselves, perhaps much later.
             Op::Join(join) => return self.join(*join, waiter, now, out),
             Op::Sync(sync) => return self.sync(sync, waiter, now, out),
-            Op::Heartbeat { group, who } => Reply::Beaten(match self.classic(&group, now, out) {
-                Some((group, mut turn)) => group.heartbeat(&who, &mut turn),
-                None => Err(GroupError::UnknownMember),
-            }),
-            Op::Leave { group, members } => Reply::Left(match self.classic(&group, now, out) {
-                Some((group, mut turn)) => Ok(group.leave(&members, &mut turn)),
-                None => Err(GroupError::UnknownMember),
-            }),
-            Op::Beat { beat, image } => {
+            Op::Seeing(image, op) => {
                 self.image = image;
-                Reply::ConsumerBeaten(self.beat(&beat, now, out))
+                return self.decide(*op, waiter, now, out);
             }
+            Op::Heartbeat { group, who } => Reply::Beaten(self.classic_beat(&group, &who, now, out)),
+            Op::Leave { group, members } => Reply::Left(self.leave(&group, &members, now, out)),
+            Op::Beat(beat) => Reply::ConsumerBeaten(self.beat(&beat, now, out)),
             Op::Commit(commit) => Reply::Committed(self.commit_offsets(commit, now, out)),
             Op::DeleteOffsets { group, topics } => {
                 Reply::OffsetsDeleted(self.delete_offsets(&group, &topics, out))
@@ -280,16 +279,24 @@ impl Machine for GroupMachine {
     fn ring(&mut self, timer: Timer, now: Now, out: &mut Out<Self>) {
         match timer {
             Timer::Session { group, member } => {
-                if let Some((group, mut turn)) = self.consumer(&group, now, out) {
-                    return group.session_over(&member, &mut turn);
+                if let Some((consumer, mut turn)) = self.consumer(&group, now, out) {
+                    consumer.session_over(&member, &mut turn);
+                    return self.downgrade_if_due(&group, now, out);
                 }
                 if let Some((group, mut turn)) = self.classic(&group, now, out) {
                     group.session_over(&member, &mut turn);
                 }
             }
             Timer::Revocation { group, member } => {
-                if let Some((group, mut turn)) = self.consumer(&group, now, out) {
-                    group.revocation_over(&member, &mut turn);
+                if let Some((consumer, mut turn)) = self.consumer(&group, now, out) {
+                    consumer.revocation_over(&member, &mut turn);
+                    self.downgrade_if_due(&group, now, out);
+                }
+            }
+            Timer::MemberJoin { group, member } | Timer::MemberSync { group, member } => {
+                if let Some((consumer, mut turn)) = self.consumer(&group, now, out) {
+                    consumer.session_over(&member, &mut turn);
+                    self.downgrade_if_due(&group, now, out);
                 }
             }
             Timer::Join { group } => {
@@ -329,17 +336,18 @@ impl Machine for GroupMachine {
 impl GroupMachine {
     fn join(&mut self, join: Join, waiter: Waiter, now: Now, out: &mut Out<Self>) {
         match self.group(&join.group) {
-            Some(Group::Consumer(group)) if group.is_empty() && join.member.is_empty() => {
+            Some(Group::Consumer(group)) if group.is_empty() => {
                 let records = group.tombstones();
                 for record in records {
                     self.commit(Record::Consumer(join.group.to_string(), record), out);
                 }
             }
-            Some(Group::Consumer(_)) => {
-                let refused = Joined::failed(GroupError::InconsistentProtocol, join.member);
-                return out.answer(waiter, Reply::Joined(Box::new(refused)));
-            }
             _ => {}
+        }
+        if let Some((group, mut turn)) = self.consumer(&join.group, now, out) {
+            let joined = group.join_classic(&join, &mut turn);
+            out.answer(waiter, Reply::Joined(Box::new(joined)));
+            return self.downgrade_if_due(&join.group, now, out);
         }
         if !self.groups.contains_key(&join.group) {
             if !join.member.is_empty() {
@@ -361,11 +369,11 @@ impl GroupMachine {
             _ if !beat.joins() => return Err(GroupError::GroupNotFound),
             // What may be refused later is refused now: nothing is changed for a member that is not taken.
             _ if !beat.has_valid_pattern() => return Err(GroupError::InvalidPattern),
-            Some(Group::Classic(classic)) if classic.is_unused() => {
+            Some(Group::Classic(classic)) if classic.is_empty() => {
+                self.dismiss(&beat.group, now, out);
                 self.commit(Record::ClassicGroup(beat.group.to_string(), None), out);
             }
-            // A live group of the other protocol stays one.
-            Some(Group::Classic(_)) => return Err(GroupError::GroupNotFound),
+            Some(Group::Classic(_)) => self.upgrade(&beat.group, now, out)?,
             None => {}
         }
         let group = self.shared_id(&beat.group);
@@ -373,10 +381,87 @@ impl GroupMachine {
         let Some((group, mut turn)) = self.consumer(&beat.group, now, out) else {
             unreachable!("the group is one of consumers by now")
         };
-        group.heartbeat(beat, &mut turn)
+        let outcome = group.heartbeat(beat, &mut turn);
+        self.downgrade_if_due(&beat.group, now, out);
+        outcome
+    }
+
+    fn classic_beat(&mut self, id: &str, who: &As, now: Now, out: &mut Out<Self>) -> Result<(), GroupError> {
+        if let Some((group, mut turn)) = self.consumer(id, now, out) {
+            return group.beat_classic(who, &mut turn);
+        }
+        let (group, mut turn) = self.classic(id, now, out).ok_or(GroupError::UnknownMember)?;
+        group.heartbeat(who, &mut turn)
+    }
+
+    fn leave(
+        &mut self,
+        id: &str,
+        members: &[Leaving],
+        now: Now,
+        out: &mut Out<Self>,
+    ) -> Result<Vec<Result<(), GroupError>>, GroupError> {
+        if let Some((group, mut turn)) = self.consumer(id, now, out) {
+            let outcomes = group.leave_classic(members, &mut turn);
+            self.downgrade_if_due(id, now, out);
+            return Ok(outcomes);
+        }
+        let (group, mut turn) = self.classic(id, now, out).ok_or(GroupError::UnknownMember)?;
+        Ok(group.leave(members, &mut turn))
+    }
+
+    /// An empty classic group makes room for one of the newer protocol.
+    fn dismiss(&mut self, id: &str, now: Now, out: &mut Out<Self>) {
+        if let Some((classic, mut turn)) = self.classic(id, now, out) {
+            classic.dismiss(&mut turn);
+        }
+    }
+
+    /// A live classic group becomes one of the newer protocol, its members stay.
+    fn upgrade(&mut self, id: &Arc<str>, now: Now, out: &mut Out<Self>) -> Result<(), GroupError> {
+        let settings = self.settings.clone();
+        let image = self.image.clone();
+        let Some((classic, mut turn)) = self.classic(id, now, out) else { return Ok(()) };
+        let may = settings.consumer.may_upgrade && classic.member_count() <= settings.consumer.size_max;
+        let members = classic.members_to_convert().filter(|_| may).ok_or(GroupError::GroupNotFound)?;
+        let seats = consumer::seats(members, &image).ok_or(GroupError::GroupNotFound)?;
+        let generation = classic.generation();
+        classic.dismiss(&mut turn);
+        self.commit(Record::ClassicGroup(id.to_string(), None), out);
+        self.groups.insert(id.clone(), Group::Consumer(ConsumerGroup::default()));
+        if let Some((group, mut turn)) = self.consumer(id, now, out) {
+            group.seat(seats, generation, &mut turn);
+        }
+        tracing::info!(group = %id, "a classic group has become one of the consumer protocol");
+        Ok(())
+    }
+
+    /// A consumer group that only classic members are left in becomes a classic one.
+    fn downgrade_if_due(&mut self, id: &str, now: Now, out: &mut Out<Self>) {
+        let (may, size_max) = (self.settings.consumer.may_downgrade, self.settings.size_max);
+        let image = self.image.clone();
+        let Some((group, mut turn)) = self.consumer(id, now, out) else { return };
+        if !group.should_downgrade(may, size_max) {
+            return;
+        }
+        let Some(metadata) = group.as_classic(now.wall_ms, &image) else { return };
+        group.cancel_all(&mut turn);
+        let takes_back = group.tombstones();
+        for record in takes_back {
+            self.commit(Record::Consumer(id.to_owned(), record), out);
+        }
+        self.commit(Record::ClassicGroup(id.to_owned(), Some(metadata)), out);
+        if let Some((classic, mut turn)) = self.classic(id, now, out) {
+            classic.take_up(&mut turn);
+        }
+        tracing::info!(group = %id, "a group of the consumer protocol has become a classic one");
     }
 
     fn sync(&mut self, sync: Sync, waiter: Waiter, now: Now, out: &mut Out<Self>) {
+        if let Some((group, mut turn)) = self.consumer(&sync.group, now, out) {
+            let synced = group.sync_classic(&sync, &mut turn);
+            return out.answer(waiter, Reply::Synced(synced));
+        }
         match self.classic(&sync.group, now, out) {
             Some((group, mut turn)) => group.sync(sync, waiter, &mut turn),
             None => out.answer(waiter, Reply::Synced(Err(GroupError::UnknownMember))),

@@ -161,11 +161,10 @@ pub enum Op {
         members: Vec<Leaving>,
     },
     Commit(Commit),
-    /// A heartbeat of the newer protocol, with the topics as the request sees them.
-    Beat {
-        beat: Box<Beat>,
-        image: Arc<Image>,
-    },
+    /// A heartbeat of the newer protocol.
+    Beat(Box<Beat>),
+    /// The same, with the topics as the request sees them: groups of the newer protocol look at them.
+    Seeing(Arc<Image>, Box<Op>),
     DeleteOffsets {
         group: Arc<str>,
         topics: Vec<TopicPartitions>,

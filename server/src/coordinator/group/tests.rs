@@ -30,6 +30,8 @@ fn settings() -> GroupSettings {
             heartbeat_interval_ms: 5_000,
             assignment_interval_ms: 1_000,
             size_max: 4,
+            may_upgrade: true,
+            may_downgrade: true,
         },
     }
 }

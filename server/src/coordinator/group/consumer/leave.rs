@@ -64,6 +64,11 @@ impl ConsumerGroup {
         turn.counts.rebalances += 1;
     }
 
+    /// No timer of a member rings any more.
+    pub(in crate::coordinator::group) fn cancel_all(&self, turn: &mut Turn<'_>) {
+        self.members.keys().for_each(|id| turn.cancel_member(id));
+    }
+
     pub(super) fn commit_removal(&mut self, id: &str, turn: &mut Turn<'_>) {
         self.commit(ConsumerRecord::Current(id.to_owned(), None), turn);
         self.commit(ConsumerRecord::Target(id.to_owned(), None), turn);

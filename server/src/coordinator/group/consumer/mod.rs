@@ -10,7 +10,10 @@
 //! shard's timers) and which image of the topics was looked at last. The rules are those of Kafka 4.3.1's `ConsumerGroup`
 //! and `GroupMetadataManager`; patterns are resolved at once here, where Kafka does it beside and bumps the epoch later.
 
+mod classic_members;
+mod conversion;
 mod describe;
+mod embedded;
 mod heartbeat;
 mod leave;
 mod pattern;
@@ -20,11 +23,12 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use storage::TopicId;
 
+pub(super) use conversion::{Converted, seats};
 pub use describe::{DescribedConsumer, DescribedConsumerMember};
 pub use heartbeat::{Beat, Beaten, LEAVES, LEAVES_FOR_NOW};
 
@@ -45,6 +49,10 @@ pub struct ConsumerSettings {
     /// A target is not made again before this time is over.
     pub assignment_interval_ms: i32,
     pub size_max: usize,
+    /// A live classic group becomes one of this protocol when a member of it joins.
+    pub may_upgrade: bool,
+    /// And a classic one again, when its last member of this protocol has gone.
+    pub may_downgrade: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -114,6 +122,8 @@ pub struct ConsumerGroup {
     seen: Option<Arc<Image>>,
     patterns_seen: Option<Arc<Image>>,
     patterns_at_ms: i64,
+    /// Classic members that were told to join again.
+    awaited: BTreeSet<Arc<str>>,
 }
 
 impl Default for ConsumerGroup {
@@ -133,6 +143,7 @@ impl Default for ConsumerGroup {
             seen: None,
             patterns_seen: None,
             patterns_at_ms: i64::MIN,
+            awaited: BTreeSet::new(),
         }
     }
 }
@@ -201,6 +212,7 @@ impl ConsumerGroup {
 
     fn remove(&mut self, id: &str) {
         if let Some((id, member)) = self.members.remove_entry(id) {
+            self.awaited.remove(&id);
             self.disown(member.owned().collect(), &id);
             self.uncount(&member.said, &id);
         }
@@ -362,6 +374,7 @@ impl Turn<'_> {
 
     fn cancel_member(&mut self, member: &Arc<str>) {
         self.cancel_revocation(member);
+        self.cancel_classic(member);
         self.out.cancel_timer(Timer::Session { group: self.id.clone(), member: member.clone() });
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use storage::env::SimClock;
 use storage::{DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, LogId};
 
@@ -12,7 +13,8 @@ use super::*;
 use crate::cluster::Topic;
 use crate::cluster::image::of_topics as test_image;
 use crate::coordinator::group::{
-    Commit, CommitPartition, CommitTopic, Group, GroupMachine, GroupSettings, Join, Op, Protocol, Reply,
+    Commit, CommitPartition, CommitTopic, Group, GroupMachine, GroupSettings, Join, Joined, Op, Protocol,
+    Reply, Sync,
 };
 use crate::coordinator::shard::{Core, Now, Waiter};
 
@@ -35,6 +37,8 @@ fn settings() -> GroupSettings {
             heartbeat_interval_ms: INTERVAL_MS,
             assignment_interval_ms: 1_000,
             size_max: 6,
+            may_upgrade: true,
+            may_downgrade: true,
         },
     }
 }
@@ -52,7 +56,8 @@ struct World {
     core: Core<GroupMachine>,
     image: Arc<Image>,
     topics: BTreeMap<&'static str, u32>,
-    answer: Option<Reply>,
+    answers: BTreeMap<Waiter, Reply>,
+    next_waiter: u64,
 }
 
 fn load(env: &Env, dir: &DataDir) -> Core<GroupMachine> {
@@ -70,8 +75,16 @@ impl World {
         let (env, _files, clock) = Env::simulated(7);
         let dir = DataDir::open(env.clone(), PathBuf::from("/data"), DataDirOptions::default()).unwrap();
         let core = load(&env, &dir);
-        let mut world =
-            Self { env, clock, dir, core, image: Arc::default(), topics: BTreeMap::new(), answer: None };
+        let mut world = Self {
+            env,
+            clock,
+            dir,
+            core,
+            image: Arc::default(),
+            topics: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            next_waiter: 0,
+        };
         topics.iter().for_each(|(name, partitions)| world.set_topic(name, *partitions));
         world
     }
@@ -97,14 +110,22 @@ impl World {
         assert_eq!(self.described(), before);
     }
 
+    fn send(&mut self, op: Op) -> Waiter {
+        let waiter = Waiter(self.next_waiter);
+        self.next_waiter += 1;
+        let op = Op::Seeing(self.image.clone(), Box::new(op));
+        let turn = self.core.decide(op, waiter, now(&self.env)).unwrap();
+        self.answers.extend(turn.answers);
+        waiter
+    }
+
     fn ask(&mut self, op: Op) -> Reply {
-        let turn = self.core.decide(op, Waiter(0), now(&self.env)).unwrap();
-        self.answer = turn.answers.into_iter().next().map(|(_, reply)| reply);
-        self.answer.take().expect("an answer at once")
+        let waiter = self.send(op);
+        self.answers.remove(&waiter).expect("an answer at once")
     }
 
     fn beat(&mut self, beat: Beat) -> Result<Beaten, GroupError> {
-        match self.ask(Op::Beat { beat: Box::new(beat), image: self.image.clone() }) {
+        match self.ask(Op::Beat(Box::new(beat))) {
             Reply::ConsumerBeaten(outcome) => outcome,
             other => panic!("{other:?}"),
         }
@@ -112,7 +133,8 @@ impl World {
 
     fn wait_ms(&mut self, ms: i32) {
         self.clock.advance(Duration::from_millis(ms as u64));
-        self.core.ring(now(&self.env)).unwrap();
+        let turn = self.core.ring(now(&self.env)).unwrap();
+        self.answers.extend(turn.answers);
     }
 
     fn described(&self) -> Option<DescribedConsumer> {
@@ -524,9 +546,23 @@ fn members_commit_what_they_have() {
     assert_eq!(group.may_fetch(Some("x"), 1), Err(GroupError::UnknownMember));
 }
 
-fn classic_join(member: &str) -> Op {
-    let protocol =
-        Protocol { name: "range".into(), metadata: bytes::Bytes::from_static(&[0, 1, 0, 0, 0, 0]) };
+/// A subscription as classic consumers write it: version 1, topics, no user data, what they have.
+fn subscription(topic: &str, owned: &[i32]) -> Bytes {
+    let mut out = vec![0, 1, 0, 0, 0, 1, 0, topic.len() as u8];
+    out.extend(topic.as_bytes());
+    out.extend((-1i32).to_be_bytes());
+    out.extend(i32::from(!owned.is_empty()).to_be_bytes());
+    if !owned.is_empty() {
+        out.extend([0, topic.len() as u8]);
+        out.extend(topic.as_bytes());
+        out.extend((owned.len() as i32).to_be_bytes());
+        owned.iter().for_each(|partition| out.extend(partition.to_be_bytes()));
+    }
+    out.into()
+}
+
+fn classic_join(member: &str, owned: &[i32]) -> Op {
+    let protocol = Protocol { name: "range".into(), metadata: subscription("t", owned) };
     Op::Join(Box::new(Join {
         group: GROUP.into(),
         member: member.into(),
@@ -534,8 +570,8 @@ fn classic_join(member: &str) -> Op {
         instance: None,
         client_id: "c".into(),
         client_host: "/h".into(),
-        session_timeout_ms: 10_000,
-        rebalance_timeout_ms: 10_000,
+        session_timeout_ms: SESSION_MS,
+        rebalance_timeout_ms: REBALANCE_MS,
         protocol_type: "consumer".into(),
         protocols: vec![protocol],
         takes_member_id: true,
@@ -543,23 +579,129 @@ fn classic_join(member: &str) -> Op {
     }))
 }
 
+impl World {
+    fn classic_join(&mut self, owned: &[i32]) -> Joined {
+        let Reply::Joined(joined) = self.ask(classic_join("classic", owned)) else { panic!() };
+        *joined
+    }
+
+    fn classic_sync(
+        &mut self,
+        generation: i32,
+        assignments: Vec<(Arc<str>, Bytes)>,
+    ) -> Result<Vec<i32>, GroupError> {
+        let who = As { member: "classic".into(), instance: None, generation };
+        let (protocol_type, protocol) = (Some("consumer".into()), Some("range".into()));
+        let op = Op::Sync(Sync { group: GROUP.into(), who, protocol_type, protocol, assignments });
+        let Reply::Synced(synced) = self.ask(op) else { panic!() };
+        let read = embedded::assignment(&synced?.assignment).unwrap();
+        Ok(read.partitions.into_iter().flat_map(|(_, partitions)| partitions).collect())
+    }
+
+    fn classic_beat(&mut self, generation: i32) -> Result<(), GroupError> {
+        let who = As { member: "classic".into(), instance: None, generation };
+        let Reply::Beaten(outcome) = self.ask(Op::Heartbeat { group: GROUP.into(), who }) else { panic!() };
+        outcome
+    }
+
+    fn is_classic(&self) -> bool {
+        matches!(self.core.machine().group(GROUP), Some(Group::Classic(_)))
+    }
+
+    /// A live classic group of one member that has all.
+    fn classic_group(&mut self) -> i32 {
+        let Reply::Joined(joined) = self.ask(classic_join("", &[])) else { panic!() };
+        assert_eq!(joined.error, Some(GroupError::MemberIdRequired));
+        let waiter = self.send(classic_join("classic", &[]));
+        self.wait_ms(1);
+        let Some(Reply::Joined(joined)) = self.answers.remove(&waiter) else { panic!() };
+        assert_eq!((joined.error, &*joined.leader), (None, "classic"));
+        let all: Vec<i32> = (0..self.topics["t"] as i32).collect();
+        let given = embedded::encode_assignment(1, &vec![("t".to_owned(), all.clone())]);
+        assert_eq!(self.classic_sync(joined.generation, vec![("classic".into(), given)]), Ok(all));
+        joined.generation
+    }
+}
+
 #[test]
-fn a_group_has_one_protocol_at_a_time() {
+fn an_empty_group_becomes_one_of_either_protocol() {
     let mut world = World::new(&[("t", 1)]);
     let mut a = Client::new("a", &["t"]);
     a.beat(&mut world).unwrap();
-    let Reply::Joined(joined) = world.ask(classic_join("")) else { panic!() };
-    assert_eq!(joined.error, Some(GroupError::InconsistentProtocol));
     a.leave(&mut world, LEAVES).unwrap();
-    // An empty group of either kind becomes one of the other.
-    let Reply::Joined(joined) = world.ask(classic_join("")) else { panic!() };
-    assert_eq!(joined.error, Some(GroupError::MemberIdRequired));
-    assert!(matches!(world.core.machine().group(GROUP), Some(Group::Classic(_))));
-    assert_eq!(a.beat(&mut world), Err(GroupError::GroupNotFound), "somebody is about to join");
-    world.wait_ms(10_000);
+    assert!(!world.is_classic());
+    let Reply::Joined(joined) = world.ask(classic_join("", &[])) else { panic!() };
+    assert_eq!((joined.error, world.is_classic()), (Some(GroupError::MemberIdRequired), true));
     a.beat(&mut world).unwrap();
-    assert_eq!((count(&a.has), world.state()), (1, "Stable"));
+    assert_eq!((count(&a.has), world.state(), world.is_classic()), (1, "Stable", false));
     world.restart();
+}
+
+/// From classic to the newer protocol and back, with a member of each kind, who never have the same partition.
+#[test]
+fn a_live_group_goes_over_and_back() {
+    let mut world = World::new(&[("t", 4)]);
+    let generation = world.classic_group();
+    let mut a = Client::new("a", &["t"]);
+    a.beat(&mut world).unwrap();
+    assert!(!world.is_classic() && a.has.is_empty());
+    world.restart();
+    // The target for both is made: the classic member is told to join, gives up, joins again and asks for its part.
+    assert_eq!(world.classic_beat(generation), Err(GroupError::RebalanceInProgress));
+    let joined = world.classic_join(&[0, 1, 2, 3]);
+    assert_eq!((joined.error, joined.generation), (None, generation));
+    let kept = world.classic_sync(generation, Vec::new()).unwrap();
+    assert_eq!(kept.len(), 2);
+    assert_eq!(world.classic_beat(generation), Err(GroupError::RebalanceInProgress));
+    a.beat(&mut world).unwrap();
+    assert!(a.has.is_empty(), "nothing is free before the other one has given it up");
+    let joined = world.classic_join(&kept);
+    assert_eq!(joined.generation, generation + 1);
+    assert_eq!(world.classic_sync(generation + 1, Vec::new()).unwrap(), kept);
+    assert_eq!(world.classic_beat(generation + 1), Ok(()));
+    a.beat(&mut world).unwrap();
+    let mut had: Vec<i32> = a.has[&id("t")].iter().copied().chain(kept.iter().copied()).collect();
+    had.sort();
+    assert_eq!((had, world.state()), (vec![0, 1, 2, 3], "Stable"));
+    assert_eq!(world.classic_beat(generation), Err(GroupError::IllegalGeneration));
+    world.restart();
+    // The last member of the newer protocol goes: a classic group rebalances.
+    a.leave(&mut world, LEAVES).unwrap();
+    assert!(world.is_classic());
+    world.restart();
+    let waiter = world.send(classic_join("classic", &kept));
+    let Some(Reply::Joined(joined)) = world.answers.remove(&waiter) else { panic!("everybody has joined") };
+    assert_eq!((joined.error, &*joined.leader), (None, "classic"));
+    assert!(joined.generation > generation + 1);
+}
+
+#[test]
+fn who_waits_while_a_group_goes_over_joins_again() {
+    let mut world = World::new(&[("t", 1)]);
+    world.classic_group();
+    let Op::Join(join) = classic_join("", &[]) else { panic!() };
+    let second = Join { new_member: "second".into(), takes_member_id: false, ..*join };
+    let waiter = world.send(Op::Join(Box::new(second)));
+    Client::new("a", &["t"]).beat(&mut world).unwrap();
+    let Some(Reply::Joined(joined)) = world.answers.remove(&waiter) else { panic!("it was not answered") };
+    assert_eq!(joined.error, Some(GroupError::RebalanceInProgress));
+    // Nothing is heard of anybody again.
+    world.wait_ms(SESSION_MS);
+    assert_eq!(world.state(), "Empty");
+    world.restart();
+}
+
+#[test]
+fn a_group_that_cannot_go_over_stays() {
+    let mut world = World::new(&[("t", 1)]);
+    world.classic_group();
+    // An assignor of the clients' own keeps data along with the assignment.
+    let joined = world.classic_join(&[]);
+    let own = Bytes::from_static(b"\0\x01\0\0\0\0\0\0\0\x02ab");
+    assert_eq!(world.classic_sync(joined.generation, vec![("classic".into(), own)]), Ok(vec![]));
+    assert_eq!(Client::new("a", &["t"]).beat(&mut world), Err(GroupError::GroupNotFound));
+    assert!(world.is_classic());
+    assert_eq!(world.classic_beat(joined.generation), Ok(()));
 }
 
 /// A small generator for the seeded run.
