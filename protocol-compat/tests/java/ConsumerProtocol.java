@@ -30,6 +30,7 @@ final class ConsumerProtocol {
                 Map.of(
                         "scaling", ConsumerProtocol::scaling,
                         "fixed", ConsumerProtocol::fixed,
+                        "migration", ConsumerProtocol::migration,
                         "pattern", ConsumerProtocol::pattern),
                 args);
     }
@@ -93,6 +94,38 @@ final class ConsumerProtocol {
         }
     }
 
+    /** A live group goes over to the newer protocol with a member of it, and back when that leaves. */
+    private static void migration(String[] words) throws Exception {
+        makeTopic(words[0], words[1]);
+        Set<Integer> seen = new TreeSet<>();
+        List<KafkaConsumer<byte[], byte[]>> members = new ArrayList<>();
+        try {
+            members.add(member(words, Map.of("group.protocol", "classic")));
+            write(words, 0);
+            until(() -> read(members, seen) && seen.size() == COUNT && shares(members, PARTITIONS));
+            expectType(words[0], GroupType.CLASSIC);
+            members.add(member(words, Map.of()));
+            until(() -> read(members, seen) && shares(members, PARTITIONS / 2));
+            expectType(words[0], GroupType.CONSUMER);
+            write(words, COUNT);
+            until(() -> read(members, seen) && seen.size() == 2 * COUNT);
+            members.remove(1).close();
+            write(words, 2 * COUNT);
+            until(() -> read(members, seen) && seen.size() == 3 * COUNT && shares(members, PARTITIONS));
+            expectType(words[0], GroupType.CLASSIC);
+            members.get(0).commitSync();
+        } finally {
+            members.forEach(KafkaConsumer::close);
+        }
+    }
+
+    private static void expectType(String server, GroupType type) throws Exception {
+        try (var admin = Admin.create(Map.of("bootstrap.servers", server))) {
+            var listed = admin.listGroups().all().get().iterator().next();
+            Suite.expectEqual(listed.type().get(), type, "the type in the list");
+        }
+    }
+
     /** A topic that is made later is found. */
     private static void pattern(String[] words) throws Exception {
         makeTopic(words[0], words[1] + "-1");
@@ -119,9 +152,8 @@ final class ConsumerProtocol {
                 Suite.expectEqual(has, PARTITIONS / members, "partitions of a member");
                 Suite.expectEqual(member.targetAssignment().get(), member.assignment(), "what it is to have");
             }
-            var listed = admin.listGroups().all().get().iterator().next();
-            Suite.expectEqual(listed.type().get(), GroupType.CONSUMER, "the type in the list");
         }
+        expectType(server, GroupType.CONSUMER);
     }
 
     private interface Question {
@@ -163,12 +195,13 @@ final class ConsumerProtocol {
     }
 
     private static Map<String, Object> settings(String[] words, Map<String, String> more) {
-        Map<String, Object> settings = new HashMap<>(more);
+        Map<String, Object> settings = new HashMap<>();
         settings.put("bootstrap.servers", words[0]);
         settings.put("group.id", "readers");
         settings.put("group.protocol", "consumer");
         settings.put("auto.offset.reset", "earliest");
         settings.put("metadata.max.age.ms", "2000");
+        settings.putAll(more);
         return settings;
     }
 
