@@ -510,6 +510,8 @@ fn describe(core: &Core<GroupMachine>) -> String {
         Some(Group::Classic(group)) => {
             format!("{} {} of {}", group.state_name(), group.generation(), group.member_count())
         }
+        // Nobody here follows the other protocol.
+        Some(group @ Group::Consumer(_)) => format!("{} of {}", group.state_name(), group.member_count()),
         None => "no group".to_owned(),
     }
 }

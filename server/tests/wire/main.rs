@@ -3,6 +3,7 @@
 mod apis;
 mod configs;
 mod connections;
+mod consumer_groups;
 mod deletion;
 mod disk;
 mod durability;

@@ -295,7 +295,7 @@ impl Machine for GroupMachine {
             }
             Timer::MemberJoin { group, member } | Timer::MemberSync { group, member } => {
                 if let Some((consumer, mut turn)) = self.consumer(&group, now, out) {
-                    consumer.session_over(&member, &mut turn);
+                    consumer.classic_time_over(&member, &mut turn);
                     self.downgrade_if_due(&group, now, out);
                 }
             }

@@ -82,6 +82,14 @@ impl ConsumerGroup {
         }
     }
 
+    /// A member of the classic protocol was told to join again, or has joined, and did not go on.
+    pub(in crate::coordinator::group) fn classic_time_over(&mut self, id: &Arc<str>, turn: &mut Turn<'_>) {
+        // By now it may follow the newer protocol.
+        if self.members.get(id).is_some_and(Member::is_classic) {
+            self.fence(std::slice::from_ref(id), turn);
+        }
+    }
+
     /// A member has had the time to give up partitions that it said it needs.
     pub(in crate::coordinator::group) fn revocation_over(&mut self, id: &Arc<str>, turn: &mut Turn<'_>) {
         let still = |member: &Member| member.has.state == MemberState::Unrevoked;

@@ -58,12 +58,13 @@ struct World {
     topics: BTreeMap<&'static str, u32>,
     answers: BTreeMap<Waiter, Reply>,
     next_waiter: u64,
+    settings: Arc<GroupSettings>,
 }
 
-fn load(env: &Env, dir: &DataDir) -> Core<GroupMachine> {
+fn load(env: &Env, dir: &DataDir, settings: &Arc<GroupSettings>) -> Core<GroupMachine> {
     let config = LogConfig { durability: Durability::Durable, ..LogConfig::default() };
     let log = dir.open_log(LOG, "__consumer_offsets-0", config, LeaderEpoch(0)).unwrap();
-    Core::load(GroupMachine::new(Arc::new(settings())), log, || now(env), |_| {}).unwrap()
+    Core::load(GroupMachine::new(settings.clone()), log, || now(env), |_| {}).unwrap()
 }
 
 fn now(env: &Env) -> Now {
@@ -72,9 +73,14 @@ fn now(env: &Env) -> Now {
 
 impl World {
     fn new(topics: &[(&'static str, u32)]) -> Self {
+        Self::with(settings(), topics)
+    }
+
+    fn with(settings: GroupSettings, topics: &[(&'static str, u32)]) -> Self {
+        let settings = Arc::new(settings);
         let (env, _files, clock) = Env::simulated(7);
         let dir = DataDir::open(env.clone(), PathBuf::from("/data"), DataDirOptions::default()).unwrap();
-        let core = load(&env, &dir);
+        let core = load(&env, &dir, &settings);
         let mut world = Self {
             env,
             clock,
@@ -84,6 +90,7 @@ impl World {
             topics: BTreeMap::new(),
             answers: BTreeMap::new(),
             next_waiter: 0,
+            settings,
         };
         topics.iter().for_each(|(name, partitions)| world.set_topic(name, *partitions));
         world
@@ -106,7 +113,7 @@ impl World {
         self.dir.close();
         let (env, dir) = (self.env.clone(), PathBuf::from("/data"));
         self.dir = DataDir::open(env, dir, DataDirOptions::default()).unwrap();
-        self.core = load(&self.env, &self.dir);
+        self.core = load(&self.env, &self.dir, &self.settings);
         assert_eq!(self.described(), before);
     }
 
@@ -559,6 +566,31 @@ fn subscription(topic: &str, owned: &[i32]) -> Bytes {
         owned.iter().for_each(|partition| out.extend(partition.to_be_bytes()));
     }
     out.into()
+}
+
+/// Prints what a large group costs. The bound is far from it: it stands against anything quadratic.
+#[test]
+fn thousands_of_members() {
+    const MEMBERS: usize = 5_000;
+    let mut large = settings();
+    large.consumer.size_max = MEMBERS;
+    let mut world = World::with(large, &[("t", MEMBERS as u32)]);
+    let clock = storage::Env::real().clock;
+    let mut members: Vec<Client> = (0..MEMBERS).map(|n| Client::new(&format!("m{n}"), &["t"])).collect();
+    for (what, rounds) in [("joins", 1), ("settling", 4), ("heartbeats", 1)] {
+        let begun = clock.monotonic();
+        for _ in 0..rounds {
+            world.wait_ms(1_000);
+            for member in &mut members {
+                member.beat(&mut world).unwrap();
+            }
+        }
+        let took = clock.monotonic() - begun;
+        println!("{what} of {MEMBERS}: {:?} each", took / (rounds * MEMBERS) as u32);
+        assert!(took < Duration::from_secs(120), "{what} took {took:?}");
+    }
+    assert_eq!(world.state(), "Stable");
+    assert!(members.iter().all(|member| count(&member.has) == 1));
 }
 
 fn classic_join(member: &str, owned: &[i32]) -> Op {
