@@ -2,6 +2,8 @@
 
 use crate::harness::{Need, Scenario, Spec, Stage};
 use anyhow::{Context, Result, ensure};
+use std::time::Duration;
+use std::{fs, thread};
 
 /// Where Kafka's rule puts the group of these programs.
 const PARTITION: &str = "28";
@@ -54,6 +56,27 @@ fn consumer_protocol_console(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+/// The broker is killed under a group that reads and commits, and comes back, three times.
+fn through_kills(stage: &Stage) -> Result<()> {
+    let mut broker = stage.broker(Spec::default())?;
+    let address = broker.bootstrap().to_owned();
+    thread::scope(|threads| {
+        let reader =
+            threads.spawn(|| stage.python("grouping_librdkafka.py", "through_kills", &[&address, "suite"]));
+        let reading = stage.folder().join("reading");
+        while !reading.exists() && !reader.is_finished() {
+            thread::sleep(Duration::from_millis(20));
+        }
+        for _ in 0..3 {
+            thread::sleep(Duration::from_millis(2_500));
+            broker.kill()?;
+            stage.again(&mut broker)?;
+        }
+        fs::write(stage.folder().join("over"), "")?;
+        reader.join().expect("the client's thread does not panic").map(drop)
+    })
+}
+
 /// Kafka's tool of groups works, and Kafka's own formatters read what we keep.
 fn tools(stage: &Stage) -> Result<()> {
     let broker = stage.broker(Spec::default())?;
@@ -101,6 +124,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             librdkafka(stage, "cooperatively")
         }),
         Scenario::new("groups::librdkafka_static", &[Need::Python], |stage| librdkafka(stage, "static")),
+        Scenario::new("groups::librdkafka_through_kills", &[Need::Python], through_kills),
         Scenario::new("groups::java_alone", &[Need::Java], |stage| java(stage, "alone")),
         Scenario::new("groups::kafkas_tools", &[Need::Python, Need::Java], tools),
         Scenario::new("groups::java_together", &[Need::Java], |stage| java(stage, "together")),

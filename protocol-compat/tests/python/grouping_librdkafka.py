@@ -2,8 +2,9 @@
 member."""
 
 import time
+from pathlib import Path
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from grouping import COUNT, PARTITIONS, SECONDS, make_topic, write
 from suite import expect, expect_equal, play
@@ -78,5 +79,54 @@ def static(bootstrap, topic):
     first.close()
 
 
+def through_kills(bootstrap, topic):
+    """Two members read and commit while the broker is killed: each record is read, no commit that was answered is lost,
+    and both are members again."""
+    make_topic(bootstrap, topic)
+    how = {"session_timeout_ms": 6000, "enable_auto_commit": False}
+    both = [member(bootstrap, topic, **how) for _ in range(2)]
+    take(both, 0, lambda: [len(m.assignment()) for m in both] == [PARTITIONS // 2] * 2)
+    producer = Producer({"bootstrap.servers": bootstrap})
+    until = time.monotonic() + SECONDS
+    seen, committed, sent = set(), {}, 0
+    while not (Path("over").exists() and len(seen) == sent and shares_all(both)):
+        expect(time.monotonic() < until, "read", len(seen), "of", sent, [len(m.assignment()) for m in both])
+        if not Path("over").exists():
+            producer.produce(topic, str(sent).encode(), partition=sent % PARTITIONS)
+            sent += 1
+        producer.poll(0)
+        for consumer in both:
+            messages = [m for m in consumer.consume(COUNT, 0.02) if m.error() is None]
+            seen.update(int(m.value()) for m in messages)
+            if messages:
+                note_commit(consumer, committed)
+        if sent == COUNT:
+            Path("reading").touch()
+    expect_equal(producer.flush(SECONDS), 0, "what was not sent")
+    kept = both[0].committed([TopicPartition(topic, p) for p in range(PARTITIONS)], SECONDS)
+    for partition in kept:
+        wanted = committed.get(partition.partition, 0)
+        expect(partition.offset >= wanted, "partition", partition.partition, "has", partition.offset, "not", wanted)
+    for consumer in both:
+        consumer.close()
+
+
+def shares_all(members):
+    return sorted(p.partition for m in members for p in m.assignment()) == list(range(PARTITIONS))
+
+
+def note_commit(consumer, committed):
+    """Commits what was read; only what was answered counts."""
+    try:
+        for partition in consumer.commit(asynchronous=False):
+            if partition.error is None:
+                known = committed.get(partition.partition, 0)
+                committed[partition.partition] = max(known, partition.offset)
+    except KafkaException:
+        pass
+
+
 if __name__ == "__main__":
-    play({"alone": alone, "cooperatively": cooperatively, "static": static})
+    play({
+        "alone": alone, "cooperatively": cooperatively, "static": static, "through_kills": through_kills,
+    })

@@ -4,7 +4,7 @@
 //!
 //! Idempotent producers get an id that no other will have. A producer that names its old id gets a new one, as a
 //! producer without transactions does in Kafka. Transactional ids need the transaction coordinator, which is not
-//! served: they are answered with COORDINATOR_NOT_AVAILABLE, and ApiVersions names no FindCoordinator for them.
+//! served: they are answered with COORDINATOR_NOT_AVAILABLE, here and by FindCoordinator.
 
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::{ApiKey, InitProducerIdRequest, InitProducerIdResponse};

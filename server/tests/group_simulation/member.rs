@@ -70,10 +70,10 @@ impl Member {
         As { member: self.id.clone(), instance: self.instance.clone(), generation: self.generation }
     }
 
-    /// What it asks next, and how long it waits for an answer. `fresh` makes ids.
-    pub(crate) fn next(&self, fresh: u64, commits: Option<i64>) -> (Op, u64) {
+    /// What it asks next, and how long it waits for an answer.
+    pub(crate) fn next(&self, commits: Option<i64>) -> (Op, u64) {
         match self.phase {
-            Phase::Out => (Op::Join(Box::new(self.join(fresh))), JOIN_PATIENCE_MS),
+            Phase::Out => (Op::Join(Box::new(self.join())), JOIN_PATIENCE_MS),
             Phase::Joined => (Op::Sync(self.sync()), PATIENCE_MS),
             Phase::Reading => match commits {
                 Some(offset) if !self.owned.is_empty() => (Op::Commit(self.commit(offset)), PATIENCE_MS),
@@ -87,11 +87,11 @@ impl Member {
         Op::Leave { group: GROUP.into(), members: vec![leaving] }
     }
 
-    fn join(&self, fresh: u64) -> Join {
+    fn join(&self) -> Join {
         Join {
             group: GROUP.into(),
             member: self.id.clone(),
-            new_member: format!("m{}-{fresh}", self.index).into(),
+            new_member: Arc::default(),
             instance: self.instance.clone(),
             client_id: format!("m{}", self.index).into(),
             client_host: "/127.0.0.1".into(),

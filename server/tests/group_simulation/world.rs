@@ -305,9 +305,14 @@ impl World {
         let (ready, parked): (Vec<_>, Vec<_>) = std::mem::take(&mut process.parked)
             .into_iter()
             .partition(|parked| matches!(parked.seen.peek(), Some(Ok(_))));
+        let has_failed = parked.iter().any(|parked| matches!(parked.seen.peek(), Some(Err(_))));
         process.parked = parked;
         for Parked { what, .. } in ready {
             self.show(what);
+        }
+        // Whoever waits for an answer learns that there will be none.
+        if has_failed {
+            self.gives_up();
         }
     }
 
@@ -320,10 +325,14 @@ impl World {
         self.took_turn(turn.answers, turn.seen);
     }
 
-    fn arrives(&mut self, member: usize, request: u64, op: Op) {
+    fn arrives(&mut self, member: usize, request: u64, mut op: Op) {
         let now = self.now();
         let waiter = Waiter(self.next_id);
         self.next_id += 1;
+        // The coordinator makes ids as requests come; one that comes twice is given two.
+        if let Op::Join(join) = &mut op {
+            join.new_member = format!("m{member}-{}", waiter.0).into();
+        }
         let Some(process) = &mut self.process else { return };
         if let Op::Commit(commit) = &op {
             let asked = &commit.topics[0].partitions;
@@ -435,12 +444,12 @@ impl World {
         if member.asked.is_some_and(|asked| now_ms < asked.until_ms) {
             return;
         }
-        let (op, patience_ms) = member.next(self.next_id, commits);
+        let (op, patience_ms) = member.next(commits);
         let request = self.next_id;
         member.asked = Some(Asked { request, until_ms: now_ms + patience_ms });
         // What a client sends again after a lost answer may meet what it sent first.
         if self.is_trouble() && self.one_in(20) {
-            let (again, _) = self.members[index].next(self.next_id, commits);
+            let (again, _) = self.members[index].next(commits);
             let after = 1 + self.random.below(3_000);
             self.after(after, Event::Arrives { member: index, request, op: again });
         }

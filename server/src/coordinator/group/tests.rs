@@ -594,3 +594,39 @@ fn a_lost_answer_is_given_again() {
     let leader = world.send(join(&ids[0], "a").into());
     assert_eq!((world.is_waiting(leader), world.state()), (true, "PreparingRebalance"));
 }
+
+/// One timer for each member, and none piles up however often they are heard.
+#[test]
+fn ten_thousand_members_are_one_group() {
+    const MEMBERS: usize = 10_000;
+    let mut world = World::with(GroupSettings { size_max: MEMBERS, batch_bytes_max: 8 << 20, ..settings() });
+    let waiting: Vec<_> = (0..MEMBERS)
+        .map(|n| {
+            let name = format!("m{n}");
+            let known = Join { takes_member_id: false, ..join("", &name) };
+            (Arc::<str>::from(format!("{name}-id")), world.send(known.into()))
+        })
+        .collect();
+    world.wait_ms(DELAY_MS);
+    world.wait_ms(DELAY_MS);
+    let joined: Vec<Joined> = waiting.iter().map(|(_, waiter)| world.joined(*waiter)).collect();
+    assert_eq!(joined.iter().map(|j| j.members.len()).sum::<usize>(), MEMBERS, "the leader alone is told");
+    let ids: Vec<&Arc<str>> = waiting.iter().map(|(id, _)| id).collect();
+    let leader = world.assign(&joined[0].leader, 1, &ids);
+    assert!(world.synced(leader).is_ok());
+    for id in &ids {
+        let waiter = world.send(sync(id, 1, Vec::new()));
+        assert_eq!(world.synced(waiter).unwrap().assignment, id.as_bytes());
+    }
+    for _ in 0..3 {
+        world.wait_ms(SESSION_MS - 1);
+        for id in &ids {
+            assert_eq!(world.beat(id, 1), Ok(()));
+        }
+    }
+    // The members', and that of the sweep.
+    assert_eq!((world.state(), world.core.timer_count()), ("Stable", MEMBERS + 1));
+    world.restart();
+    assert_eq!(world.core.machine().describe(GROUP).unwrap().members.len(), MEMBERS);
+    assert_eq!(world.core.timer_count(), MEMBERS + 1);
+}
