@@ -25,6 +25,37 @@ fn java(stage: &Stage, part: &str) -> Result<()> {
     stage.java("Grouping", part, &[broker.bootstrap(), "suite"]).map(drop)
 }
 
+/// Groups of the KIP-848 protocol.
+fn consumer_protocol(stage: &Stage, part: &str) -> Result<()> {
+    let broker = stage.broker(Spec::default())?;
+    stage.java("ConsumerProtocol", part, &[broker.bootstrap(), "suite"]).map(drop)
+}
+
+/// The console consumer in a group of the KIP-848 protocol goes on where it was, and the tool of groups shows it.
+fn consumer_protocol_console(stage: &Stage) -> Result<()> {
+    let broker = stage.broker(Spec::default())?;
+    let to = ["--bootstrap-server", broker.bootstrap()];
+    let topic = ["--topic", "suite"];
+    let member = ["--group", "readers", "--from-beginning", "--command-property", "group.protocol=consumer"];
+    for lines in ["a\nb\nc\n", "d\ne\n"] {
+        stage.tool("ConsoleProducer", &[to, topic].concat(), lines)?;
+        let count = lines.lines().count().to_string();
+        let end = ["--max-messages", &count, "--timeout-ms", "60000"];
+        let read = stage.tool("consumer.ConsoleConsumer", &[&to[..], &topic, &member, &end].concat(), "")?;
+        ensure!(read == lines, "{read}");
+    }
+    let groups =
+        |words: &[&str]| stage.tool("consumer.group.ConsumerGroupCommand", &[&to, words].concat(), "");
+    let listed = groups(&["--list", "--type"])?;
+    ensure!(listed.lines().any(|line| line.starts_with("readers") && line.contains("Consumer")), "{listed}");
+    let described = groups(&["--describe", "--group", "readers"])?;
+    let row = described.lines().find(|line| line.starts_with("readers")).context("a row")?;
+    ensure!(row.split_whitespace().skip(3).take(3).eq(["5", "5", "0"]), "{described}");
+    groups(&["--describe", "--state", "--group", "readers"])?;
+    ensure!(groups(&["--delete", "--group", "readers"])?.contains("was successful"), "it is not deleted");
+    Ok(())
+}
+
 /// The broker is killed under a group that reads and commits, and comes back, three times.
 fn through_kills(stage: &Stage) -> Result<()> {
     let mut broker = stage.broker(Spec::default())?;
@@ -97,5 +128,18 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::new("groups::java_alone", &[Need::Java], |stage| java(stage, "alone")),
         Scenario::new("groups::kafkas_tools", &[Need::Python, Need::Java], tools),
         Scenario::new("groups::java_together", &[Need::Java], |stage| java(stage, "together")),
+        Scenario::new("groups::consumer_protocol_scaling", &[Need::Java], |stage| {
+            consumer_protocol(stage, "scaling")
+        }),
+        Scenario::new("groups::consumer_protocol_static", &[Need::Java], |stage| {
+            consumer_protocol(stage, "fixed")
+        }),
+        Scenario::new("groups::consumer_protocol_migration", &[Need::Java], |stage| {
+            consumer_protocol(stage, "migration")
+        }),
+        Scenario::new("groups::consumer_protocol_console", &[Need::Java], consumer_protocol_console),
+        Scenario::new("groups::consumer_protocol_pattern", &[Need::Java], |stage| {
+            consumer_protocol(stage, "pattern")
+        }),
     ]
 }

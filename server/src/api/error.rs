@@ -80,6 +80,12 @@ impl ToCode for GroupError {
             Self::MetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
             Self::CommitTooLarge => ErrorCode::InvalidCommitOffsetSize,
             Self::Unexpected => ErrorCode::UnknownServerError,
+            Self::FencedMemberEpoch => ErrorCode::FencedMemberEpoch,
+            Self::StaleMemberEpoch => ErrorCode::StaleMemberEpoch,
+            Self::UnreleasedInstance => ErrorCode::UnreleasedInstanceId,
+            Self::UnsupportedAssignor => ErrorCode::UnsupportedAssignor,
+            Self::InvalidPattern => ErrorCode::InvalidRegularExpression,
+            Self::UnsupportedVersion => ErrorCode::UnsupportedVersion,
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn shard(cx: &Cx, group: &str) -> Result<GroupShard, ShardError> {
 /// Decides on a request about one group.
 pub(super) fn write(cx: &Cx, group: &str, op: Op) -> Pending<Reply> {
     match shard(cx, group) {
-        Ok(shard) => shard.write(op),
+        Ok(shard) => shard.write(Op::Seeing(cx.seen.image.clone(), Box::new(op))),
         Err(error) => Pending::failed(error),
     }
 }

@@ -22,7 +22,7 @@ use storage::TopicId;
 use super::error::ToCode;
 use super::groups::{self, arc, text, topic_of, unknown_topic};
 use super::{Api, Cx, Then};
-use crate::coordinator::group::{FetchedTopic, TopicPartitions};
+use crate::coordinator::group::{FetchedTopic, GroupError, TopicPartitions};
 use crate::coordinator::records::Committed;
 use crate::coordinator::shard::{Pending, ShardError};
 use crate::security::{Operation, Resource};
@@ -31,6 +31,8 @@ pub(super) struct OffsetFetch;
 
 /// The first version that asks for many groups.
 const BATCHED_FROM: i16 = 8;
+/// The first version in which members of groups with epochs say who they are.
+const EPOCHS_FROM: i16 = 9;
 /// The first version with an error of the whole request.
 const ERROR_FROM: i16 = 2;
 
@@ -74,10 +76,13 @@ fn alone(req: OffsetFetchRequest) -> OffsetFetchRequestGroup {
     OffsetFetchRequestGroup::default().with_group_id(req.group_id).with_topics(topics)
 }
 
+/// What a group answers; only groups with epochs refuse anybody.
+type Found = Result<Vec<FetchedTopic>, GroupError>;
+
 /// A group whose offsets are asked for.
 struct Asked {
     reply: OffsetFetchResponseGroup,
-    found: Result<Pending<Vec<FetchedTopic>>, ErrorCode>,
+    found: Result<Pending<Found>, ErrorCode>,
     /// Topics that are not asked for, with why, behind those that are.
     refused: Vec<OffsetFetchResponseTopics>,
     /// A topic's id by its name, where the reply wants it.
@@ -88,7 +93,7 @@ fn ask(cx: &Cx, group: OffsetFetchRequestGroup, version: i16) -> Asked {
     let by_id = version >= BY_ID;
     let id = group.group_id.clone();
     let reply = OffsetFetchResponseGroup::default().with_group_id(group.group_id);
-    let mut asked = Asked { reply, found: Ok(Pending::Now(Ok(Vec::new()))), refused: Vec::new(), ids: None };
+    let mut asked = Asked { reply, found: Ok(Pending::Now(Ok(Ok(Vec::new())))), refused: Vec::new(), ids: None };
     if !cx.allow(Operation::Describe, Resource::Group(&id)) {
         asked.found = Err(ErrorCode::GroupAuthorizationFailed);
         return asked;
@@ -101,25 +106,35 @@ fn ask(cx: &Cx, group: OffsetFetchRequestGroup, version: i16) -> Asked {
         }
     };
     let name: Arc<str> = arc(&id);
+    let (member, epoch) = match version {
+        EPOCHS_FROM.. => (group.member_id.as_deref(), group.member_epoch),
+        _ => (None, -1),
+    };
     let found = match group.topics {
         Some(topics) => {
             let topics = known(cx, topics, by_id, &mut asked.refused);
             asked.ids = by_id.then(|| topics.iter().map(|t| (t.topic.clone(), t.topic_id)).collect());
-            shard.read(|machine| machine.offsets().fetch(&name, &topics))
+            shard.read(|machine| {
+                machine.may_fetch(&name, member, epoch)?;
+                Ok(machine.offsets().fetch(&name, &topics))
+            })
         }
         None => {
             let image = cx.seen.image.clone();
             let id_of = |topic: &str| image.topic(topic).map_or(TopicId::ZERO, |topic| topic.id);
-            let found = shard.read(|machine| machine.offsets().fetch_all(&name, id_of));
+            let found = shard.read(|machine| {
+                machine.may_fetch(&name, member, epoch)?;
+                Ok(machine.offsets().fetch_all(&name, id_of))
+            });
             let (broker, peer) = (cx.broker.clone(), cx.peer.clone());
             if by_id {
                 asked.ids = Some(image.topics().map(|topic| (topic.name.clone(), topic.id)).collect());
             }
-            found.map(move |topics| {
+            found.map(move |topics: Found| {
                 let may_see = |topic: &FetchedTopic| {
                     broker.authorizer.allow(&peer.principal, Operation::Describe, Resource::Topic(&topic.topic))
                 };
-                topics.into_iter().filter(may_see).collect()
+                topics.map(|topics| topics.into_iter().filter(may_see).collect())
             })
         }
     };
@@ -158,7 +173,10 @@ fn known(
 impl Asked {
     async fn answer(self) -> OffsetFetchResponseGroup {
         let found = match self.found {
-            Ok(pending) => pending.wait().await.map_err(fetch_code),
+            Ok(pending) => match pending.wait().await {
+                Ok(found) => found.map_err(|error| error.code()),
+                Err(error) => Err(fetch_code(error)),
+            },
             Err(code) => Err(code),
         };
         let found = match found {

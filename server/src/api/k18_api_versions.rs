@@ -1,7 +1,8 @@
 //! ApiVersions (key 18), versions 0–4.
 //!
 //! - 3 (KIP-511): client software name and version; flexible, but for the reply's header, which stays version 0.
-//! - 3–4 (KIP-584): features. Clients switch behaviour on them, so only what is served is named.
+//! - 3–4 (KIP-584): features. Clients switch behaviour on them, so only what is served is named. Of the supported ones
+//!   those that begin with level 0 are named from 4 on (KIP-1022).
 //!
 //! A version of the future is answered in version 0 with UNSUPPORTED_VERSION and the range that is served.
 
@@ -15,9 +16,11 @@ use super::{Api, Cx, Served, TABLE, Then};
 pub(super) struct ApiVersions;
 
 /// Features that this broker has, of all that its release of Kafka knows.
-const FEATURES: &[&str] = &["metadata.version"];
+const FEATURES: &[&str] = &["group.version", "metadata.version"];
 /// The first version that carries the client's software.
 const SOFTWARE_FROM: i16 = 3;
+/// Clients of version 3 stumble over features that begin with level 0.
+const LEVEL_0_FROM: i16 = 4;
 /// Longest software name kept; it becomes a label of a metric one day.
 const SOFTWARE_BYTES_MAX: usize = 128;
 
@@ -51,9 +54,12 @@ fn served(version: i16) -> ApiVersionsResponse {
     if version < SOFTWARE_FROM {
         return reply;
     }
-    let features = FEATURES.iter().filter_map(|name| versions::feature(name));
-    let (supported, finalized) = features.map(|f| (supported(f), finalized(f))).unzip();
-    reply.with_supported_features(supported).with_finalized_features(finalized).with_finalized_features_epoch(0)
+    let features = || FEATURES.iter().filter_map(|name| versions::feature(name));
+    let shown = features().filter(|feature| version >= LEVEL_0_FROM || feature.min > 0);
+    reply
+        .with_supported_features(shown.map(supported).collect())
+        .with_finalized_features(features().map(finalized).collect())
+        .with_finalized_features_epoch(0)
 }
 
 fn api_version(api: &Served) -> ApiVersion {

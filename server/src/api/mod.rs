@@ -156,6 +156,8 @@ apis! {
     k44_incremental_alter_configs::IncrementalAlterConfigs,
     k47_offset_delete::OffsetDelete,
     k60_describe_cluster::DescribeCluster,
+    k68_consumer_group_heartbeat::ConsumerGroupHeartbeat,
+    k69_consumer_group_describe::ConsumerGroupDescribe,
     k75_describe_topic_partitions::DescribeTopicPartitions,
 }
 

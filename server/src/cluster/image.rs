@@ -133,3 +133,11 @@ impl Image {
         self.producer_id_next = self.producer_id_next.max(next);
     }
 }
+
+/// An image with these topics and nothing else.
+#[cfg(test)]
+pub(crate) fn of_topics(topics: impl IntoIterator<Item = Topic>) -> Image {
+    let mut image = Image::default();
+    topics.into_iter().for_each(|topic| image.insert_topic(topic));
+    image
+}

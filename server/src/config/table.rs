@@ -282,6 +282,16 @@ settings! {
     pub group_initial_rebalance_delay_ms: i32 = kafka("group.initial.rebalance.delay.ms");
     /// Members of a classic group.
     pub group_max_size: usize = kafka("group.max.size");
+    /// How long nothing may be heard of a member of a consumer group.
+    pub group_consumer_session_timeout_ms: i32 = kafka("group.consumer.session.timeout.ms");
+    /// How often a member of a consumer group is to send heartbeats.
+    pub group_consumer_heartbeat_interval_ms: i32 = kafka("group.consumer.heartbeat.interval.ms");
+    /// The shortest time between two assignments of a consumer group.
+    pub group_consumer_assignment_interval_ms: i32 = kafka("group.consumer.assignment.interval.ms");
+    /// Whether live groups may go over to the newer protocol (`upgrade`), back from it (`downgrade`), or both.
+    pub group_consumer_migration_policy: String = kafka("group.consumer.migration.policy");
+    /// Members of a consumer group.
+    pub group_consumer_max_size: usize = kafka("group.consumer.max.size");
     /// The longest text that a client may commit along with an offset.
     pub offset_metadata_max_bytes: usize = kafka("offset.metadata.max.bytes");
     /// How long a commit may take to become durable.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use storage::{Env, TopicId};
 
+use super::group::consumer::ConsumerSettings;
 use super::group::{Counts, GroupMachine, GroupSettings};
 use super::placement::partition_of;
 use super::shard::{Pending, Phase, Shard, ShardError};
@@ -29,6 +30,11 @@ pub type GroupShard = Shard<GroupMachine>;
 #[derive(Debug, thiserror::Error)]
 #[error("topic {OFFSETS_TOPIC} cannot be made: {0}")]
 pub struct NoTopic(String);
+
+/// Whether the policy lets live groups go that way.
+fn allows(policy: &str, direction: &str) -> bool {
+    [direction, "bidirectional"].iter().any(|name| policy.eq_ignore_ascii_case(name))
+}
 
 /// What the metrics show of groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,6 +73,14 @@ impl Groups {
             retention_ms: i64::from(config.offsets_retention_minutes) * 60_000,
             sweep_interval: Duration::from_millis(config.offsets_retention_check_interval_ms),
             batch_bytes_max: config.message_max_bytes,
+            consumer: ConsumerSettings {
+                session_timeout_ms: config.group_consumer_session_timeout_ms,
+                heartbeat_interval_ms: config.group_consumer_heartbeat_interval_ms,
+                assignment_interval_ms: config.group_consumer_assignment_interval_ms,
+                size_max: config.group_consumer_max_size,
+                may_upgrade: allows(&config.group_consumer_migration_policy, "upgrade"),
+                may_downgrade: allows(&config.group_consumer_migration_policy, "downgrade"),
+            },
         };
         Self {
             env,
@@ -212,7 +226,6 @@ impl Groups {
 impl GroupFigures {
     fn add(&mut self, machine: &GroupMachine) {
         for (_, group) in machine.groups() {
-            let super::group::Group::Classic(group) = group;
             *self.groups.entry(group.state_name()).or_default() += 1;
             self.members += group.member_count();
         }

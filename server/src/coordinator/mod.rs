@@ -4,6 +4,7 @@
 //! groups and `groups` its place in this broker. Transactions and share groups join them here. The allocator of producer
 //! ids is a small one of its own, over the metadata's log.
 
+pub mod assignor;
 pub mod group;
 mod groups;
 mod placement;

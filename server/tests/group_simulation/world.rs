@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use server::coordinator::group::consumer::ConsumerSettings;
 use server::coordinator::group::{Group, GroupMachine, GroupSettings, Op, Reply};
 use server::coordinator::shard::{Core, Now, Waiter};
 use storage::env::{SimClock, SimFiles, SimRandom};
@@ -247,6 +248,14 @@ impl World {
             retention_ms: i64::MAX,
             sweep_interval: Duration::from_secs(3600),
             batch_bytes_max: 1 << 20,
+            consumer: ConsumerSettings {
+                session_timeout_ms: 45_000,
+                heartbeat_interval_ms: 5_000,
+                assignment_interval_ms: 1_000,
+                size_max: 100,
+                may_upgrade: true,
+                may_downgrade: true,
+            },
         };
         let now = self.now();
         let core =
@@ -510,6 +519,8 @@ fn describe(core: &Core<GroupMachine>) -> String {
         Some(Group::Classic(group)) => {
             format!("{} {} of {}", group.state_name(), group.generation(), group.member_count())
         }
+        // Nobody here follows the other protocol.
+        Some(group @ Group::Consumer(_)) => format!("{} of {}", group.state_name(), group.member_count()),
         None => "no group".to_owned(),
     }
 }

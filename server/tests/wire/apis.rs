@@ -83,7 +83,11 @@ fn api_versions() {
         assert_eq!(reply.error_code, 0);
         assert_eq!(reply.api_keys.len(), server::api::TABLE.len());
         let features: Vec<_> = reply.finalized_features.iter().map(|f| f.name.to_string()).collect();
-        assert_eq!(features, if version >= 3 { vec!["metadata.version"] } else { vec![] });
+        let expected: &[&str] = if version >= 3 { &["group.version", "metadata.version"] } else { &[] };
+        assert_eq!(features, expected);
+        let supported: Vec<_> = reply.supported_features.iter().map(|f| f.name.to_string()).collect();
+        let expected = if version == 3 { &expected[1..] } else { expected };
+        assert_eq!(supported, expected);
     }
 }
 

@@ -4,6 +4,7 @@ mod apis;
 mod cold;
 mod configs;
 mod connections;
+mod consumer_groups;
 mod deletion;
 mod disk;
 mod durability;

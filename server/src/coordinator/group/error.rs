@@ -32,4 +32,16 @@ pub enum GroupError {
     CommitTooLarge,
     #[error("a request that no client sends")]
     Unexpected,
+    #[error("the member is of another epoch: it gives up all it has and joins again")]
+    FencedMemberEpoch,
+    #[error("the member's epoch is not the group's any more")]
+    StaleMemberEpoch,
+    #[error("another member has this instance id")]
+    UnreleasedInstance,
+    #[error("there is no such assignor")]
+    UnsupportedAssignor,
+    #[error("this is not a pattern")]
+    InvalidPattern,
+    #[error("a member of this kind needs a later version of the request")]
+    UnsupportedVersion,
 }

@@ -41,20 +41,35 @@ impl GroupMachine {
             for key in expired {
                 self.commit(Record::Offset(key, None), out);
             }
-            let Some(Group::Classic(classic)) = self.group(&id) else { continue };
-            if classic.is_unused() && !self.offsets.has_any(&id) {
-                self.commit(Record::ClassicGroup(id.to_string(), None), out);
+            if self.offsets.has_any(&id) {
+                continue;
             }
+            let takes_back = match self.group(&id) {
+                Some(Group::Classic(classic)) if classic.is_unused() => {
+                    vec![Record::ClassicGroup(id.to_string(), None)]
+                }
+                Some(Group::Consumer(consumer)) if consumer.is_empty() => consumer
+                    .tombstones()
+                    .into_iter()
+                    .map(|record| Record::Consumer(id.to_string(), record))
+                    .collect(),
+                _ => continue,
+            };
+            takes_back.into_iter().for_each(|record| self.commit(record, out));
         }
         out.set_timer(Timer::Sweep, now.at + self.settings.sweep_interval);
     }
 
     fn expired_of(&self, id: &Arc<str>, now: Now) -> Vec<OffsetKey> {
-        let Some(Group::Classic(classic)) = self.group(id) else { return Vec::new() };
-        let Some(since) = classic.offsets_expire_since() else { return Vec::new() };
+        let Some(group) = self.group(id) else { return Vec::new() };
+        let since = match group {
+            Group::Classic(classic) => classic.offsets_expire_since(),
+            Group::Consumer(_) => Some(Since::Commit),
+        };
+        let Some(since) = since else { return Vec::new() };
         let of_group = self.offsets.of_group(id);
         let over = of_group.filter(|(topic, _, committed)| {
-            !classic.is_subscribed_to(topic)
+            !group.is_subscribed_to(topic)
                 && since.is_over(committed, self.settings.retention_ms, now.wall_ms)
         });
         over.map(|(topic, partition, _)| OffsetKey {

@@ -6,6 +6,7 @@
 
 mod admin;
 pub mod classic;
+pub mod consumer;
 mod error;
 mod expiry;
 pub mod offsets;
@@ -19,9 +20,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::classic::ClassicGroup;
+use self::consumer::{Beat, Beaten, ConsumerGroup, ConsumerSettings};
 use self::offsets::Offsets;
-use super::records::{Encoded, Record};
+use super::records::{ConsumerRecord, Encoded, Record};
 use super::shard::{KeyValue, Machine, Now, Out, Waiter};
+use crate::cluster::Image;
 
 /// The settings that groups go by.
 #[derive(Debug, Clone)]
@@ -35,11 +38,13 @@ pub struct GroupSettings {
     pub sweep_interval: Duration,
     /// The largest batch that the log takes.
     pub batch_bytes_max: usize,
+    pub consumer: ConsumerSettings,
 }
 
 /// What a group id is.
 pub enum Group {
     Classic(ClassicGroup),
+    Consumer(ConsumerGroup),
 }
 
 impl Group {
@@ -47,6 +52,28 @@ impl Group {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Classic(_) => "classic",
+            Self::Consumer(_) => "consumer",
+        }
+    }
+
+    pub fn state_name(&self) -> &'static str {
+        match self {
+            Self::Classic(group) => group.state_name(),
+            Self::Consumer(group) => group.state_name(),
+        }
+    }
+
+    pub fn member_count(&self) -> usize {
+        match self {
+            Self::Classic(group) => group.member_count(),
+            Self::Consumer(group) => group.member_count(),
+        }
+    }
+
+    fn is_subscribed_to(&self, topic: &str) -> bool {
+        match self {
+            Self::Classic(group) => group.is_subscribed_to(topic),
+            Self::Consumer(group) => group.is_subscribed_to(topic),
         }
     }
 }
@@ -59,6 +86,12 @@ pub enum Timer {
     Join { group: Arc<str> },
     /// The time to ask for the assignment is over.
     Assignment { group: Arc<str> },
+    /// A member of a consumer group has not given up in time what it has to.
+    Revocation { group: Arc<str>, member: Arc<str> },
+    /// A member of the classic protocol in a consumer group has not joined again in time.
+    MemberJoin { group: Arc<str>, member: Arc<str> },
+    /// Nor asked for its assignment.
+    MemberSync { group: Arc<str>, member: Arc<str> },
     /// Offsets and groups are looked at for what has expired.
     Sweep,
 }
@@ -76,6 +109,8 @@ pub struct GroupMachine {
     groups: HashMap<Arc<str>, Group>,
     offsets: Offsets,
     counts: Counts,
+    /// Soft: the topics as the last request saw them, for what happens without one.
+    image: Arc<Image>,
 }
 
 /// What a group needs to take a turn.
@@ -83,6 +118,7 @@ pub(super) struct Turn<'a> {
     pub(super) id: Arc<str>,
     pub(super) settings: &'a GroupSettings,
     pub(super) counts: &'a mut Counts,
+    pub(super) image: Arc<Image>,
     pub(super) now: Now,
     pub(super) out: &'a mut Out<GroupMachine>,
 }
@@ -101,7 +137,8 @@ impl From<Encoded> for KeyValue {
 
 impl GroupMachine {
     pub fn new(settings: Arc<GroupSettings>) -> Self {
-        Self { settings, groups: HashMap::new(), offsets: Offsets::default(), counts: Counts::default() }
+        let (offsets, counts, image) = (Offsets::default(), Counts::default(), Arc::default());
+        Self { settings, groups: HashMap::new(), offsets, counts, image }
     }
 
     pub fn counts(&self) -> Counts {
@@ -128,8 +165,22 @@ impl GroupMachine {
         out: &'a mut Out<Self>,
     ) -> Option<(&'a mut ClassicGroup, Turn<'a>)> {
         let id = self.groups.get_key_value(id)?.0.clone();
-        let Group::Classic(group) = self.groups.get_mut(&id)?;
-        Some((group, Turn { id, settings: &self.settings, counts: &mut self.counts, now, out }))
+        let Group::Classic(group) = self.groups.get_mut(&id)? else { return None };
+        let image = self.image.clone();
+        Some((group, Turn { id, settings: &self.settings, counts: &mut self.counts, image, now, out }))
+    }
+
+    /// As [`GroupMachine::classic`], of a consumer group.
+    fn consumer<'a>(
+        &'a mut self,
+        id: &str,
+        now: Now,
+        out: &'a mut Out<Self>,
+    ) -> Option<(&'a mut ConsumerGroup, Turn<'a>)> {
+        let id = self.groups.get_key_value(id)?.0.clone();
+        let Group::Consumer(group) = self.groups.get_mut(&id)? else { return None };
+        let image = self.image.clone();
+        Some((group, Turn { id, settings: &self.settings, counts: &mut self.counts, image, now, out }))
     }
 
     /// Writes a record and takes it in.
@@ -151,11 +202,39 @@ impl GroupMachine {
             Record::ClassicGroup(id, Some(metadata)) => {
                 let id = self.shared_id(&id);
                 let group = self.groups.entry(id).or_insert_with(|| Group::Classic(ClassicGroup::simple()));
-                let Group::Classic(group) = group;
-                group.apply(metadata);
+                match group {
+                    Group::Classic(group) => group.apply(metadata),
+                    // The log is right: what the group was before is gone, although compaction may have taken the notes.
+                    Group::Consumer(_) => {
+                        let mut classic = ClassicGroup::simple();
+                        classic.apply(metadata);
+                        *group = Group::Classic(classic);
+                    }
+                }
             }
-            Record::ClassicGroup(id, None) => drop(self.groups.remove(id.as_str())),
+            Record::ClassicGroup(id, None) => {
+                if matches!(self.group(&id), Some(Group::Classic(_))) {
+                    self.groups.remove(id.as_str());
+                }
+            }
+            Record::Consumer(id, ConsumerRecord::Epoch(None)) => {
+                if matches!(self.group(&id), Some(Group::Consumer(_))) {
+                    self.groups.remove(id.as_str());
+                }
+            }
+            Record::Consumer(id, record) => self.apply_consumer(&id, record),
         }
+    }
+
+    fn apply_consumer(&mut self, id: &str, record: ConsumerRecord) {
+        match self.groups.get_mut(id) {
+            Some(Group::Consumer(group)) => return group.apply(record),
+            _ if record.takes_back() => return,
+            _ => {}
+        }
+        let mut group = ConsumerGroup::default();
+        group.apply(record);
+        self.groups.insert(self.shared_id(id), Group::Consumer(group));
     }
 
     /// One allocation for the id of a group, wherever it is kept.
@@ -174,14 +253,13 @@ impl Machine for GroupMachine {
             // Both answer whoever waits themselves, perhaps much later.
             Op::Join(join) => return self.join(*join, waiter, now, out),
             Op::Sync(sync) => return self.sync(sync, waiter, now, out),
-            Op::Heartbeat { group, who } => Reply::Beaten(match self.classic(&group, now, out) {
-                Some((group, mut turn)) => group.heartbeat(&who, &mut turn),
-                None => Err(GroupError::UnknownMember),
-            }),
-            Op::Leave { group, members } => Reply::Left(match self.classic(&group, now, out) {
-                Some((group, mut turn)) => Ok(group.leave(&members, &mut turn)),
-                None => Err(GroupError::UnknownMember),
-            }),
+            Op::Seeing(image, op) => {
+                self.image = image;
+                return self.decide(*op, waiter, now, out);
+            }
+            Op::Heartbeat { group, who } => Reply::Beaten(self.classic_beat(&group, &who, now, out)),
+            Op::Leave { group, members } => Reply::Left(self.leave(&group, &members, now, out)),
+            Op::Beat(beat) => Reply::ConsumerBeaten(self.beat(&beat, now, out)),
             Op::Commit(commit) => Reply::Committed(self.commit_offsets(commit, now, out)),
             Op::DeleteOffsets { group, topics } => {
                 Reply::OffsetsDeleted(self.delete_offsets(&group, &topics, out))
@@ -201,8 +279,24 @@ impl Machine for GroupMachine {
     fn ring(&mut self, timer: Timer, now: Now, out: &mut Out<Self>) {
         match timer {
             Timer::Session { group, member } => {
+                if let Some((consumer, mut turn)) = self.consumer(&group, now, out) {
+                    consumer.session_over(&member, &mut turn);
+                    return self.downgrade_if_due(&group, now, out);
+                }
                 if let Some((group, mut turn)) = self.classic(&group, now, out) {
                     group.session_over(&member, &mut turn);
+                }
+            }
+            Timer::Revocation { group, member } => {
+                if let Some((consumer, mut turn)) = self.consumer(&group, now, out) {
+                    consumer.revocation_over(&member, &mut turn);
+                    self.downgrade_if_due(&group, now, out);
+                }
+            }
+            Timer::MemberJoin { group, member } | Timer::MemberSync { group, member } => {
+                if let Some((consumer, mut turn)) = self.consumer(&group, now, out) {
+                    consumer.classic_time_over(&member, &mut turn);
+                    self.downgrade_if_due(&group, now, out);
                 }
             }
             Timer::Join { group } => {
@@ -231,6 +325,9 @@ impl Machine for GroupMachine {
             if let Some((group, mut turn)) = self.classic(&id, now, out) {
                 group.loaded(&mut turn);
             }
+            if let Some((group, mut turn)) = self.consumer(&id, now, out) {
+                group.loaded(&mut turn);
+            }
         }
         out.set_timer(Timer::Sweep, now.at + self.settings.sweep_interval);
     }
@@ -238,6 +335,20 @@ impl Machine for GroupMachine {
 
 impl GroupMachine {
     fn join(&mut self, join: Join, waiter: Waiter, now: Now, out: &mut Out<Self>) {
+        match self.group(&join.group) {
+            Some(Group::Consumer(group)) if group.is_empty() => {
+                let records = group.tombstones();
+                for record in records {
+                    self.commit(Record::Consumer(join.group.to_string(), record), out);
+                }
+            }
+            _ => {}
+        }
+        if let Some((group, mut turn)) = self.consumer(&join.group, now, out) {
+            let joined = group.join_classic(&join, &mut turn);
+            out.answer(waiter, Reply::Joined(Box::new(joined)));
+            return self.downgrade_if_due(&join.group, now, out);
+        }
         if !self.groups.contains_key(&join.group) {
             if !join.member.is_empty() {
                 let refused = Joined::failed(GroupError::UnknownMember, join.member);
@@ -251,7 +362,106 @@ impl GroupMachine {
         }
     }
 
+    /// A heartbeat of the newer protocol. A member that joins makes the group, also in the place of an empty classic one.
+    fn beat(&mut self, beat: &Beat, now: Now, out: &mut Out<Self>) -> Result<Beaten, GroupError> {
+        match self.group(&beat.group) {
+            Some(Group::Consumer(_)) => {}
+            _ if !beat.joins() => return Err(GroupError::GroupNotFound),
+            // What may be refused later is refused now: nothing is changed for a member that is not taken.
+            _ if !beat.has_valid_pattern() => return Err(GroupError::InvalidPattern),
+            Some(Group::Classic(classic)) if classic.is_empty() => {
+                self.dismiss(&beat.group, now, out);
+                self.commit(Record::ClassicGroup(beat.group.to_string(), None), out);
+            }
+            Some(Group::Classic(_)) => self.upgrade(&beat.group, now, out)?,
+            None => {}
+        }
+        let group = self.shared_id(&beat.group);
+        self.groups.entry(group).or_insert_with(|| Group::Consumer(ConsumerGroup::default()));
+        let Some((group, mut turn)) = self.consumer(&beat.group, now, out) else {
+            unreachable!("the group is one of consumers by now")
+        };
+        let outcome = group.heartbeat(beat, &mut turn);
+        self.downgrade_if_due(&beat.group, now, out);
+        outcome
+    }
+
+    fn classic_beat(&mut self, id: &str, who: &As, now: Now, out: &mut Out<Self>) -> Result<(), GroupError> {
+        if let Some((group, mut turn)) = self.consumer(id, now, out) {
+            return group.beat_classic(who, &mut turn);
+        }
+        let (group, mut turn) = self.classic(id, now, out).ok_or(GroupError::UnknownMember)?;
+        group.heartbeat(who, &mut turn)
+    }
+
+    fn leave(
+        &mut self,
+        id: &str,
+        members: &[Leaving],
+        now: Now,
+        out: &mut Out<Self>,
+    ) -> Result<Vec<Result<(), GroupError>>, GroupError> {
+        if let Some((group, mut turn)) = self.consumer(id, now, out) {
+            let outcomes = group.leave_classic(members, &mut turn);
+            self.downgrade_if_due(id, now, out);
+            return Ok(outcomes);
+        }
+        let (group, mut turn) = self.classic(id, now, out).ok_or(GroupError::UnknownMember)?;
+        Ok(group.leave(members, &mut turn))
+    }
+
+    /// An empty classic group makes room for one of the newer protocol.
+    fn dismiss(&mut self, id: &str, now: Now, out: &mut Out<Self>) {
+        if let Some((classic, mut turn)) = self.classic(id, now, out) {
+            classic.dismiss(&mut turn);
+        }
+    }
+
+    /// A live classic group becomes one of the newer protocol, its members stay.
+    fn upgrade(&mut self, id: &Arc<str>, now: Now, out: &mut Out<Self>) -> Result<(), GroupError> {
+        let settings = self.settings.clone();
+        let image = self.image.clone();
+        let Some((classic, mut turn)) = self.classic(id, now, out) else { return Ok(()) };
+        let may = settings.consumer.may_upgrade && classic.member_count() <= settings.consumer.size_max;
+        let members = classic.members_to_convert().filter(|_| may).ok_or(GroupError::GroupNotFound)?;
+        let seats = consumer::seats(members, &image).ok_or(GroupError::GroupNotFound)?;
+        let generation = classic.generation();
+        classic.dismiss(&mut turn);
+        self.commit(Record::ClassicGroup(id.to_string(), None), out);
+        self.groups.insert(id.clone(), Group::Consumer(ConsumerGroup::default()));
+        if let Some((group, mut turn)) = self.consumer(id, now, out) {
+            group.seat(seats, generation, &mut turn);
+        }
+        tracing::info!(group = %id, "a classic group has become one of the consumer protocol");
+        Ok(())
+    }
+
+    /// A consumer group that only classic members are left in becomes a classic one.
+    fn downgrade_if_due(&mut self, id: &str, now: Now, out: &mut Out<Self>) {
+        let (may, size_max) = (self.settings.consumer.may_downgrade, self.settings.size_max);
+        let image = self.image.clone();
+        let Some((group, mut turn)) = self.consumer(id, now, out) else { return };
+        if !group.should_downgrade(may, size_max) {
+            return;
+        }
+        let Some(metadata) = group.as_classic(now.wall_ms, &image) else { return };
+        group.cancel_all(&mut turn);
+        let takes_back = group.tombstones();
+        for record in takes_back {
+            self.commit(Record::Consumer(id.to_owned(), record), out);
+        }
+        self.commit(Record::ClassicGroup(id.to_owned(), Some(metadata)), out);
+        if let Some((classic, mut turn)) = self.classic(id, now, out) {
+            classic.take_up(&mut turn);
+        }
+        tracing::info!(group = %id, "a group of the consumer protocol has become a classic one");
+    }
+
     fn sync(&mut self, sync: Sync, waiter: Waiter, now: Now, out: &mut Out<Self>) {
+        if let Some((group, mut turn)) = self.consumer(&sync.group, now, out) {
+            let synced = group.sync_classic(&sync, &mut turn);
+            return out.answer(waiter, Reply::Synced(synced));
+        }
         match self.classic(&sync.group, now, out) {
             Some((group, mut turn)) => group.sync(sync, waiter, &mut turn),
             None => out.answer(waiter, Reply::Synced(Err(GroupError::UnknownMember))),

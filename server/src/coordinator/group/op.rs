@@ -6,6 +6,8 @@ use bytes::Bytes;
 use storage::TopicId;
 
 use super::GroupError;
+use super::consumer::{Beat, Beaten};
+use crate::cluster::Image;
 use crate::coordinator::records::Committed;
 
 /// A protocol that a member can follow, with what the leader is to know of the member.
@@ -159,6 +161,10 @@ pub enum Op {
         members: Vec<Leaving>,
     },
     Commit(Commit),
+    /// A heartbeat of the newer protocol.
+    Beat(Box<Beat>),
+    /// The same, with the topics as the request sees them: groups of the newer protocol look at them.
+    Seeing(Arc<Image>, Box<Op>),
     DeleteOffsets {
         group: Arc<str>,
         topics: Vec<TopicPartitions>,
@@ -183,6 +189,7 @@ pub enum Reply {
     Beaten(Result<(), GroupError>),
     Left(Result<Vec<Result<(), GroupError>>, GroupError>),
     Committed(Result<ByPartition, GroupError>),
+    ConsumerBeaten(Result<Beaten, GroupError>),
     OffsetsDeleted(Result<ByPartition, GroupError>),
     GroupsDeleted(Vec<Result<(), GroupError>>),
     Forgotten,

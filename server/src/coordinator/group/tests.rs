@@ -25,6 +25,14 @@ fn settings() -> GroupSettings {
         retention_ms: 1_000_000,
         sweep_interval: Duration::from_secs(600),
         batch_bytes_max: 1 << 20,
+        consumer: consumer::ConsumerSettings {
+            session_timeout_ms: 45_000,
+            heartbeat_interval_ms: 5_000,
+            assignment_interval_ms: 1_000,
+            size_max: 4,
+            may_upgrade: true,
+            may_downgrade: true,
+        },
     }
 }
 

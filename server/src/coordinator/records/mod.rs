@@ -3,12 +3,17 @@
 //! A key begins with a version that says what kind of record it is, a value with the version of its own layout; a record
 //! without a value takes back what its key said. One file for each kind. Knows no state and no log.
 
+mod consumer;
 mod group_metadata;
 mod offset_commit;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+pub use consumer::{
+    ClassicMember, ConsumerMember, ConsumerRecord, CurrentAssignment, GroupEpoch, MemberState, Partitions,
+    ResolvedPattern, TargetEpoch, WithEpochs,
+};
 pub use group_metadata::{GroupMember, GroupMetadata};
 pub use offset_commit::{Committed, OffsetKey};
 
@@ -19,6 +24,8 @@ use self::wire::{Form, Reader};
 pub enum Record {
     Offset(OffsetKey, Option<Committed>),
     ClassicGroup(String, Option<GroupMetadata>),
+    /// Of the group with that id.
+    Consumer(String, ConsumerRecord),
 }
 
 /// A record's bytes, as a batch takes them.
@@ -54,6 +61,7 @@ impl Record {
                 key: group_metadata::encode_key(group),
                 value: value.as_ref().map(GroupMetadata::encode),
             },
+            Self::Consumer(group, record) => record.encode(group),
         }
     }
 
@@ -68,6 +76,10 @@ impl Record {
                 let group = rest.text().ok_or(RecordError::Malformed("key"))?.to_owned();
                 let value = value.map(GroupMetadata::decode).map_or(Some(None), |v| v.map(Some));
                 value.map(|v| Self::ClassicGroup(group, v))
+            }
+            kind if ConsumerRecord::is_kind(kind) => {
+                let (group, record) = ConsumerRecord::decode(kind, rest, value)?;
+                Some(Self::Consumer(group, record))
             }
             kind => return Err(RecordError::UnknownKind(kind)),
         };

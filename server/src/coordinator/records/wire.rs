@@ -23,8 +23,19 @@ impl Writer {
         Self { bytes: version.to_be_bytes().to_vec(), form }
     }
 
+    /// The bytes of a part without a version, as a tagged field holds them; always flexible.
+    pub(super) fn part(write: impl FnOnce(&mut Self)) -> Vec<u8> {
+        let mut part = Self { bytes: Vec::new(), form: Form::Flexible };
+        write(&mut part);
+        part.bytes
+    }
+
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
+    }
+
+    pub(super) fn i8(&mut self, value: i8) {
+        self.bytes.extend(value.to_be_bytes());
     }
 
     pub(super) fn i32(&mut self, value: i32) {
@@ -33,6 +44,10 @@ impl Writer {
 
     pub(super) fn i64(&mut self, value: i64) {
         self.bytes.extend(value.to_be_bytes());
+    }
+
+    pub(super) fn id(&mut self, id: TopicId) {
+        self.bytes.extend(id.0);
     }
 
     pub(super) fn text(&mut self, text: &str) {
@@ -110,6 +125,11 @@ impl<'a> Reader<'a> {
         Some((version, Self { rest, form: form(version) }))
     }
 
+    /// The content of a tagged field.
+    pub(super) fn part(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, form: Form::Flexible }
+    }
+
     fn chunk<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, rest) = self.rest.split_first_chunk::<N>()?;
         self.rest = rest;
@@ -120,6 +140,14 @@ impl<'a> Reader<'a> {
         let (head, rest) = self.rest.split_at_checked(bytes)?;
         self.rest = rest;
         Some(head)
+    }
+
+    pub(super) fn i8(&mut self) -> Option<i8> {
+        self.chunk().map(i8::from_be_bytes)
+    }
+
+    pub(super) fn id(&mut self) -> Option<TopicId> {
+        self.chunk().map(TopicId)
     }
 
     pub(super) fn i32(&mut self) -> Option<i32> {
@@ -149,6 +177,12 @@ impl<'a> Reader<'a> {
     /// How many elements follow, of at least one byte each.
     pub(super) fn count(&mut self) -> Option<usize> {
         self.length(Width::Int)?.filter(|count| *count <= self.rest.len())
+    }
+
+    /// As [`Reader::count`]; `Some(None)` is null.
+    pub(super) fn count_or_null(&mut self) -> Option<Option<usize>> {
+        let count = self.length(Width::Int)?;
+        count.is_none_or(|count| count <= self.rest.len()).then_some(count)
     }
 
     /// The end of a structure. `see` is shown each tagged field; those that it does not know are passed over.

@@ -9,6 +9,7 @@
 //! After a restart the group stands where its last rebalance ended. The rules, and the order in which they are asked, are
 //! those of Kafka 4.3.1's `ClassicGroup` and `GroupMetadataManager`.
 
+mod conversion;
 mod join;
 mod leave;
 mod member;

@@ -32,6 +32,10 @@ impl GroupMachine {
                     of_topic.push(Err(GroupError::MetadataTooLarge));
                     continue;
                 }
+                if let Some(error) = self.refusal(&commit, topic, partition.partition) {
+                    of_topic.push(Err(error));
+                    continue;
+                }
                 let record = record_of(&commit, topic, partition, now);
                 let encoded = KeyValue::from(record.encode());
                 bytes += encoded.bytes() + RECORD_OVERHEAD_BYTES;
@@ -51,9 +55,20 @@ impl GroupMachine {
         Ok(outcomes)
     }
 
+    /// Why a member may not commit for a partition that it may have lost.
+    fn refusal(&self, commit: &Commit, topic: &CommitTopic, partition: i32) -> Option<GroupError> {
+        match self.group(&commit.group)? {
+            Group::Classic(_) => None,
+            Group::Consumer(group) => {
+                group.may_commit_partition(&commit.who, topic.topic_id, partition).err()
+            }
+        }
+    }
+
     fn may_commit(&self, commit: &Commit) -> Result<(), GroupError> {
         match self.group(&commit.group) {
             Some(Group::Classic(group)) => group.may_commit(&commit.who),
+            Some(Group::Consumer(group)) => group.may_commit(&commit.who, commit.knows_unknown_groups),
             // Nobody's member: a tool, or a consumer that divides partitions by itself.
             None if commit.who.generation < 0 => Ok(()),
             None if commit.knows_unknown_groups => Err(GroupError::GroupNotFound),
