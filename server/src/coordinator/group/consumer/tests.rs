@@ -575,7 +575,7 @@ fn thousands_of_members() {
     let mut large = settings();
     large.consumer.size_max = MEMBERS;
     let mut world = World::with(large, &[("t", MEMBERS as u32)]);
-    let clock = storage::Env::real().clock;
+    let clock = Env::real().clock;
     let mut members: Vec<Client> = (0..MEMBERS).map(|n| Client::new(&format!("m{n}"), &["t"])).collect();
     for (what, rounds) in [("joins", 1), ("settling", 4), ("heartbeats", 1)] {
         let begun = clock.monotonic();
