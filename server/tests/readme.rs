@@ -18,6 +18,9 @@ const NOTES: &[(&str, &str)] = &[
     ("Fetch", "sessions, long poll; records leave by sendfile"),
     ("ListOffsets", "times down to the record, and every special offset"),
     ("Metadata", "topics made on first use"),
+    ("OffsetCommit", "in Kafka's format, durable when the reply comes"),
+    ("FindCoordinator", "makes `__consumer_offsets` when the first client asks"),
+    ("JoinGroup", "the classic protocol, static members too"),
     ("DeleteTopics", "by name or id"),
     ("DeleteRecords", "answered when no crash can take it back"),
     ("InitProducerId", "without transactions"),
@@ -26,6 +29,10 @@ const NOTES: &[(&str, &str)] = &[
     ("AlterConfigs", "topics' settings, in force when the reply comes"),
     ("IncrementalAlterConfigs", "topics' settings, in force when the reply comes"),
     ("CreatePartitions", "served when the reply comes"),
+    (
+        "ConsumerGroupHeartbeat",
+        "the broker assigns (`uniform`, `range`); patterns, static members; live groups go over and back",
+    ),
     ("DescribeTopicPartitions", "page by page"),
 ];
 

@@ -25,7 +25,7 @@ fn settings() -> GroupSettings {
         retention_ms: 1_000_000,
         sweep_interval: Duration::from_secs(600),
         batch_bytes_max: 1 << 20,
-        consumer: consumer::ConsumerSettings {
+        consumer: ConsumerSettings {
             session_timeout_ms: 45_000,
             heartbeat_interval_ms: 5_000,
             assignment_interval_ms: 1_000,
