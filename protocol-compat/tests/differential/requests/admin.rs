@@ -14,8 +14,13 @@ use uuid::Uuid;
 /// The versions of the requests whose names and layouts differ: the last of each form.
 const CREATE_VERSIONS: &[i16] = &[2, 4, 5, 7];
 
-/// What the other cases work with: name, partitions, settings.
-pub(super) const TOPICS: &[(&str, i32, &[(&str, &str)])] = &[
+/// Name, partitions, settings.
+pub(super) type Made<'a> = (&'a str, i32, &'a [(&'a str, &'a str)]);
+/// A partition and the brokers that it is to be on.
+type Placed<'a> = (i32, &'a [i32]);
+
+/// What the other cases work with.
+pub(super) const TOPICS: &[Made<'_>] = &[
     ("plain", 3, &[]),
     ("empty", 1, &[]),
     ("compacted", 1, &[("cleanup.policy", "compact")]),
@@ -124,7 +129,7 @@ pub(super) fn create(script: &mut Script) {
     script.ask_of(CREATE_VERSIONS, "too many together", |_| {
         creation(vec![wanted("many-1", 6_000, 1), wanted("many-2", 6_000, 1)], true)
     });
-    let assignments: [(&str, &[(i32, &[i32])]); 9] = [
+    let assignments: [(&str, &[Placed<'_>]); 9] = [
         ("right", &[(0, &[1]), (1, &[1])]),
         ("right, another order", &[(1, &[1]), (0, &[1])]),
         ("a gap", &[(0, &[1]), (2, &[1])]),
@@ -254,7 +259,8 @@ pub(super) fn delete(script: &mut Script) {
     };
     let none = Uuid::nil();
     let unknown = Uuid::from_bytes([UNKNOWN_ID_BYTE; 16]);
-    let cases: Vec<(&str, Vec<(Option<&str>, Uuid)>)> = vec![
+    type Named<'a> = (Option<&'a str>, Uuid);
+    let cases: Vec<(&str, Vec<Named<'_>>)> = vec![
         ("unknown id", vec![(None, unknown)]),
         ("unknown id twice", vec![(None, unknown), (None, unknown)]),
         ("name and id", vec![(Some("gone-b"), id("gone-b"))]),

@@ -1,5 +1,6 @@
 //! One broker: a request out, a comparable reply in.
 
+use super::admin::Made;
 use super::reply;
 use super::script::{Case, Script, id, topic};
 use crate::harness::wire::{Connection, Heard, api_versions_v0};
@@ -127,7 +128,7 @@ impl Peer {
     }
 
     /// Learns the ids of these topics; false if one is not there yet.
-    pub(super) fn learn_ids(&mut self, topics: &[(&str, i32, &[(&str, &str)])]) -> Result<bool> {
+    pub(super) fn learn_ids(&mut self, topics: &[Made<'_>]) -> Result<bool> {
         let asked =
             topics.iter().map(|(name, ..)| MetadataRequestTopic::default().with_name(Some(topic(name))));
         let request = MetadataRequest::default().with_topics(Some(asked.collect()));

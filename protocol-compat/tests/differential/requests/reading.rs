@@ -105,7 +105,8 @@ pub(super) fn fetch(script: &mut Script) {
 }
 
 pub(super) fn list_offsets(script: &mut Script, now: i64) {
-    let request = |isolation: i8, topics: &[(&str, &[(i32, i32, i64)])]| {
+    type Asked<'a> = (&'a str, &'a [(i32, i32, i64)]);
+    let request = |isolation: i8, topics: &[Asked<'_>]| {
         let partition = |(index, epoch, time): &(i32, i32, i64)| {
             ListOffsetsPartition::default()
                 .with_partition_index(*index)
@@ -149,7 +150,8 @@ pub(super) fn list_offsets(script: &mut Script, now: i64) {
 }
 
 pub(super) fn epochs(script: &mut Script) {
-    let request = |topics: &[(&str, &[(i32, i32, i32)])]| {
+    type Asked<'a> = (&'a str, &'a [(i32, i32, i32)]);
+    let request = |topics: &[Asked<'_>]| {
         let partition = |(index, current, asked): &(i32, i32, i32)| {
             OffsetForLeaderPartition::default()
                 .with_partition(*index)

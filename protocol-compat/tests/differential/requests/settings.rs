@@ -61,7 +61,14 @@ fn describe(script: &mut Script) {
     script.ask("negative type", |_| described(&[(-1, "", None)]));
 }
 
-fn replaced(resources: &[(i8, &str, &[(&str, Option<&str>)])], validate_only: bool) -> AlterConfigsRequest {
+/// A setting and its value.
+type Pair<'a> = (&'a str, Option<&'a str>);
+/// A setting, what to do to it, a value.
+type Change<'a> = (&'a str, i8, Option<&'a str>);
+/// A resource's type and name, and what is said of its settings.
+type About<'a, S> = (i8, &'a str, &'a [S]);
+
+fn replaced(resources: &[About<'_, Pair<'_>>], validate_only: bool) -> AlterConfigsRequest {
     let setting = |(name, value): &(&str, Option<&str>)| {
         whole::AlterableConfig::default().with_name(text(name)).with_value(value.map(text))
     };
@@ -94,7 +101,7 @@ fn alter(script: &mut Script) {
 
 /// Settings that are wrong in themselves.
 fn wrong(mut ask: impl FnMut(&str, &[(&str, Option<&str>)])) {
-    let cases: [(&str, &[(&str, Option<&str>)]); 9] = [
+    let cases: [(&str, &[Pair<'_>]); 9] = [
         ("unknown setting", &[("no.such.setting", Some("1"))]),
         ("not a number", &[("retention.ms", Some("soon"))]),
         ("out of bounds", &[("segment.bytes", Some("1"))]),
@@ -110,17 +117,14 @@ fn wrong(mut ask: impl FnMut(&str, &[(&str, Option<&str>)])) {
     }
 }
 
-fn changed(
-    resources: &[(i8, &str, &[(&str, i8, Option<&str>)])],
-    validate_only: bool,
-) -> IncrementalAlterConfigsRequest {
+fn changed(resources: &[About<'_, Change<'_>>], validate_only: bool) -> IncrementalAlterConfigsRequest {
     let setting = |(name, operation, value): &(&str, i8, Option<&str>)| {
         single::AlterableConfig::default()
             .with_name(text(name))
             .with_config_operation(*operation)
             .with_value(value.map(text))
     };
-    let one = |(kind, name, settings): &(i8, &str, &[(&str, i8, Option<&str>)])| {
+    let one = |(kind, name, settings): &About<'_, Change<'_>>| {
         single::AlterConfigsResource::default()
             .with_resource_type(*kind)
             .with_resource_name(text(name))
