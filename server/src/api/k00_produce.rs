@@ -55,7 +55,8 @@ impl Api for Produce {
 
     fn begin(cx: &Cx, mut req: ProduceRequest, version: i16) -> Then<ProduceResponse> {
         let refused = refuse_whole(cx, &req);
-        let inline = Inline { zstd_allowed: version >= ZSTD_FROM, until: cx.broker.env.clock.monotonic() + INLINE };
+        let inline =
+            Inline { zstd_allowed: version >= ZSTD_FROM, until: cx.broker.env.clock.monotonic() + INLINE };
         let mut topics: Vec<PendingTopic> =
             named(&mut req).map(|topic| begin_topic(cx, topic, version, inline, refused)).collect();
         let asked = Asked { acks: req.acks, patience: patience(cx, &req) };
@@ -170,7 +171,11 @@ struct PendingPartition {
 }
 
 enum State {
-    Failed { code: ErrorCode, message: Option<String>, records: Vec<RecordError> },
+    Failed {
+        code: ErrorCode,
+        message: Option<String>,
+        records: Vec<RecordError>,
+    },
     Appended(Ticket),
     /// It is to be judged where nobody waits for it.
     Heavy(Arc<Partition>, Bytes),
@@ -376,7 +381,9 @@ fn reply(topics: Vec<PendingTopic>) -> ProduceResponse {
             TopicProduceResponse::default()
                 .with_name(topic.name)
                 .with_topic_id(topic.id)
-                .with_partition_responses(topic.partitions.into_iter().map(PendingPartition::response).collect())
+                .with_partition_responses(
+                    topic.partitions.into_iter().map(PendingPartition::response).collect(),
+                )
         })
         .collect();
     ProduceResponse::default().with_responses(responses)

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol_compat::ErrorCode;
-use protocol_compat::fetch_encode::{FetchPartitionReply, FetchReply, FetchTopicReply};
+use protocol_compat::fetch_encode::{FetchReply, FetchTopicReply};
 use protocol_compat::messages::fetch_request::FetchTopic;
 use protocol_compat::messages::{ApiKey, FetchRequest, StrBytes, Uuid, detached};
 use storage::{Bound, Offset, TopicId};
@@ -24,11 +24,12 @@ use storage::{Bound, Offset, TopicId};
 use super::error::ToCode;
 use super::reply::Fetched;
 use super::{Api, Broker, Cx, Then};
+use crate::partition::Partition;
 use crate::partition::delayed::{Place, enough_comes};
 use crate::partition::fetch::{
-    Asked, Entry, FetchError, Forgotten, Found, Limits, Pass, Resolve, Session, TopicKey, Wanted, entries, read,
+    Asked, Entry, FetchError, Forgotten, Found, Limits, Pass, Resolve, Session, TopicKey, Wanted, entries,
+    read,
 };
-use crate::partition::Partition;
 use crate::security::{Operation, Resource};
 
 pub(super) struct Fetch;
@@ -199,7 +200,7 @@ fn no_such_isolation(req: &FetchRequest, version: i16) -> Fetched {
             partitions: topic
                 .partitions
                 .iter()
-                .map(|p| FetchPartitionReply::failed(p.partition, code.code()))
+                .map(|p| answer::untouched(p.partition, code.code()))
                 .collect(),
         };
         reply.topics = req.topics.iter().map(topic).collect();
@@ -303,7 +304,12 @@ impl Resolve for InImage<'_> {
         allowed
     }
 
-    fn partition(&mut self, name: &str, id: Option<TopicId>, index: i32) -> Result<Arc<Partition>, FetchError> {
+    fn partition(
+        &mut self,
+        name: &str,
+        id: Option<TopicId>,
+        index: i32,
+    ) -> Result<Arc<Partition>, FetchError> {
         let topic = self.cx.seen.image.topic(name).ok_or(FetchError::UnknownPartition)?;
         if topic.log_id(index).is_none() {
             return Err(FetchError::UnknownPartition);

@@ -11,7 +11,9 @@ use std::collections::{HashMap, HashSet};
 
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::list_offsets_request::ListOffsetsPartition;
-use protocol_compat::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use protocol_compat::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
 use protocol_compat::messages::{ApiKey, ListOffsetsRequest, ListOffsetsResponse, TopicName};
 use storage::{OffsetSpec, TimestampOffset};
 
@@ -77,7 +79,8 @@ impl Api for ListOffsets {
                 find_offset(cx, topic, p, question, committed)
             };
             // Each once, and a topic that is named twice is one.
-            let once = asked.partitions.iter().filter(|p| answered.insert((asked.name.clone(), p.partition_index)));
+            let once =
+                asked.partitions.iter().filter(|p| answered.insert((asked.name.clone(), p.partition_index)));
             let mut partitions: Vec<_> = once.map(|p| answer(p, find(p), version)).collect();
             if partitions.is_empty() {
                 continue;
@@ -86,7 +89,9 @@ impl Api for ListOffsets {
                 Some(place) => topics[*place].partitions.append(&mut partitions),
                 None => {
                     places.insert(asked.name.clone(), topics.len());
-                    topics.push(ListOffsetsTopicResponse::default().with_name(asked.name).with_partitions(partitions));
+                    topics.push(
+                        ListOffsetsTopicResponse::default().with_name(asked.name).with_partitions(partitions),
+                    );
                 }
             }
         }
@@ -97,7 +102,8 @@ impl Api for ListOffsets {
 /// Partitions that the request names more than once: none of their entries is answered.
 fn named_twice(req: &ListOffsetsRequest) -> HashSet<(TopicName, i32)> {
     let mut once = HashSet::new();
-    let all = req.topics.iter().flat_map(|t| t.partitions.iter().map(|p| (t.name.clone(), p.partition_index)));
+    let all =
+        req.topics.iter().flat_map(|t| t.partitions.iter().map(|p| (t.name.clone(), p.partition_index)));
     all.filter(|named| !once.insert(named.clone())).collect()
 }
 

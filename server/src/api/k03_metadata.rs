@@ -44,7 +44,12 @@ impl Api for Metadata {
     }
 
     fn begin(cx: &Cx, req: MetadataRequest, version: i16) -> Then<MetadataResponse> {
-        if req.topics.iter().flatten().any(|t| version < BY_ID_FROM && (t.name.is_none() || !t.topic_id.is_nil())) {
+        if req
+            .topics
+            .iter()
+            .flatten()
+            .any(|t| version < BY_ID_FROM && (t.name.is_none() || !t.topic_id.is_nil()))
+        {
             return Then::Now(refuse_request(&req));
         }
         let mut newest = cx.seen.clone();
@@ -72,7 +77,12 @@ fn wanted(req: &MetadataRequest, version: i16) -> Option<&[MetadataRequestTopic]
     (version > 0 || !asked.is_empty()).then_some(asked)
 }
 
-fn reply(cx: &Cx, req: &MetadataRequest, version: i16, topics: Vec<MetadataResponseTopic>) -> MetadataResponse {
+fn reply(
+    cx: &Cx,
+    req: &MetadataRequest,
+    version: i16,
+    topics: Vec<MetadataResponseTopic>,
+) -> MetadataResponse {
     let broker = &cx.broker;
     let node_id = BrokerId(broker.identity.node_id);
     let address = broker.advertised_on(&cx.peer.listener);
@@ -108,7 +118,9 @@ fn one_topic(
 ) -> MetadataResponseTopic {
     let Some(name) = asked.name.as_ref().filter(|_| asked.topic_id.is_nil()) else {
         return match cx.seen.image.topic_by_id(TopicId(*asked.topic_id.as_bytes())) {
-            Some(topic) if cx.allow(Operation::Describe, Resource::Topic(&topic.name)) => describe(cx, topic, req, version),
+            Some(topic) if cx.allow(Operation::Describe, Resource::Topic(&topic.name)) => {
+                describe(cx, topic, req, version)
+            }
             // An id that may not be seen is as good as none, or ids would tell which topics there are.
             _ => unknown(None, asked.topic_id, ErrorCode::UnknownTopicId),
         };
@@ -122,7 +134,8 @@ fn one_topic(
     match auto_create(cx, name, req, newest) {
         Ok(topic) => describe(cx, &topic, req, version),
         Err(code) => {
-            let absent = unknown(Some(name), Uuid::nil(), code).with_is_internal(topic_name::is_internal(name));
+            let absent =
+                unknown(Some(name), Uuid::nil(), code).with_is_internal(topic_name::is_internal(name));
             match version >= OPERATIONS_FROM && req.include_topic_authorized_operations {
                 true => absent.with_topic_authorized_operations(cx.allowed_operations(Resource::Topic(name))),
                 false => absent,
@@ -160,7 +173,9 @@ fn auto_create(
         Err(CommandError::Refused(command::Refusal::BeingDeleted(_))) => {
             return Err(ErrorCode::UnknownTopicOrPartition);
         }
-        Err(CommandError::Refused(command::Refusal::Reserved(_))) => return Err(ErrorCode::InvalidTopicException),
+        Err(CommandError::Refused(command::Refusal::Reserved(_))) => {
+            return Err(ErrorCode::InvalidTopicException);
+        }
         Err(error) => return Err(error.code()),
     }
     newest.image.topic(name).cloned().ok_or(ErrorCode::UnknownTopicOrPartition)

@@ -7,7 +7,9 @@
 //! another topic of the same name; Kafka does so from version 10 on.
 
 use protocol_compat::ErrorCode;
-use protocol_compat::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use protocol_compat::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
 use protocol_compat::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
@@ -76,12 +78,15 @@ impl Outcomes {
     fn add(&mut self, name: &str, id: Uuid, partition: i32, code: i16) {
         let (name, id) = if self.by_id { ("", id) } else { (name, Uuid::nil()) };
         // The last topic is nearly always the one: requests name a topic once.
-        let at = self.topics.iter().rposition(|t| t.topic_id == id && *t.name.0 == *name).unwrap_or_else(|| {
-            let topic = OffsetCommitResponseTopic::default().with_name(TopicName(text(name))).with_topic_id(id);
-            self.topics.push(topic);
-            self.topics.len() - 1
-        });
-        let outcome = OffsetCommitResponsePartition::default().with_partition_index(partition).with_error_code(code);
+        let at =
+            self.topics.iter().rposition(|t| t.topic_id == id && *t.name.0 == *name).unwrap_or_else(|| {
+                let topic =
+                    OffsetCommitResponseTopic::default().with_name(TopicName(text(name))).with_topic_id(id);
+                self.topics.push(topic);
+                self.topics.len() - 1
+            });
+        let outcome =
+            OffsetCommitResponsePartition::default().with_partition_index(partition).with_error_code(code);
         self.topics[at].partitions.push(outcome);
     }
 
@@ -132,7 +137,11 @@ fn wanted(partition: &OffsetCommitRequestPartition) -> CommitPartition {
     }
 }
 
-fn reply(answer: Result<Reply, ShardError>, topics: &[CommitTopic], mut outcomes: Outcomes) -> OffsetCommitResponse {
+fn reply(
+    answer: Result<Reply, ShardError>,
+    topics: &[CommitTopic],
+    mut outcomes: Outcomes,
+) -> OffsetCommitResponse {
     let by_partition = match answer {
         Ok(Reply::Committed(Ok(by_partition))) => Ok(by_partition),
         Ok(Reply::Committed(Err(error))) => Err(error.code().code()),

@@ -93,7 +93,8 @@ fn ask(cx: &Cx, group: OffsetFetchRequestGroup, version: i16) -> Asked {
     let by_id = version >= BY_ID;
     let id = group.group_id.clone();
     let reply = OffsetFetchResponseGroup::default().with_group_id(group.group_id);
-    let mut asked = Asked { reply, found: Ok(Pending::Now(Ok(Ok(Vec::new())))), refused: Vec::new(), ids: None };
+    let mut asked =
+        Asked { reply, found: Ok(Pending::Now(Ok(Ok(Vec::new())))), refused: Vec::new(), ids: None };
     if !cx.allow(Operation::Describe, Resource::Group(&id)) {
         asked.found = Err(ErrorCode::GroupAuthorizationFailed);
         return asked;
@@ -132,7 +133,11 @@ fn ask(cx: &Cx, group: OffsetFetchRequestGroup, version: i16) -> Asked {
             }
             found.map(move |topics: Found| {
                 let may_see = |topic: &FetchedTopic| {
-                    broker.authorizer.allow(&peer.principal, Operation::Describe, Resource::Topic(&topic.topic))
+                    broker.authorizer.allow(
+                        &peer.principal,
+                        Operation::Describe,
+                        Resource::Topic(&topic.topic),
+                    )
                 };
                 topics.map(|topics| topics.into_iter().filter(may_see).collect())
             })
@@ -155,7 +160,9 @@ fn known(
         let name = topic.map_or_else(|| arc(&asked.name), |topic| topic.name.clone());
         let code = match topic {
             None if by_id => Some(unknown_topic(by_id)),
-            _ if !cx.allow(Operation::Describe, Resource::Topic(&name)) => Some(ErrorCode::TopicAuthorizationFailed),
+            _ if !cx.allow(Operation::Describe, Resource::Topic(&name)) => {
+                Some(ErrorCode::TopicAuthorizationFailed)
+            }
             _ => None,
         };
         if let Some(code) = code {
@@ -183,7 +190,8 @@ impl Asked {
             Ok(found) => found,
             Err(code) => return self.reply.with_error_code(code.code()),
         };
-        let mut topics: Vec<_> = found.into_iter().filter_map(|topic| show(topic, self.ids.as_deref())).collect();
+        let mut topics: Vec<_> =
+            found.into_iter().filter_map(|topic| show(topic, self.ids.as_deref())).collect();
         topics.extend(self.refused);
         self.reply.with_topics(topics)
     }
@@ -203,15 +211,14 @@ fn show(topic: FetchedTopic, ids: Option<&[(Arc<str>, TopicId)]>) -> Option<Offs
 }
 
 fn partition(index: i32, found: Option<Committed>, code: ErrorCode) -> OffsetFetchResponsePartitions {
-    let shown = OffsetFetchResponsePartitions::default().with_partition_index(index).with_error_code(code.code());
+    let shown =
+        OffsetFetchResponsePartitions::default().with_partition_index(index).with_error_code(code.code());
     match found {
         Some(committed) => shown
             .with_committed_offset(committed.offset)
             .with_committed_leader_epoch(committed.leader_epoch)
             .with_metadata(Some(text(&committed.metadata))),
-        None => {
-            shown.with_committed_offset(-1).with_committed_leader_epoch(-1).with_metadata(Some(text("")))
-        }
+        None => shown.with_committed_offset(-1).with_committed_leader_epoch(-1).with_metadata(Some(text(""))),
     }
 }
 

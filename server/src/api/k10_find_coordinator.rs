@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::find_coordinator_response::Coordinator;
-use protocol_compat::messages::{ApiKey, BrokerId, FindCoordinatorRequest, FindCoordinatorResponse, StrBytes};
+use protocol_compat::messages::{
+    ApiKey, BrokerId, FindCoordinatorRequest, FindCoordinatorResponse, StrBytes,
+};
 
 use super::error::ToCode;
 use super::groups::text;
@@ -44,7 +46,9 @@ impl Api for FindCoordinator {
             coordinator(cx, key, outcome)
         });
         let found: Vec<Coordinator> = found.collect();
-        let reply = if version < BATCHED_FROM { single(found) } else {
+        let reply = if version < BATCHED_FROM {
+            single(found)
+        } else {
             FindCoordinatorResponse::default().with_coordinators(found)
         };
         match made {
@@ -57,7 +61,9 @@ impl Api for FindCoordinator {
 /// Every group is coordinated here, once the topic is there.
 fn find(cx: &Cx, kind: i8, key: &str, made: &mut Option<Arc<Seen>>) -> Result<(), ErrorCode> {
     match kind {
-        GROUP if !cx.allow(Operation::Describe, Resource::Group(key)) => Err(ErrorCode::GroupAuthorizationFailed),
+        GROUP if !cx.allow(Operation::Describe, Resource::Group(key)) => {
+            Err(ErrorCode::GroupAuthorizationFailed)
+        }
         GROUP => {
             let image = &made.as_ref().unwrap_or(&cx.seen).image;
             let broker = &cx.broker;
@@ -93,7 +99,11 @@ fn coordinator(cx: &Cx, key: StrBytes, outcome: Result<(), ErrorCode>) -> Coordi
 }
 
 fn failed(coordinator: Coordinator, code: ErrorCode) -> Coordinator {
-    coordinator.with_node_id(BrokerId(-1)).with_host(StrBytes::new()).with_port(-1).with_error_code(code.code())
+    coordinator
+        .with_node_id(BrokerId(-1))
+        .with_host(StrBytes::new())
+        .with_port(-1)
+        .with_error_code(code.code())
 }
 
 /// The reply of versions that ask for one key. It names its error, which may be none.

@@ -80,7 +80,9 @@ fn join(cx: &Cx, req: &JoinGroupRequest, version: i16) -> Join {
             _ => req.session_timeout_ms,
         },
         protocol_type: arc(&req.protocol_type),
-        protocols: protocols.map(|p| Protocol { name: arc(&p.name), metadata: copied(&p.metadata) }).collect(),
+        protocols: protocols
+            .map(|p| Protocol { name: arc(&p.name), metadata: copied(&p.metadata) })
+            .collect(),
         takes_member_id: version >= MEMBER_ID_REQUIRED_FROM,
         skips_assignment: version >= SKIP_ASSIGNMENT_FROM,
     }
@@ -92,7 +94,8 @@ fn reply(answer: Result<Reply, ShardError>, version: i16) -> JoinGroupResponse {
         Ok(other) => groups::mismatch(&other),
         Err(error) => return failed(error.code(), StrBytes::new(), version),
     };
-    let Joined { error, generation, protocol_type, protocol, leader, skip_assignment, member, members } = joined;
+    let Joined { error, generation, protocol_type, protocol, leader, skip_assignment, member, members } =
+        joined;
     let mut reply = JoinGroupResponse::default()
         .with_error_code(error.map_or(0, |error| error.code().code()))
         .with_generation_id(generation)

@@ -52,7 +52,11 @@ impl Api for LeaveGroup {
     }
 }
 
-fn reply(answer: Result<Reply, ShardError>, members: Vec<MemberIdentity>, version: i16) -> LeaveGroupResponse {
+fn reply(
+    answer: Result<Reply, ShardError>,
+    members: Vec<MemberIdentity>,
+    version: i16,
+) -> LeaveGroupResponse {
     let outcomes = match answer {
         Ok(Reply::Left(Ok(outcomes))) => outcomes,
         // Nobody is a member of a group that is not there.

@@ -67,5 +67,8 @@ fn reply(answer: Result<Reply, ShardError>) -> SyncGroupResponse {
 }
 
 fn failed(code: ErrorCode) -> SyncGroupResponse {
-    SyncGroupResponse::default().with_protocol_type(None).with_protocol_name(None).with_error_code(code.code())
+    SyncGroupResponse::default()
+        .with_protocol_type(None)
+        .with_protocol_name(None)
+        .with_error_code(code.code())
 }

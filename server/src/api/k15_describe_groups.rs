@@ -72,16 +72,24 @@ fn ask(cx: &Cx, id: GroupId, with_operations: bool) -> Asked {
     (id, Ok(operations), described)
 }
 
-fn show(found: Result<Option<Described>, ShardError>, id: GroupId, operations: i32, version: i16) -> DescribedGroup {
+fn show(
+    found: Result<Option<Described>, ShardError>,
+    id: GroupId,
+    operations: i32,
+    version: i16,
+) -> DescribedGroup {
     let described = match found {
         Ok(Some(described)) => described,
         Ok(None) if version >= NOT_FOUND_FROM => {
             let why = text(&format!("Group {} not found.", id.0));
             let code = GroupError::GroupNotFound.code();
-            return failed(id, code).with_group_state(StrBytes::from_static_str(DEAD)).with_error_message(Some(why));
+            return failed(id, code)
+                .with_group_state(StrBytes::from_static_str(DEAD))
+                .with_error_message(Some(why));
         }
         Ok(None) => {
-            let dead = DescribedGroup::default().with_group_id(id).with_group_state(StrBytes::from_static_str(DEAD));
+            let dead =
+                DescribedGroup::default().with_group_id(id).with_group_state(StrBytes::from_static_str(DEAD));
             return dead.with_error_message(None).with_authorized_operations(operations);
         }
         Err(error) => return failed(id, error.code()),

@@ -38,7 +38,11 @@ impl Api for ListGroups {
         Then::later(async move {
             let may_see = |group: &Listed| {
                 may_see_all
-                    || broker.authorizer.allow(&peer.principal, Operation::Describe, Resource::Group(&group.group))
+                    || broker.authorizer.allow(
+                        &peer.principal,
+                        Operation::Describe,
+                        Resource::Group(&group.group),
+                    )
             };
             let mut shown = Vec::new();
             for list in lists {

@@ -7,7 +7,9 @@
 //! A version of the future is answered in version 0 with UNSUPPORTED_VERSION and the range that is served.
 
 use protocol_compat::ErrorCode;
-use protocol_compat::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
+use protocol_compat::messages::api_versions_response::{
+    ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use protocol_compat::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, StrBytes};
 use protocol_compat::versions::{self, Feature};
 
@@ -39,7 +41,9 @@ impl Api for ApiVersions {
         if version >= SOFTWARE_FROM {
             let software = [&req.client_software_name, &req.client_software_version];
             if !software.iter().all(|s| is_software_word(s)) {
-                return Then::Now(ApiVersionsResponse::default().with_error_code(ErrorCode::InvalidRequest.code()));
+                return Then::Now(
+                    ApiVersionsResponse::default().with_error_code(ErrorCode::InvalidRequest.code()),
+                );
             }
             let [name, release] = software.map(|s| s[..s.len().min(SOFTWARE_BYTES_MAX)].to_owned());
             // The pattern leaves ASCII only, so that any cut is between characters. A client may ask twice; what it said first stands.

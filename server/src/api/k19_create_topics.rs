@@ -52,7 +52,10 @@ impl Api for CreateTopics {
         for topic in req.topics {
             let Some(times) = times_named.remove(&topic.name) else { continue };
             let outcome = if too_many {
-                Err((ErrorCode::PolicyViolation, format!("one request may create {PARTITIONS_MAX} partitions")))
+                Err((
+                    ErrorCode::PolicyViolation,
+                    format!("one request may create {PARTITIONS_MAX} partitions"),
+                ))
             } else if times > 1 {
                 Err((ErrorCode::InvalidRequest, "the request names this topic more than once".to_owned()))
             } else {
@@ -61,7 +64,9 @@ impl Api for CreateTopics {
             results.push(result(cx, topic, outcome, version));
         }
         let reply = CreateTopicsResponse::default().with_topics(results);
-        Then::once_durable(&newest, reply, |reply, error| fail_created(reply, error.code(), &error.to_string()))
+        Then::once_durable(&newest, reply, |reply, error| {
+            fail_created(reply, error.code(), &error.to_string())
+        })
     }
 }
 
@@ -72,7 +77,8 @@ fn create_one(
     newest: &mut Arc<Seen>,
 ) -> Result<TopicCreated, (ErrorCode, String)> {
     let name = &topic.name;
-    if !cx.allow(Operation::Create, Resource::Cluster) && !cx.allow(Operation::Create, Resource::Topic(name)) {
+    if !cx.allow(Operation::Create, Resource::Cluster) && !cx.allow(Operation::Create, Resource::Topic(name))
+    {
         return Err((ErrorCode::TopicAuthorizationFailed, "creating this topic is not allowed".to_owned()));
     }
     // What is wrong with the name is said before what is wrong with the settings, and that before all else.
@@ -162,9 +168,7 @@ fn result(
             .with_replication_factor(1)
             .with_configs(Some(describe_configs(cx, &created))),
         Ok(_) => base,
-        Err((code, message)) => {
-            base.with_error_code(code.code()).with_error_message(text(message))
-        }
+        Err((code, message)) => base.with_error_code(code.code()).with_error_message(text(message)),
     }
 }
 

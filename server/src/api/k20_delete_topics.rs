@@ -10,7 +10,9 @@ use std::sync::Arc;
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::delete_topics_request::DeleteTopicState;
 use protocol_compat::messages::delete_topics_response::DeletableTopicResult;
-use protocol_compat::messages::{ApiKey, DeleteTopicsRequest, DeleteTopicsResponse, StrBytes, TopicName, Uuid};
+use protocol_compat::messages::{
+    ApiKey, DeleteTopicsRequest, DeleteTopicsResponse, StrBytes, TopicName, Uuid,
+};
 use storage::TopicId;
 
 use super::error::{ToCode, text};
@@ -39,7 +41,10 @@ impl Api for DeleteTopics {
         let asked: Vec<DeleteTopicState> = if version >= STATES_FROM {
             req.topics
         } else {
-            req.topic_names.into_iter().map(|name| DeleteTopicState::default().with_name(Some(name))).collect()
+            req.topic_names
+                .into_iter()
+                .map(|name| DeleteTopicState::default().with_name(Some(name)))
+                .collect()
         };
         let mut newest = cx.seen.clone();
         let mut deleted = Vec::new();
@@ -87,7 +92,10 @@ async fn forget(broker: &Broker, deleted: &[Arc<Topic>]) {
 }
 
 /// Renaming and flushing directories would hold up the connections of a network thread.
-#[expect(clippy::disallowed_methods, reason = "rare, long and off every hot path: a thread of its own is what it needs")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "rare, long and off every hot path: a thread of its own is what it needs"
+)]
 async fn purge(broker: Arc<Broker>, deleted: Vec<Arc<Topic>>) {
     let work = tokio::task::spawn_blocking(move || deleted.iter().for_each(|topic| broker.purge(topic)));
     if let Err(panic) = work.await {
@@ -105,7 +113,10 @@ fn judge(cx: &Cx, asked: Vec<DeleteTopicState>, version: i16) -> Vec<(DeleteTopi
     if !cx.broker.config.delete_topic_enable {
         // The code has a name of its own from version 3 on.
         let code = if version < 3 { ErrorCode::InvalidRequest } else { ErrorCode::TopicDeletionDisabled };
-        return asked.into_iter().map(|state| (state, refuse(code, "delete.topic.enable is false"))).collect();
+        return asked
+            .into_iter()
+            .map(|state| (state, refuse(code, "delete.topic.enable is false")))
+            .collect();
     }
     let image = &cx.seen.image;
     let mut times_named = HashMap::new();
@@ -113,7 +124,9 @@ fn judge(cx: &Cx, asked: Vec<DeleteTopicState>, version: i16) -> Vec<(DeleteTopi
     for state in asked.iter().filter(|state| state.name.is_some() == state.topic_id.is_nil()) {
         let times = times_named.entry((state.name.clone(), state.topic_id)).or_insert(0u32);
         *times += 1;
-        if *times == 1 && let Some(topic) = topic_of(image, state) {
+        if *times == 1
+            && let Some(topic) = topic_of(image, state)
+        {
             *times_meant.entry(topic.id).or_insert(0u32) += 1;
         }
     }
@@ -126,7 +139,9 @@ fn judge(cx: &Cx, asked: Vec<DeleteTopicState>, version: i16) -> Vec<(DeleteTopi
         }
         let Some(times) = times_named.remove(&(state.name.clone(), state.topic_id)) else { continue };
         let wanted = match topic_of(image, &state) {
-            _ if times > 1 => refuse(ErrorCode::InvalidRequest, "the request names this topic more than once"),
+            _ if times > 1 => {
+                refuse(ErrorCode::InvalidRequest, "the request names this topic more than once")
+            }
             Some(topic) if times_meant[&topic.id] > 1 => {
                 if state.name.is_none() {
                     // The answer is the one to its name.

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::delete_records_request::DeleteRecordsTopic;
-use protocol_compat::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
+use protocol_compat::messages::delete_records_response::{
+    DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
+};
 use protocol_compat::messages::{ApiKey, DeleteRecordsRequest, DeleteRecordsResponse, TopicName};
 use storage::{NewStart, Offset};
 
@@ -51,9 +53,9 @@ impl Api for DeleteRecords {
             .into_iter()
             .map(|(name, partitions)| {
                 let topic = find_topic(cx, &name);
-                let begun = partitions.into_iter().map(|(index, offset)| {
-                    (index, topic.and_then(|topic| delete(cx, topic, index, offset)))
-                });
+                let begun = partitions
+                    .into_iter()
+                    .map(|(index, offset)| (index, topic.and_then(|topic| delete(cx, topic, index, offset))));
                 let begun = begun.collect();
                 (name, begun)
             })
@@ -61,7 +63,9 @@ impl Api for DeleteRecords {
         Then::later(async move {
             let waits = async {
                 // One flush is behind them all, so that all waits but the first are nearly always over.
-                for new_start in topics.iter().flat_map(|(_, all)| all).filter_map(|(_, begun)| begun.as_ref().ok()) {
+                for new_start in
+                    topics.iter().flat_map(|(_, all)| all).filter_map(|(_, begun)| begun.as_ref().ok())
+                {
                     // The outcome of each is read from its own below.
                     let _ = new_start.clone().await;
                 }

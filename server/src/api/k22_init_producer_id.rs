@@ -33,7 +33,9 @@ impl Api for InitProducerId {
             Ok(allocated) => allocated,
             Err(error) => return Then::Now(failed(error.code())),
         };
-        let reply = InitProducerIdResponse::default().with_producer_id(allocated.producer_id.into()).with_producer_epoch(0);
+        let reply = InitProducerIdResponse::default()
+            .with_producer_id(allocated.producer_id.into())
+            .with_producer_epoch(0);
         Then::once_durable(&allocated.seen, reply, |_, error| failed(error.code()))
     }
 }
@@ -45,7 +47,9 @@ fn refuse(cx: &Cx, req: &InitProducerIdRequest) -> Option<ErrorCode> {
             Some(ErrorCode::TransactionalIdAuthorizationFailed)
         }
         Some(_) => Some(ErrorCode::CoordinatorNotAvailable),
-        None if !cx.allow(Operation::IdempotentWrite, Resource::Cluster) => Some(ErrorCode::ClusterAuthorizationFailed),
+        None if !cx.allow(Operation::IdempotentWrite, Resource::Cluster) => {
+            Some(ErrorCode::ClusterAuthorizationFailed)
+        }
         // An id without an epoch, or an epoch without an id, means nothing.
         None if (req.producer_id.0 == -1) != (req.producer_epoch == -1) => Some(ErrorCode::InvalidRequest),
         None => None,

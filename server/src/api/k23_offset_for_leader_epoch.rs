@@ -10,8 +10,12 @@
 //! Deviation: the newest epoch ends at the high watermark, which on a durable log may be before the log's own end.
 
 use protocol_compat::ErrorCode;
-use protocol_compat::messages::offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic};
-use protocol_compat::messages::offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult};
+use protocol_compat::messages::offset_for_leader_epoch_request::{
+    OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
+use protocol_compat::messages::offset_for_leader_epoch_response::{
+    EpochEndOffset, OffsetForLeaderTopicResult,
+};
 use protocol_compat::messages::{ApiKey, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 use storage::{LeaderEpoch, Offset};
 

@@ -53,13 +53,18 @@ impl Api for DescribeConfigs {
         for resource in req.resources.iter().filter(|resource| questions.insert(question(resource))) {
             match ResourceType::of(resource.resource_type) {
                 Some(kind) if all_known => match forbidden(cx, kind, &resource.resource_name) {
-                    Some(code) => unseen.push(refused(resource, (code, "describing this is not allowed".to_owned()))),
+                    Some(code) => {
+                        unseen.push(refused(resource, (code, "describing this is not allowed".to_owned())))
+                    }
                     None => seen.push(match describe(cx, kind, &resource.resource_name) {
                         Ok(all) => described(resource, all, detail),
                         Err(why) => refused(resource, why),
                     }),
                 },
-                _ => seen.push(refused(resource, invalid("the request asks for a type of resource that does not exist"))),
+                _ => seen.push(refused(
+                    resource,
+                    invalid("the request asks for a type of resource that does not exist"),
+                )),
             }
         }
         seen.append(&mut unseen);
@@ -111,7 +116,11 @@ struct Detail {
     types: bool,
 }
 
-fn described(resource: &DescribeConfigsResource, all: Vec<Described>, detail: Detail) -> DescribeConfigsResult {
+fn described(
+    resource: &DescribeConfigsResource,
+    all: Vec<Described>,
+    detail: Detail,
+) -> DescribeConfigsResult {
     let keys = resource.configuration_keys.as_deref().filter(|keys| !keys.is_empty());
     let is_asked = |name: &str| keys.is_none_or(|keys| keys.iter().any(|key| **key == *name));
     let asked = all.into_iter().filter(|setting| is_asked(setting.name));

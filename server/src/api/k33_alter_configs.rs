@@ -32,8 +32,11 @@ impl Api for AlterConfigs {
     }
 
     fn begin(cx: &Cx, req: AlterConfigsRequest, _version: i16) -> Then<AlterConfigsResponse> {
-        let asked: Vec<(i8, StrBytes)> =
-            req.resources.iter().map(|resource| (resource.resource_type, resource.resource_name.clone())).collect();
+        let asked: Vec<(i8, StrBytes)> = req
+            .resources
+            .iter()
+            .map(|resource| (resource.resource_type, resource.resource_name.clone()))
+            .collect();
         let resources = req.resources.into_iter().map(|resource| Altered {
             kind: resource.resource_type,
             name: resource.resource_name.to_string(),

@@ -17,8 +17,8 @@ use protocol_compat::messages::{ApiKey, BrokerId, CreatePartitionsRequest, Creat
 use super::error::{ToCode, text};
 use super::k19_create_topics::{PARTITIONS_MAX, defaults};
 use super::{Api, Cx, Then};
-use crate::cluster::command::{self, MorePartitions, Refusal};
 use crate::cluster::Image;
+use crate::cluster::command::{self, MorePartitions, Refusal};
 use crate::cluster::controller::{CommandError, Seen};
 use crate::security::{Operation, Resource};
 
@@ -46,7 +46,9 @@ impl Api for CreatePartitions {
             let base = CreatePartitionsTopicResult::default().with_name(topic.name.clone());
             let outcome = match times {
                 1 => request.grow(topic),
-                _ => Err((ErrorCode::InvalidRequest, "the request names this topic more than once".to_owned())),
+                _ => {
+                    Err((ErrorCode::InvalidRequest, "the request names this topic more than once".to_owned()))
+                }
             };
             results.push(match outcome {
                 Ok(()) => base,
@@ -84,7 +86,9 @@ impl Request<'_> {
         let more = MorePartitions {
             name: topic.name.to_string(),
             count: topic.count,
-            assignments: topic.assignments.map(|all| all.into_iter().map(|a| replicas(a.broker_ids)).collect()),
+            assignments: topic
+                .assignments
+                .map(|all| all.into_iter().map(|a| replicas(a.broker_ids)).collect()),
         };
         let mut limits = defaults(cx);
         limits.partitions_max = PARTITIONS_MAX - self.added;

@@ -32,7 +32,12 @@ impl Api for DeleteGroups {
     fn begin(cx: &Cx, req: DeleteGroupsRequest, _version: i16) -> Then<DeleteGroupsResponse> {
         let mut seen = BTreeSet::new();
         let names = req.groups_names.into_iter().filter(|name| seen.insert(name.to_string()));
-        let begun: Vec<_> = names.map(|name| { let outcome = delete(cx, &name); (name, outcome) }).collect();
+        let begun: Vec<_> = names
+            .map(|name| {
+                let outcome = delete(cx, &name);
+                (name, outcome)
+            })
+            .collect();
         Then::later(async move {
             let mut results = Vec::with_capacity(begun.len());
             for (name, outcome) in begun {

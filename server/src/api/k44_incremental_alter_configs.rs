@@ -47,8 +47,11 @@ impl Api for IncrementalAlterConfigs {
         req: IncrementalAlterConfigsRequest,
         _version: i16,
     ) -> Then<IncrementalAlterConfigsResponse> {
-        let asked: Vec<(i8, StrBytes)> =
-            req.resources.iter().map(|resource| (resource.resource_type, resource.resource_name.clone())).collect();
+        let asked: Vec<(i8, StrBytes)> = req
+            .resources
+            .iter()
+            .map(|resource| (resource.resource_type, resource.resource_name.clone()))
+            .collect();
         let is_known = |config: &AlterableConfig| (SET..=SUBTRACT).contains(&config.config_operation);
         let all_known = req.resources.iter().flat_map(|resource| &resource.configs).all(is_known);
         let resources = req.resources.into_iter().map(altered).collect();
@@ -85,7 +88,11 @@ fn altered(resource: AlterConfigsResource) -> Altered<Change> {
     Altered {
         kind: resource.resource_type,
         name: resource.resource_name.to_string(),
-        configs: resource.configs.into_iter().map(|config| (config.name.to_string(), change(config))).collect(),
+        configs: resource
+            .configs
+            .into_iter()
+            .map(|config| (config.name.to_string(), change(config)))
+            .collect(),
     }
 }
 

@@ -4,7 +4,9 @@
 
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::offset_delete_request::OffsetDeleteRequestTopic;
-use protocol_compat::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
+use protocol_compat::messages::offset_delete_response::{
+    OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
+};
 use protocol_compat::messages::{ApiKey, OffsetDeleteRequest, OffsetDeleteResponse, TopicName};
 
 use super::error::ToCode;
@@ -52,7 +54,8 @@ impl Outcomes {
             self.0.push(OffsetDeleteResponseTopic::default().with_name(name));
             self.0.len() - 1
         });
-        let outcome = OffsetDeleteResponsePartition::default().with_partition_index(partition).with_error_code(code);
+        let outcome =
+            OffsetDeleteResponsePartition::default().with_partition_index(partition).with_error_code(code);
         self.0[at].partitions.push(outcome);
     }
 }

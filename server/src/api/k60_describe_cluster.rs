@@ -4,7 +4,9 @@
 
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::describe_cluster_response::DescribeClusterBroker;
-use protocol_compat::messages::{ApiKey, BrokerId, DescribeClusterRequest, DescribeClusterResponse, StrBytes};
+use protocol_compat::messages::{
+    ApiKey, BrokerId, DescribeClusterRequest, DescribeClusterResponse, StrBytes,
+};
 
 use super::{Api, Cx, Then};
 use crate::security::{Operation, Resource};

@@ -41,7 +41,11 @@ impl Api for ConsumerGroupHeartbeat {
         reply.error_code != 0
     }
 
-    fn begin(cx: &Cx, req: ConsumerGroupHeartbeatRequest, version: i16) -> Then<ConsumerGroupHeartbeatResponse> {
+    fn begin(
+        cx: &Cx,
+        req: ConsumerGroupHeartbeatRequest,
+        version: i16,
+    ) -> Then<ConsumerGroupHeartbeatResponse> {
         if let Err((code, why)) = check(cx, &req, version) {
             return Then::Now(failed(code, why));
         }
@@ -73,11 +77,17 @@ fn check(cx: &Cx, req: &ConsumerGroupHeartbeatRequest, version: i16) -> Result<(
     named(not_blank(&req.rack_id), "RackId can't be empty.")?;
     match req.member_epoch {
         0 => {
-            named(req.rebalance_timeout_ms != UNSAID, "RebalanceTimeoutMs must be provided in first request.")?;
+            named(
+                req.rebalance_timeout_ms != UNSAID,
+                "RebalanceTimeoutMs must be provided in first request.",
+            )?;
             let has_nothing = req.topic_partitions.as_ref().is_some_and(Vec::is_empty);
             named(has_nothing, "TopicPartitions must be empty when (re-)joining.")?;
             let subscribes = req.subscribed_topic_names.is_some() || req.subscribed_topic_regex.is_some();
-            named(subscribes, "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.")?;
+            named(
+                subscribes,
+                "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.",
+            )?;
         }
         LEAVES_FOR_NOW => named(req.instance_id.is_some(), "InstanceId can't be null.")?,
         epoch => named(epoch > LEAVES_FOR_NOW, "MemberEpoch is invalid.")?,
@@ -147,5 +157,7 @@ fn assignment(assigned: Partitions) -> Assignment {
 }
 
 fn failed(code: ErrorCode, why: String) -> ConsumerGroupHeartbeatResponse {
-    ConsumerGroupHeartbeatResponse::default().with_error_code(code.code()).with_error_message(Some(text(&why)))
+    ConsumerGroupHeartbeatResponse::default()
+        .with_error_code(code.code())
+        .with_error_message(Some(text(&why)))
 }

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use protocol_compat::ErrorCode;
-use protocol_compat::messages::consumer_group_describe_response::{Assignment, DescribedGroup, Member, TopicPartitions};
+use protocol_compat::messages::consumer_group_describe_response::{
+    Assignment, DescribedGroup, Member, TopicPartitions,
+};
 use protocol_compat::messages::{
     ApiKey, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, GroupId, StrBytes, TopicName, Uuid,
 };
@@ -43,13 +45,18 @@ impl Api for ConsumerGroupDescribe {
         reply.groups.iter().any(|group| group.error_code != 0)
     }
 
-    fn begin(cx: &Cx, req: ConsumerGroupDescribeRequest, version: i16) -> Then<ConsumerGroupDescribeResponse> {
+    fn begin(
+        cx: &Cx,
+        req: ConsumerGroupDescribeRequest,
+        version: i16,
+    ) -> Then<ConsumerGroupDescribeResponse> {
         let with_operations = req.include_authorized_operations;
         let asked: Vec<Asked> = req.group_ids.into_iter().map(|id| ask(cx, id, with_operations)).collect();
         let (image, broker, peer) = (cx.seen.image.clone(), cx.broker.clone(), cx.peer.clone());
         Then::later(async move {
-            let may_see =
-                |topic: &str| broker.authorizer.allow(&peer.principal, Operation::Describe, Resource::Topic(topic));
+            let may_see = |topic: &str| {
+                broker.authorizer.allow(&peer.principal, Operation::Describe, Resource::Topic(topic))
+            };
             let mut shown = Vec::with_capacity(asked.len());
             for (id, operations, pending) in asked {
                 let group = match operations {

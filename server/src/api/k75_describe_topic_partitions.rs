@@ -14,7 +14,8 @@ use protocol_compat::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
 use protocol_compat::messages::{
-    ApiKey, BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, StrBytes, TopicName, Uuid,
+    ApiKey, BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, StrBytes, TopicName,
+    Uuid,
 };
 use storage::LeaderEpoch;
 
@@ -98,8 +99,7 @@ fn page(cx: &Cx, req: &DescribeTopicPartitionsRequest) -> DescribeTopicPartition
         let first = req.cursor.as_ref().filter(|c| c.topic_name == name).map_or(0, |c| c.partition_index);
         let behind = first.saturating_add(left).min(topic.partitions as i32);
         if behind < topic.partitions as i32 {
-            reply.next_cursor =
-                Some(Cursor::default().with_topic_name(name).with_partition_index(behind));
+            reply.next_cursor = Some(Cursor::default().with_topic_name(name).with_partition_index(behind));
         }
         left -= (behind - first).max(0);
         reply.topics.push(describe(cx, topic, first..behind).with_topic_authorized_operations(operations));
@@ -108,7 +108,11 @@ fn page(cx: &Cx, req: &DescribeTopicPartitionsRequest) -> DescribeTopicPartition
     reply
 }
 
-fn describe(cx: &Cx, topic: &Topic, partitions: std::ops::Range<i32>) -> DescribeTopicPartitionsResponseTopic {
+fn describe(
+    cx: &Cx,
+    topic: &Topic,
+    partitions: std::ops::Range<i32>,
+) -> DescribeTopicPartitionsResponseTopic {
     let node = BrokerId(cx.broker.identity.node_id);
     let epochs = cx.broker.partitions.leader_epochs(topic);
     let of_one = |(index, LeaderEpoch(epoch)): (i32, &LeaderEpoch)| {
@@ -139,5 +143,6 @@ fn failed(name: TopicName, code: ErrorCode) -> DescribeTopicPartitionsResponseTo
 /// The cursor is of no use, so that nothing is answered about any topic.
 fn refuse(req: &DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsResponse {
     let topics = req.topics.iter().map(|topic| failed(topic.name.clone(), ErrorCode::InvalidRequest));
-    DescribeTopicPartitionsResponse::default().with_topics(topics.map(|t| t.with_is_internal(false)).collect())
+    DescribeTopicPartitionsResponse::default()
+        .with_topics(topics.map(|t| t.with_is_internal(false)).collect())
 }

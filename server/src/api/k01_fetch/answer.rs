@@ -18,6 +18,11 @@ const FIRST_WITH_LEADERS: i16 = 16;
 /// Clients of these versions do not know the code of a broken disk; Kafka sends them elsewhere, too.
 const LAST_WITHOUT_STORAGE_ERROR: i16 = 5;
 
+/// What nobody looked into has no aborted transactions, and Kafka says so.
+pub(super) fn untouched(index: i32, code: i16) -> PartitionReply {
+    PartitionReply { aborted: Some(Vec::new()), ..PartitionReply::failed(index, code) }
+}
+
 impl Fetching {
     pub(super) fn answer(mut self, pass: Pass) -> Fetched {
         let entries = std::mem::take(&mut self.entries);
@@ -118,7 +123,7 @@ impl Fetching {
             && partition.config().compression == Compression::Zstd
         {
             let code = ErrorCode::UnsupportedCompressionType.code();
-            *reply = PartitionReply { aborted: Some(Vec::new()), ..PartitionReply::failed(entry.index, code) };
+            *reply = untouched(entry.index, code);
         }
     }
 
