@@ -1,6 +1,8 @@
 //! The runtime of a coordinator's partition: one state machine over one log, generic over the machine.
 //!
-//!     request → decide → records + answers → append → [log durable] → answers leave
+//! ```text
+//! request → decide → records + answers → append → [log durable] → answers leave
+//! ```
 //!
 //! There is one writer at a time, under the shard's lock; answers are handed on when it is released. A request that
 //! cannot be answered yet (a member waits for a rebalance) leaves a waiter with the machine and costs no task; all timers

@@ -1,7 +1,9 @@
 //! A group of the classic protocol: its members choose a leader's assignment among themselves, the coordinator keeps them
 //! together.
 //!
-//!     Empty → Preparing (members join) → Completing (the leader assigns) → Stable → Preparing …
+//! ```text
+//! Empty → Preparing (members join) → Completing (the leader assigns) → Stable → Preparing …
+//! ```
 //!
 //! *Hard* is what the last record says: the members of a finished rebalance with their assignments, or that there are
 //! none. *Soft* is everything on the way from one record to the next: who has joined, the generation that is being made,
