@@ -1,5 +1,7 @@
 //! Groups over a real socket: every API of theirs in every version, and what a restart leaves.
 
+use std::time::{Duration, Instant};
+
 use bytes::{BufMut, Bytes, BytesMut};
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::join_group_request::JoinGroupRequestProtocol;
@@ -378,6 +380,13 @@ fn a_stop_does_not_wait_for_members_that_wait() {
     let mut client = broker.client();
     assert_eq!(find(&mut client, 6, "g"), 0);
     client.send(3, &join_request("g", ""));
+    // The broker answers what it has read when it is told to stop, and nothing else.
+    let mut other = broker.client();
+    let asked = DescribeGroupsRequest::default().with_groups(vec![group("g")]);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while &*other.call(5, &asked).groups[0].group_state != "PreparingRebalance" {
+        assert!(Instant::now() < deadline, "the member has not arrived");
+    }
     drop(broker);
     let reply = client.receive::<JoinGroupRequest>(3);
     assert_eq!(reply.error_code, ErrorCode::NotCoordinator.code());
