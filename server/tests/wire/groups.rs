@@ -232,13 +232,13 @@ fn offsets_in_every_version_and_after_a_restart() {
     let all = OffsetFetchRequestGroup::default().with_group_id(group("g")).with_topics(None);
     let request = OffsetFetchRequest::default().with_groups(vec![all]).with_require_stable(true);
     // The log may still be being read.
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(20);
     let reply = loop {
         let reply = client.call(9, &request);
         if reply.groups[0].error_code != ErrorCode::CoordinatorLoadInProgress.code() {
             break reply;
         }
-        assert!(std::time::Instant::now() < deadline, "still loading");
+        assert!(Instant::now() < deadline, "still loading");
     };
     let topics = &reply.groups[0].topics;
     assert_eq!((topics.len(), &*topics[0].name.0, topics[0].partitions[0].committed_offset), (1, "t", 9));
