@@ -374,6 +374,7 @@ fn groups_that_are_refused() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the deadline of a test")]
 fn a_stop_does_not_wait_for_members_that_wait() {
     let dir = TestDir::new();
     let broker = Broker::start(&dir, &["group.initial.rebalance.delay.ms=600000"]);
