@@ -1,8 +1,8 @@
 //! What the logs of one data directory share: its journal, the queues for the threads that work behind the appends, and
 //! whether the directory still takes writes.
 //!
-//! Lock order, outermost first: the compaction's `pass`, `directories`, `cycle`, `opening`, `flushing`, a log's `jobs`,
-//! its `flushing`, its writer, the journal's `release` and its state, a log's `segments`, `epochs`, `marks` and
+//! Lock order, outermost first: the compaction's `pass`, `directories`, `cycle`, `pages`, `opening`, `flushing`, a log's
+//! `jobs`, its `flushing`, its writer, the journal's `release` and its state, a log's `segments`, `epochs`, `marks` and
 //! `producers`, `queues`, `logs`, `known` and the compaction's `state`. Invariant: once offline or closed, a directory
 //! never takes writes again.
 

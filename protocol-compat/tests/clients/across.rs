@@ -16,7 +16,7 @@ const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::with_clients("across::everyone_reads_what_everyone_writes", &ALL, everyone_reads)
-            .and_needs(Need::Kcat),
+            .and_needs(Need::Debian),
         Scenario::with_clients("across::everyone_goes_on_after_restarts", &ALL, everyone_goes_on),
     ]
 }
@@ -89,7 +89,7 @@ fn codecs(mut segment: &[u8]) -> Option<Vec<usize>> {
 }
 
 fn read_by_kcat(stage: &Stage, broker: &Broker, topic: &str) -> Result<Vec<serde_json::Value>> {
-    let mut kcat = kcat::command(broker.bootstrap());
+    let mut kcat = kcat::command(broker.bootstrap())?;
     // To be told of the end would take it the time of a fetch that finds nothing.
     kcat.args(["-C", "-q", "-J", "-c", RECORDS, "-o", "beginning", "-p", "0", "-t", topic]);
     let said = stage.program(&mut kcat, "")?;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    let scenario = |name: &str, play| Scenario::new(&format!("kcat::{name}"), &[Need::Kcat], play);
+    let scenario = |name: &str, play| Scenario::new(&format!("kcat::{name}"), &[Need::Debian], play);
     vec![
         scenario("every_codec_and_acknowledgement", every_codec),
         scenario("keys_headers_and_nulls", keys_headers_and_nulls),
@@ -18,13 +18,13 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 
 /// Writes `input` to partition 0 of a topic, one record a line.
 fn write(stage: &Stage, broker: &Broker, topic: &str, more: &[&str], input: &str) -> Result<()> {
-    let mut command = kcat::command(broker.bootstrap());
+    let mut command = kcat::command(broker.bootstrap())?;
     stage.program(command.args(["-P", "-p", "0", "-t", topic]).args(more), input).map(drop)
 }
 
 /// The records from a position to the end, as kcat shows them in JSON.
 fn read(stage: &Stage, broker: &Broker, topic: &str, from: &str) -> Result<Vec<Value>> {
-    let mut command = kcat::command(broker.bootstrap());
+    let mut command = kcat::command(broker.bootstrap())?;
     command.args(["-C", "-q", "-J", "-e", "-p", "0", "-t", topic, "-o", from]);
     let said = stage.program(&mut command, "")?;
     said.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
@@ -91,7 +91,7 @@ fn positions(stage: &Stage) -> Result<()> {
     let time = all[30]["ts"].as_i64().context("a time")?;
     let first = all.iter().position(|record| record["ts"].as_i64() >= Some(time)).context("its record")?;
     expect_lines(&read(stage, &broker, "suite", &format!("s@{time}"))?, first, 60 - first)?;
-    let mut query = kcat::command(broker.bootstrap());
+    let mut query = kcat::command(broker.bootstrap())?;
     let said = stage.program(query.args(["-Q", "-t", &format!("suite:0:{time}")]), "")?;
     ensure!(said.contains(&format!("offset {first}")), "{said}");
     Ok(())
@@ -132,7 +132,7 @@ fn expect_payloads(stage: &Stage, broker: &Broker, files: &[&String]) -> Result<
 fn metadata(stage: &Stage) -> Result<()> {
     let broker = stage.broker(Spec::default())?;
     write(stage, &broker, "suite", &[], &lines(0..1))?;
-    let said = stage.program(kcat::command(broker.bootstrap()).args(["-L", "-J"]), "")?;
+    let said = stage.program(kcat::command(broker.bootstrap())?.args(["-L", "-J"]), "")?;
     let found: Value = serde_json::from_str(&said)?;
     ensure!(found["brokers"][0]["name"] == broker.bootstrap(), "{found}");
     let topics = found["topics"].as_array().context("topics")?;

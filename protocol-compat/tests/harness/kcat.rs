@@ -1,15 +1,12 @@
-//! kcat, which comes with the system.
+//! kcat, as Debian packages it.
 
+use crate::harness::debian;
+use anyhow::Result;
 use std::process::Command;
 
-/// What is missing for it, in words for a person.
-pub(crate) fn missing() -> Option<String> {
-    Command::new("kcat").arg("-V").output().is_err().then(|| "kcat".to_owned())
-}
-
 /// A command that runs it with a broker's address and nothing else.
-pub(crate) fn command(bootstrap: &str) -> Command {
-    let mut command = Command::new("kcat");
+pub(crate) fn command(bootstrap: &str) -> Result<Command> {
+    let mut command = debian::kit()?.command("kcat")?;
     command.args(["-b", bootstrap]);
-    command
+    Ok(command)
 }

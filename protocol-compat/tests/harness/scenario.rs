@@ -7,7 +7,7 @@
 use crate::harness::broker::{Broker, Spec, log_file};
 use crate::harness::place::{self, Judged, judged};
 use crate::harness::program::Ran;
-use crate::harness::{Client, budget, compiled, debian, java, kcat, node, program, python};
+use crate::harness::{Client, budget, compiled, debian, java, node, program, python};
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 use std::fs;
@@ -27,7 +27,6 @@ pub(crate) enum Need {
     Debian,
     Go,
     Java,
-    Kcat,
     Node,
     Python,
     /// What builds Ottla builds the Rust client: nothing more is needed.
@@ -46,7 +45,6 @@ impl Need {
             Self::Debian => debian::missing(),
             Self::Go => compiled::go_missing(),
             Self::Java => java::missing(),
-            Self::Kcat => kcat::missing(),
             Self::Node => node::missing(),
             Self::Python => python::missing(),
             Self::Rust => None,
@@ -60,7 +58,6 @@ impl Need {
             Self::Debian => debian::kit().map(drop),
             Self::Go => compiled::go().map(drop),
             Self::Java => java::kit().map(drop),
-            Self::Kcat => Ok(()),
             Self::Node => node::command().map(drop),
             Self::Python => python::command("suite.py").map(drop),
             Self::Rust => compiled::rust().map(drop),

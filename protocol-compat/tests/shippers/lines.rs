@@ -1,6 +1,6 @@
 //! Numbered lines: given to a shipper by `logger`, of several programs and facilities, and found again in the topics.
 
-use crate::harness::{Broker, Stage, debian};
+use crate::harness::{Broker, Stage, kcat};
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use lz4_flex::frame::FrameDecoder;
@@ -82,8 +82,8 @@ impl Stored {
         let mut stored = Self::default();
         for (_, facility) in PROGRAMS {
             let topic = format!("syslog-{facility}");
-            let mut kcat = debian::kit()?.command("kcat")?;
-            kcat.args(["-b", broker, "-C", "-t", &topic, "-o", "beginning", "-e", "-q", "-J"]);
+            let mut kcat = kcat::command(broker)?;
+            kcat.args(["-C", "-t", &topic, "-o", "beginning", "-e", "-q", "-J"]);
             for line in stage.run_well(&mut kcat)?.stdout.lines() {
                 stored.add(&topic, line).with_context(|| format!("{topic}: {line}"))?;
             }

@@ -11,8 +11,8 @@ use storage::{DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, 
 use super::*;
 use crate::coordinator::shard::Core;
 
-const LOG: LogId = LogId { topic: TopicId([1; 16]), partition: 0 };
-const GROUP: &str = "g";
+pub(super) const LOG: LogId = LogId { topic: TopicId([1; 16]), partition: 0 };
+pub(super) const GROUP: &str = "g";
 const SESSION_MS: i32 = 10_000;
 const REBALANCE_MS: i32 = 60_000;
 const DELAY_MS: i32 = 3_000;
@@ -47,13 +47,13 @@ struct World {
     settings: Arc<GroupSettings>,
 }
 
-fn load(env: &Env, dir: &DataDir, settings: &Arc<GroupSettings>) -> Core<GroupMachine> {
+pub(super) fn load(env: &Env, dir: &DataDir, settings: &Arc<GroupSettings>) -> Core<GroupMachine> {
     let config = LogConfig { durability: Durability::Durable, ..LogConfig::default() };
     let log = dir.open_log(LOG, "__consumer_offsets-0", config, LeaderEpoch(0)).unwrap();
     Core::load(GroupMachine::new(settings.clone()), log, || now(env), |_| {}).unwrap()
 }
 
-fn now(env: &Env) -> Now {
+pub(super) fn now(env: &Env) -> Now {
     Now { at: env.clock.monotonic(), wall_ms: env.clock.now_ms() }
 }
 

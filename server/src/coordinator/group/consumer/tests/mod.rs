@@ -9,19 +9,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use storage::env::SimClock;
-use storage::{DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, LogId};
+use storage::{DataDir, DataDirOptions, Env};
 
 use super::*;
 use crate::cluster::Topic;
 use crate::cluster::image::of_topics as test_image;
+use crate::coordinator::group::tests::{GROUP, load, now};
 use crate::coordinator::group::{
     Commit, CommitPartition, CommitTopic, Group, GroupMachine, GroupSettings, Join, Joined, Op, Protocol,
     Reply, Sync,
 };
-use crate::coordinator::shard::{Core, Now, Waiter};
+use crate::coordinator::shard::{Core, Waiter};
 
-const LOG: LogId = LogId { topic: TopicId([1; 16]), partition: 0 };
-const GROUP: &str = "g";
 const SESSION_MS: i32 = 45_000;
 const INTERVAL_MS: i32 = 5_000;
 const REBALANCE_MS: i32 = 60_000;
@@ -61,16 +60,6 @@ struct World {
     answers: BTreeMap<Waiter, Reply>,
     next_waiter: u64,
     settings: Arc<GroupSettings>,
-}
-
-fn load(env: &Env, dir: &DataDir, settings: &Arc<GroupSettings>) -> Core<GroupMachine> {
-    let config = LogConfig { durability: Durability::Durable, ..LogConfig::default() };
-    let log = dir.open_log(LOG, "__consumer_offsets-0", config, LeaderEpoch(0)).unwrap();
-    Core::load(GroupMachine::new(settings.clone()), log, || now(env), |_| {}).unwrap()
-}
-
-fn now(env: &Env) -> Now {
-    Now { at: env.clock.monotonic(), wall_ms: env.clock.now_ms() }
 }
 
 impl World {
