@@ -309,7 +309,7 @@ async fn open_broker(
         metrics: metrics.clone(),
         env: env.clone(),
         guard_limits: guard::Limits::default(),
-        heavy_work: Semaphore::new(1),
+        heavy_work: Arc::new(Semaphore::new(1)),
         advertised: OnceLock::new(),
     };
     image.deleting().for_each(|topic| broker.purge(topic));

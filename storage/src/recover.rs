@@ -293,7 +293,7 @@ impl Recovery<'_> {
         let segment = Segment::new(files, dir, base, len, Indexes::Active(indexes));
         let path = segment.path(LOG_SUFFIX);
         if trusted {
-            segment.trust_indexes(len);
+            segment.trust_indexes(len, reached.and_then(|known| known.max_time));
             segment.verify_below(len);
             return Ok(Scanned { segment, end: due, torn: false });
         }

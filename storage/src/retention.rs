@@ -266,7 +266,17 @@ impl Log {
             is_active: place + 1 == segments.len(),
         };
         let candidates: Vec<Candidate> = segments.iter().enumerate().map(candidate).collect();
-        let due = limits.due(&candidates, |place| newest(&*self.shared.env.files, &segments[place]))?;
+        let files = &*self.shared.env.files;
+        let due = limits.due(&candidates, |place| {
+            let segment = &segments[place];
+            let claimed = newest(files, segment)?;
+            if candidates[place].is_active || !claimed.is_some_and(|time| limits.is_too_old(time)) {
+                return Ok(claimed);
+            }
+            // By that it goes, and for good. What an active one holds was noted when it was written or recovered.
+            segment.complete_times()?;
+            newest(files, segment)
+        })?;
         if due.by_size + due.by_age == 0 {
             return Ok(None);
         }

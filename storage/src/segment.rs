@@ -301,8 +301,7 @@ impl Segment {
         }
     }
 
-    /// Makes the indexes anew if the time index, mapped just now, is out of order, ends with a time that is not there, or
-    /// lacks its end: its last entry is the greatest of all, by which segments are removed.
+    /// Makes the indexes anew if the time index, mapped just now, is out of order or ends with a time that is not there.
     fn check_times(&self) -> Result<(), ReadError> {
         let relative_end = i32::MAX as u64 + 1;
         let (in_order, last) = self.with_indexes(|view| {
@@ -312,7 +311,7 @@ impl Segment {
             )
         })?;
         let there = match last {
-            Some(entry) if in_order => self.is_greatest(entry)?,
+            Some(entry) if in_order => self.has_time(entry)?,
             _ => in_order,
         };
         if !there {
@@ -328,19 +327,19 @@ impl Segment {
         finds_time(&mut self.walk_from(last, self.size_bytes())?, last, entry)
     }
 
-    /// Whether a batch has the entry's time, and none behind it a later one.
-    fn is_greatest(&self, entry: time_index::Entry) -> Result<bool, ReadError> {
-        let last = Offset(self.base.0 + i64::from(entry.relative));
-        let mut walk = self.walk_from(last, self.size_bytes())?;
-        if !finds_time(&mut walk, last, entry)? {
-            return Ok(false);
-        }
+    /// Makes the indexes anew if a batch has a later time than they say: the time index may have lost its end. Reads the
+    /// headers behind its last entry, which are many where times do not grow.
+    pub(crate) fn complete_times(&self) -> Result<(), ReadError> {
+        let known = self.max_timestamp()?.timestamp;
+        let from = self.with_indexes(|view| time_index::last(view.times))?.map_or(0, |last| last.relative);
+        let mut walk = self.walk_from(Offset(self.base.0 + i64::from(from)), self.size_bytes())?;
         while let Some((_, header)) = walk.next_header()? {
-            if header.records_time() > entry.timestamp {
-                return Ok(false);
+            if header.records_time() > known {
+                tracing::warn!(path = %self.path(TIME_INDEX_SUFFIX).display(), "a time index lacks its end and is made anew");
+                return self.rebuild_indexes();
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     fn with_active<T>(&self, act: impl FnOnce(&mut ActiveIndexes) -> T) -> T {
@@ -376,10 +375,13 @@ impl Segment {
         self.with_active(|active| active.resume(end));
     }
 
-    /// Recovery: the indexes are complete and on the disk, as a clean close left them.
-    pub(crate) fn trust_indexes(&self, end: u64) {
+    /// Recovery: the indexes are complete and on the disk, as a clean close left them, which noted the greatest time.
+    pub(crate) fn trust_indexes(&self, end: u64, max: Option<MaxTimestamp>) {
         self.times_unchecked.store(true, Ordering::Release);
         self.with_active(|active| {
+            if let Some(max) = max {
+                active.see_time(max.relative, max.timestamp);
+            }
             active.resume(end);
             active.trust();
         });

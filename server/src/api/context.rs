@@ -46,7 +46,7 @@ pub struct Broker {
     pub env: Env,
     pub guard_limits: guard::Limits,
     /// One batch at a time that is much work to check, so that neither threads nor memory go to such batches alone.
-    pub heavy_work: Semaphore,
+    pub heavy_work: Arc<Semaphore>,
     /// Set when the listeners are bound, before the first connection.
     pub advertised: OnceLock<Vec<Advertised>>,
 }

@@ -296,9 +296,13 @@ impl PendingPartition {
     async fn judge(&mut self, broker: &Broker, zstd_allowed: bool) {
         let State::Heavy(partition, batch) = &self.state else { return };
         let (partition, batch, bytes) = (partition.clone(), batch.clone(), batch.len());
-        let Ok(_turn) = broker.heavy_work.acquire().await else { return };
+        let Ok(turn) = broker.heavy_work.clone().acquire_owned().await else { return };
         let judged = partition.clone();
-        let produce = move || judged.produce(Effort::Whole, batch, zstd_allowed);
+        let produce = move || {
+            // Who asked may hang up meanwhile; the work goes on, and the next waits for its end.
+            let _turn = turn;
+            judged.produce(Effort::Whole, batch, zstd_allowed)
+        };
         *self = match tokio::task::spawn_blocking(produce).await {
             Ok(produced) => Self::produced(broker, self.index, &partition, bytes, produced),
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),

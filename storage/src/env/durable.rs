@@ -130,6 +130,10 @@ impl File for DurableFile {
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.cached.file.as_fd())
     }
+
+    fn read_ahead(&self, pos: u64, len: u64) {
+        self.cached.read_ahead(pos, len);
+    }
 }
 
 #[cfg(test)]

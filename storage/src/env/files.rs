@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice, IoSliceMut};
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -93,6 +94,8 @@ pub trait File: Send + Sync {
     fn is_cached(&self, _pos: u64, _len: usize) -> bool {
         true
     }
+    /// Says that this range is read soon: who reads it then waits less. It costs no wait, and nothing depends on it.
+    fn read_ahead(&self, _pos: u64, _len: u64) {}
 }
 
 /// A range of this size is told of by its last byte.
@@ -300,6 +303,11 @@ impl File for RealFile {
 
     fn as_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.file.as_fd())
+    }
+
+    fn read_ahead(&self, pos: u64, len: u64) {
+        // What a file system does not take costs a wait later, and nothing else.
+        let _ = rustix::fs::fadvise(&self.file, pos, NonZeroU64::new(len), rustix::fs::Advice::WillNeed);
     }
 
     fn is_cached(&self, pos: u64, len: usize) -> bool {

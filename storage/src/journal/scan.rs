@@ -67,13 +67,17 @@ pub(crate) fn scan(key: Key, files: &[RingFile], since: Since) -> io::Result<Sca
         }
     }
     begun.sort_unstable();
+    // A file ends where the next begins: one that ends too early is left out. One whose first commit is torn seems to be
+    // where it was in its earlier use, and is not missed: nothing in it counts.
+    let counts = |at: usize| begun.get(at + 1).is_none_or(|(next, _)| *next > least);
+    let counting: Vec<usize> =
+        begun.iter().enumerate().filter(|(at, _)| counts(*at)).map(|(_, (_, place))| *place).collect();
+    for place in &counting {
+        files[*place].file.read_ahead(0, files[*place].bytes);
+    }
     let mut scan = Scan::nothing_behind(least);
-    for (at, (_, place)) in begun.iter().enumerate() {
-        // A file ends where the next begins: one that ends too early is left out. One whose first commit is torn seems
-        // to be where it was in its earlier use, and is not missed: nothing in it counts.
-        if begun.get(at + 1).is_none_or(|(next, _)| *next > least) {
-            scan.file(key, *place, &files[*place])?;
-        }
+    for place in counting {
+        scan.file(key, place, &files[place])?;
     }
     scan.commits.sort_unstable_by_key(|commit| commit.header.first_lsn);
     // What stands twice, as a block does that went to a wrong place too, is taken once.
