@@ -162,6 +162,7 @@ pub(crate) fn recover(
         files,
         dir,
         segments: &recovered.segments,
+        start: recovered.start,
         end: recovered.end,
         closed_at: known.filter(|known| known.clean).map(|known| known.recovery.offset),
     };

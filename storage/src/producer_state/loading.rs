@@ -4,7 +4,7 @@
 //! batch behind it; one beyond the end is gone, for good, before anything is appended. Without one the log is read from
 //! its start, or from where it ended when it was last closed in order: a log without one had no producers then. Once a
 //! snapshot was found damaged, one before it counts only if no transaction was open in it: the compaction may have
-//! taken that one's end since.
+//! taken that one's end since. A transaction all of whose records are below the log's start is not open.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -29,6 +29,7 @@ pub(crate) struct Found<'f> {
     pub(crate) files: &'f Arc<dyn Files>,
     pub(crate) dir: &'f Path,
     pub(crate) segments: &'f [Arc<Segment>],
+    pub(crate) start: Offset,
     pub(crate) end: Mark,
     /// It was closed in order when it ended here. What a process appended that was killed since stands behind.
     pub(crate) closed_at: Option<Offset>,
@@ -45,6 +46,7 @@ pub(crate) fn load(found: &Found<'_>, syncs: &mut Syncs) -> Result<Producers, Op
     found.aborts_before(from, &mut producers, syncs)?;
     let first = replay(&mut producers, found.segments, from, found.end.offset).map_err(walking)?;
     producers.taken_at = first.unwrap_or((found.end.segment, found.end.position));
+    producers.forget_transactions_below(found.start);
     if matches!(last, Last::Damaged) {
         producers.take_snapshot(found.end);
     }
@@ -57,6 +59,22 @@ impl Producers {
     fn resume(&mut self, entries: BTreeMap<ProducerId, Producer>) {
         self.open = entries.iter().filter_map(|(id, entry)| Some((entry.txn_first?, *id))).collect();
         self.entries = entries;
+    }
+
+    /// A transaction of which no record is left holds nobody up: its end may have been lost with the records, and would
+    /// never come again. What its producer adds to it begins it anew.
+    fn forget_transactions_below(&mut self, start: Offset) {
+        for (id, producer) in &mut self.entries {
+            let is_gone = producer.batches().last().is_some_and(|last| last.last_offset < start);
+            if let Some(first) = producer.txn_first.take_if(|_| is_gone) {
+                tracing::warn!(
+                    producer = id.0,
+                    first_offset = first.0,
+                    "no record of a transaction is left: whether it ended does not matter any more"
+                );
+                self.open.remove(&first);
+            }
+        }
     }
 }
 

@@ -297,3 +297,26 @@ fn a_damaged_snapshot_is_no_lesser_sign_of_producers_at_the_second_start() {
         world.files.kill();
     }
 }
+
+/// A power cut takes the end of a transaction together with its records, which were deleted before.
+#[test]
+fn a_transaction_whose_records_are_gone_holds_nobody_up() {
+    let mut world = World::new(small(Durability::Relaxed));
+    plain(&world, 1);
+    assert_eq!(record(&world, 7, 0), Offset(1));
+    world.dir.checkpoint();
+    assert_eq!(end(&world, 7, true), Offset(2));
+    drop(world.log.delete_records(None).unwrap());
+    world.dir.flush();
+    world.files.crash();
+    world.reopen();
+    assert_eq!((world.log.start_offset(), world.log.end_offset()), (Offset(3), Offset(3)));
+    plain(&world, 2);
+    assert_eq!(world.log.last_stable(), Offset(5));
+    // Its producer goes on where it was.
+    assert_eq!(record(&world, 7, 1), Offset(5));
+    plain(&world, 1);
+    assert_eq!(world.log.last_stable(), Offset(5));
+    end(&world, 7, false);
+    assert_eq!(world.log.last_stable(), Offset(8));
+}
