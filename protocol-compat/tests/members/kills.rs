@@ -2,6 +2,7 @@
 //! group is stable again with those who are still there, no offset whose commit was answered is gone or has gone back,
 //! and in the end every record was read. `OTTLA_EFFORT=long` kills 200 times, `OTTLA_SIM_SEED` plays another sequence.
 
+use crate::harness::place::Judged;
 use crate::harness::random::Random;
 use crate::harness::{Broker, Client, Scenario, Stage, place};
 use crate::members::crew::Crew;
@@ -71,6 +72,15 @@ fn play(stage: &Stage) -> Result<()> {
     })
 }
 
+/// How long a group may take from the broker's return. Apache Kafka is away for so long that clients wait before they try
+/// to connect again.
+fn limit() -> Duration {
+    match place::judged() {
+        Judged::Ottla => 2 * SESSION,
+        Judged::Kafka => CATCH_UP_LIMIT,
+    }
+}
+
 struct Played<'a> {
     stage: &'a Stage,
     broker: &'a mut Broker,
@@ -127,7 +137,7 @@ impl<'a> Played<'a> {
             self.stage.again(self.broker)?;
             let back = Instant::now();
             for group in &GROUPS {
-                let left = (2 * SESSION).saturating_sub(back.elapsed());
+                let left = limit().saturating_sub(back.elapsed());
                 self.until_stable(group, guests, left).with_context(|| format!("after kill {kill}"))?;
                 times.push((back.elapsed(), group.name, kill));
             }

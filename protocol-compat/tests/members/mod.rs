@@ -11,6 +11,7 @@ mod scaling;
 use crate::harness::{Client, Scenario, Spec, Stage};
 use anyhow::{Context, Result, bail};
 use asking::Shown;
+pub(crate) use asking::make_topic;
 use crew::Crew;
 use ledger::Ledger;
 use std::sync::Arc;

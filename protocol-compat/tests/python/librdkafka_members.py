@@ -26,6 +26,7 @@ class Member:
             self.settings["heartbeat.interval.ms"] = HEARTBEAT_MS
         if self.commits:
             self.settings["enable.auto.commit"] = False
+            self.settings["on_commit"] = self.answered
         self.read = {}
         self.next = {}
 
@@ -46,7 +47,7 @@ class Member:
             if count and self.commits:
                 self.commit()
         if self.commits:
-            self.commit()
+            self.commit(is_last=True)
         self.consumer.close()
         self.events.left()
 
@@ -56,23 +57,29 @@ class Member:
             self.next[partition] = offsets[-1] + 1
         self.read = {}
 
-    def commit(self):
+    def commit(self, is_last=False):
+        """What fails is tried again with what comes next, and whoever has the partition then begins where the last commit
+        is. Only the last one is waited for: while the broker is away that may take long."""
         if not self.next:
             return
         wanted = [TopicPartition(self.topic, partition, offset) for partition, offset in self.next.items()]
         try:
-            answered = self.consumer.commit(offsets=wanted, asynchronous=False)
+            answered = self.consumer.commit(offsets=wanted, asynchronous=not is_last)
         except KafkaException:
-            # It is tried again with what comes next, and whoever has the partition then begins where the last commit is.
             return
-        for found in answered:
+        if is_last:
+            self.answered(None, answered)
+
+    def answered(self, error, partitions):
+        for found in partitions if error is None else ():
             if found.error is None:
                 self.events.committed(found.partition, found.offset)
-                self.next.pop(found.partition)
+                if self.next.get(found.partition) == found.offset:
+                    del self.next[found.partition]
 
     def revoked(self, _consumer, partitions):
         self.tell()
-        self.commit()
+        self.commit(is_last=True)
         self.lost(_consumer, partitions)
 
     def lost(self, _consumer, partitions):
