@@ -168,6 +168,7 @@ func main() {
 		"positions":               positions,
 		"empty_topic":             emptyTopic,
 		"large_records":           largeRecords,
+		"lag":                     lag,
 		"members":                 members,
 		"admin":                   administer,
 		"deleted_topic":           deletedTopic,

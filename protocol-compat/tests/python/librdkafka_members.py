@@ -1,6 +1,7 @@
 """librdkafka, by way of confluent-kafka, as members of groups, each in a thread of its own."""
 
 import threading
+import time
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -8,6 +9,7 @@ from membership import HEARTBEAT_MS, SESSION_MS, Events, by_threads, expect_no_f
 from suite import play
 
 RECORDS_BETWEEN_COMMITS = 500
+SECONDS_TO_ANSWER = 1
 
 
 class Member:
@@ -29,6 +31,7 @@ class Member:
             self.settings["on_commit"] = self.answered
         self.read = {}
         self.next = {}
+        self.asked = None
 
     def run(self):
         self.consumer = Consumer(self.settings)
@@ -47,7 +50,7 @@ class Member:
             if count and self.commits:
                 self.commit()
         if self.commits:
-            self.commit(is_last=True)
+            self.last_commit()
         self.consumer.close()
         self.events.left()
 
@@ -57,29 +60,37 @@ class Member:
             self.next[partition] = offsets[-1] + 1
         self.read = {}
 
-    def commit(self, is_last=False):
-        """What fails is tried again with what comes next, and whoever has the partition then begins where the last commit
-        is. Only the last one is waited for: while the broker is away that may take long."""
-        if not self.next:
-            return
-        wanted = [TopicPartition(self.topic, partition, offset) for partition, offset in self.next.items()]
-        try:
-            answered = self.consumer.commit(offsets=wanted, asynchronous=not is_last)
-        except KafkaException:
-            return
-        if is_last:
-            self.answered(None, answered)
+    def commit(self):
+        """It is not waited for, since that would hold up a member for long whose broker is away; and one at a time, since
+        one that is tried again could come behind a later one and take it back. What fails is tried again with what comes
+        next, and whoever has the partition then begins where the last commit is."""
+        if self.next and self.asked is None:
+            self.asked = time.monotonic()
+            self.consumer.commit(offsets=self.wanted(), asynchronous=True)
+
+    def wanted(self):
+        return [TopicPartition(self.topic, partition, offset) for partition, offset in self.next.items()]
 
     def answered(self, error, partitions):
+        self.asked = None
         for found in partitions if error is None else ():
             if found.error is None:
                 self.events.committed(found.partition, found.offset)
                 if self.next.get(found.partition) == found.offset:
                     del self.next[found.partition]
 
+    def last_commit(self):
+        """One that is under way for long is about to be tried again."""
+        is_late = self.asked is not None and time.monotonic() - self.asked > SECONDS_TO_ANSWER
+        if self.next and not is_late:
+            try:
+                self.answered(None, self.consumer.commit(offsets=self.wanted(), asynchronous=False))
+            except KafkaException:
+                pass
+
     def revoked(self, _consumer, partitions):
         self.tell()
-        self.commit(is_last=True)
+        self.last_commit()
         self.lost(_consumer, partitions)
 
     def lost(self, _consumer, partitions):
