@@ -4,6 +4,7 @@
 mod asking;
 mod crew;
 mod kills;
+mod lag;
 mod ledger;
 mod mixed;
 mod scaling;
@@ -22,7 +23,10 @@ use std::time::{Duration, Instant};
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    [kills::scenarios(), mixed::scenarios(), scaling::scenarios()].into_iter().flatten().collect()
+    [kills::scenarios(), mixed::scenarios(), scaling::scenarios(), lag::scenarios()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A broker whose consumer groups have sessions as short as those of the members.
