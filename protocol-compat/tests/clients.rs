@@ -38,6 +38,8 @@ mod kills;
 mod librdkafka;
 #[path = "clients/losses.rs"]
 mod losses;
+#[path = "members/mod.rs"]
+mod members;
 #[path = "clients/observed.rs"]
 mod observed;
 #[path = "clients/python.rs"]
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         differential::scenarios(),
         golden_batches::scenarios(),
         groups::scenarios(),
+        members::scenarios(),
         hostile::scenarios(),
         shippers::scenarios(),
     ];

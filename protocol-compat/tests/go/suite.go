@@ -168,6 +168,8 @@ func main() {
 		"positions":               positions,
 		"empty_topic":             emptyTopic,
 		"large_records":           largeRecords,
+		"lag":                     lag,
+		"members":                 members,
 		"admin":                   administer,
 		"deleted_topic":           deletedTopic,
 		"more_partitions":         morePartitions,

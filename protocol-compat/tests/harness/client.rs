@@ -2,7 +2,7 @@
 
 use crate::harness::scenario::Need;
 use crate::harness::{compiled, java, node, place, python};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::process::Command;
 
 /// A client library in a release.
@@ -61,6 +61,18 @@ impl Client {
             Self::KafkaJs => node::command(),
             Self::FranzGo => compiled::go(),
             Self::Rskafka => compiled::rust(),
+        }
+    }
+
+    /// A command that runs its members of groups, if it has a program for that.
+    pub(crate) fn members(self) -> Result<Command> {
+        match self {
+            Self::KafkaPython => python::command("kafka_python_members.py"),
+            Self::Aiokafka => python::command("aiokafka_members.py"),
+            Self::Librdkafka => python::command("librdkafka_members.py"),
+            Self::Java => Ok(java::kit()?.tool("Members")),
+            Self::KafkaJs | Self::FranzGo => self.command(),
+            other => bail!("{other:?} has no members of groups"),
         }
     }
 }

@@ -113,6 +113,16 @@ pub(crate) fn older(release: Older) -> Result<&'static Kit> {
     made.as_ref().map_err(|e| anyhow!("{e}"))
 }
 
+/// Kafka Connect with its connectors of files, made at most once.
+pub(crate) fn connect() -> Result<&'static Kit> {
+    static CONNECT: OnceLock<Result<Kit, String>> = OnceLock::new();
+    let made = CONNECT.get_or_init(|| {
+        let kit = |jars: PathBuf| Kit { class_path: format!("{}/*", jars.display()), jars };
+        jars("java/connect-pom.xml", None).map(kit).map_err(|e| format!("{e:#}"))
+    });
+    made.as_ref().map_err(|e| anyhow!("{e}"))
+}
+
 fn make() -> Result<Kit> {
     compile(jars("java/pom.xml", None)?, &sources()?, "", &["-Xlint:all", "-Werror"])
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const RELEASE_MIN: u32 = 18;
 const SET_UP_LIMIT: Duration = Duration::from_secs(600);
-const PROGRAMS: [&str; 2] = ["suite.js", "kafkajs.js"];
+const PROGRAMS: [&str; 3] = ["suite.js", "kafkajs.js", "members.js"];
 
 /// What is missing for Node, in words for a person.
 pub(crate) fn missing() -> Option<String> {

@@ -23,6 +23,8 @@ const LOG_SHOWN_BYTES: usize = 16 << 10;
 /// What a scenario needs besides a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
+    /// Java, and the jars of Kafka Connect.
+    Connect,
     /// Programs as Debian packages them.
     Debian,
     Go,
@@ -44,7 +46,7 @@ impl Need {
         let missing = match self {
             Self::Debian => debian::missing(),
             Self::Go => compiled::go_missing(),
-            Self::Java => java::missing(),
+            Self::Java | Self::Connect => java::missing(),
             Self::Node => node::missing(),
             Self::Python => python::missing(),
             Self::Rust => None,
@@ -58,6 +60,7 @@ impl Need {
             Self::Debian => debian::kit().map(drop),
             Self::Go => compiled::go().map(drop),
             Self::Java => java::kit().map(drop),
+            Self::Connect => java::connect().map(drop),
             Self::Node => node::command().map(drop),
             Self::Python => python::command("suite.py").map(drop),
             Self::Rust => compiled::rust().map(drop),

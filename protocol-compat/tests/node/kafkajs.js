@@ -6,6 +6,7 @@ const { randomBytes } = require('node:crypto')
 const { existsSync, writeFileSync } = require('node:fs')
 const { ConfigResourceTypes } = require('kafkajs')
 const { CODECS, FIRST_TIMESTAMP, administering, pause, play, producing, settled, write } = require('./suite.js')
+const { members } = require('./members.js')
 
 // Words: address, the topics' beginning, count, codecs.
 async function writeAll(bootstrap, prefix, count, ...codecs) {
@@ -202,6 +203,7 @@ play({
   acknowledgements,
   idempotent,
   large_records: largeRecords,
+  members,
   admin: everythingOfAdmin,
   deleted_topic: deletedTopic,
   more_partitions: morePartitions,

@@ -27,6 +27,10 @@ def write(bootstrap, topic, first, count):
         producer.flush()
 
 
+def write_numbers(bootstrap, topic, first, count):
+    write(bootstrap, topic, int(first), int(count))
+
+
 def member(bootstrap, topic, **settings):
     return KafkaConsumer(
         topic, bootstrap_servers=bootstrap, group_id="readers", auto_offset_reset="earliest", **settings
@@ -104,4 +108,4 @@ def described(bootstrap):
 
 
 if __name__ == "__main__":
-    play({"alone": alone, "together": together})
+    play({"alone": alone, "together": together, "write": write_numbers})

@@ -12,10 +12,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const WRITES_FOR: Duration = Duration::from_secs(60);
 const LINES_PER_SECOND: u64 = 100;
 /// Each program writes to one facility, which has a topic of its own.
-const PROGRAMS: &[(&str, &str)] =
+pub(crate) const PROGRAMS: &[(&str, &str)] =
     &[("sshd", "auth"), ("cron", "daemon"), ("postfix", "mail"), ("backup", "local0")];
 const LZ4: u8 = 3;
 const BATCH_HEADER_BYTES: usize = 61;
@@ -27,15 +26,15 @@ pub(crate) struct Lines {
     pub count: usize,
 }
 
-/// Gives lines to the shipper at `socket` for a minute.
-pub(crate) fn write(shipper: &'static str, socket: &Path) -> Result<Lines> {
+/// Gives lines to the shipper at `socket` for so long.
+pub(crate) fn write(shipper: &'static str, socket: &Path, time: Duration) -> Result<Lines> {
     let mut loggers = PROGRAMS.iter().map(|program| logger(socket, program)).collect::<Result<Vec<_>>>()?;
     let begun = Instant::now();
     let mut count = 0;
-    while begun.elapsed() < WRITES_FOR {
+    while begun.elapsed() < time {
         let program = count % PROGRAMS.len();
         let stdin = loggers[program].stdin.as_mut().context("stdin is piped")?;
-        writeln!(stdin, "{shipper} line {count} of {}: \"ü🦦\" \\ {{}}", PROGRAMS[program].0)?;
+        writeln!(stdin, "{}", text(shipper, count))?;
         count += 1;
         let due = Duration::from_micros(count as u64 * 1_000_000 / LINES_PER_SECOND);
         thread::sleep(due.saturating_sub(begun.elapsed()));
@@ -45,6 +44,12 @@ pub(crate) fn write(shipper: &'static str, socket: &Path) -> Result<Lines> {
         ensure!(logger.wait()?.success(), "logger failed for {shipper}");
     }
     Ok(Lines { shipper, count })
+}
+
+/// What line `number` says.
+pub(crate) fn text(shipper: &str, number: usize) -> String {
+    let (program, _) = PROGRAMS[number % PROGRAMS.len()];
+    format!("{shipper} line {number} of {program}: \"ü🦦\" \\ {{}}")
 }
 
 fn logger(socket: &Path, (program, facility): &(&str, &str)) -> Result<Child> {
@@ -122,7 +127,7 @@ impl Stored {
         let mut places = BTreeMap::new();
         for (number, copies) in self.of(lines).enumerate() {
             let (program, facility) = PROGRAMS[number % PROGRAMS.len()];
-            let message = format!("{} line {number} of {program}: \"ü🦦\" \\ {{}}", lines.shipper);
+            let message = text(lines.shipper, number);
             for copy in copies {
                 let Copy { topic, partition, key, value, .. } = copy;
                 ensure!(*topic == format!("syslog-{facility}"), "line {number} is in {topic}");

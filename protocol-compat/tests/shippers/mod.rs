@@ -3,6 +3,7 @@
 //!
 //! They run as private processes with their own sockets, process ids and state, never as the machine's logger.
 
+mod aggregation;
 mod lines;
 mod readme;
 mod running;
@@ -15,6 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 const PARTITIONS: i32 = 3;
+const WRITES_FOR: Duration = Duration::from_secs(60);
 /// After so long the broker ends…
 const ENDS_AFTER: Duration = Duration::from_secs(20);
 /// …and is back after so long.
@@ -25,6 +27,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario("a_minute_over_a_restart", |stage| over_an_end(stage, |broker| broker.stop().map(drop))),
         scenario("a_minute_over_a_kill", |stage| over_an_end(stage, Broker::kill)),
+        scenario("aggregated_over_a_restart_and_a_kill", aggregation::play)
+            .and_needs(Need::Connect)
+            .and_needs(Need::Python),
     ]
 }
 
@@ -36,7 +41,7 @@ fn over_an_end(stage: &Stage, end: impl Fn(&mut Broker) -> Result<()>) -> Result
     let written = thread::scope(|threads| {
         let writing: Vec<_> = shippers
             .iter()
-            .map(|shipper| threads.spawn(|| lines::write(shipper.name(), shipper.socket())))
+            .map(|shipper| threads.spawn(|| lines::write(shipper.name(), shipper.socket(), WRITES_FOR)))
             .collect();
         thread::sleep(ENDS_AFTER);
         end(&mut broker)?;

@@ -1,4 +1,5 @@
-//! `kafka-producer-perf-test`, `kafka-verifiable-producer` and `kafka-e2e-latency`.
+//! `kafka-producer-perf-test`, `kafka-consumer-perf-test`, `kafka-verifiable-producer`, `kafka-verifiable-consumer` and
+//! `kafka-e2e-latency`.
 
 use crate::harness::{Spec, Stage};
 use crate::tools::{run, values};
@@ -72,6 +73,66 @@ pub(crate) fn end_to_end_latency(stage: &Stage) -> Result<()> {
         println!("acks {acks}: average {average} ms, {}", percentiles.with_context(|| said.clone())?);
         let end = run(stage, &broker, "GetOffsetShell", &["--topic-partitions", &format!("{topic}:0")], "")?;
         ensure!(end.trim() == format!("{topic}:0:300"), "{end}");
+    }
+    Ok(())
+}
+
+/// What it says that it read is what was there, and its group has that behind it.
+pub(crate) fn consumer_performance(stage: &Stage) -> Result<()> {
+    const RECORDS: &str = "20000";
+    let broker = stage.broker(Spec::default())?;
+    let load = ["--topic", "load", "--num-records", RECORDS, "--record-size", "1000", "--throughput", "-1"];
+    run(stage, &broker, "ProducerPerformance", &load, "")?;
+    for protocol in ["classic", "consumer"] {
+        let how = format!("group.protocol={protocol}");
+        let words = ["--topic", "load", "--num-records", RECORDS, "--group", protocol, "--timeout", "30000"];
+        let more = ["--hide-header", "--command-property", &how];
+        let said = run(stage, &broker, "ConsumerPerformance", &[&words[..], &more].concat(), "")?;
+        println!("{protocol}: {}", said.trim());
+        let columns: Vec<&str> = said.trim().split(", ").collect();
+        ensure!(columns.get(4) == Some(&RECORDS), "{said}");
+        let described = run(
+            stage,
+            &broker,
+            "consumer.group.ConsumerGroupCommand",
+            &["--describe", "--group", protocol],
+            "",
+        )?;
+        let row = described.lines().find(|line| line.starts_with(protocol)).context("a row")?;
+        let found: Vec<&str> = row.split_whitespace().skip(1).take(5).collect();
+        ensure!(found == ["load", "0", RECORDS, RECORDS, "0"], "{described}");
+    }
+    Ok(())
+}
+
+/// Every line that it prints is true of the log and of its group, and one that comes later goes on.
+pub(crate) fn verifiable_consumer(stage: &Stage) -> Result<()> {
+    let broker = stage.broker(Spec::default().set("num.partitions", "2"))?;
+    for protocol in ["classic", "consumer"] {
+        let topic = format!("verified-{protocol}");
+        for round in [1, 2] {
+            let words = ["--topic", &topic, "--max-messages", "500", "--acks", "-1"];
+            run(stage, &broker, "VerifiableProducer", &words, "")?;
+            let words = ["--topic", &topic, "--group-id", protocol, "--group-protocol", protocol];
+            let more = ["--max-messages", "500", "--reset-policy", "earliest"];
+            let said = run(stage, &broker, "VerifiableConsumer", &[&words[..], &more].concat(), "")?;
+            let events: Vec<Value> = said.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+            let named = |name: &'static str| events.iter().filter(move |event| event["name"] == name);
+            for once in ["startup_complete", "shutdown_complete"] {
+                ensure!(named(once).count() == 1, "{once} is not said once\n{said}");
+            }
+            let assigned = named("partitions_assigned").next_back().with_context(|| said.clone())?;
+            ensure!(assigned["partitions"].as_array().is_some_and(|all| all.len() == 2), "{assigned}");
+            let count: u64 = named("records_consumed").filter_map(|event| event["count"].as_u64()).sum();
+            ensure!(count == 500, "round {round} of {protocol}: {count} records\n{said}");
+            ensure!(named("offsets_committed").all(|event| event["success"] == true), "{said}");
+        }
+        // Who had begun anew would have read the first half again, and not the second.
+        let words = ["--describe", "--group", protocol];
+        let described = run(stage, &broker, "consumer.group.ConsumerGroupCommand", &words, "")?;
+        let rows = described.lines().filter(|line| line.starts_with(protocol));
+        let lags: Vec<&str> = rows.filter_map(|row| row.split_whitespace().nth(5)).collect();
+        ensure!(lags == ["0", "0"], "{described}");
     }
     Ok(())
 }

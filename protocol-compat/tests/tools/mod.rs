@@ -17,6 +17,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("console_waits_at_the_end", console::waits_at_the_end),
         scenario("producer_performance", measuring::producer_performance),
         scenario("verifiable_producer", measuring::verifiable_producer),
+        scenario("consumer_performance", measuring::consumer_performance),
+        scenario("verifiable_consumer", measuring::verifiable_consumer),
         scenario("end_to_end_latency", measuring::end_to_end_latency),
         scenario("get_offsets", offsets::every_time),
         scenario("delete_records", offsets::delete_records),
