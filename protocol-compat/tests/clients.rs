@@ -40,6 +40,8 @@ mod librdkafka;
 mod losses;
 #[path = "clients/observed.rs"]
 mod observed;
+#[path = "observing/mod.rs"]
+mod observing;
 #[path = "clients/python.rs"]
 mod python;
 #[path = "clients/restart.rs"]
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         console::scenarios(),
         tools::scenarios(),
         observed::scenarios(),
+        observing::scenarios(),
         generated::scenarios(),
         differential::scenarios(),
         golden_batches::scenarios(),
