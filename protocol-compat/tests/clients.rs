@@ -42,6 +42,8 @@ mod losses;
 mod members;
 #[path = "clients/observed.rs"]
 mod observed;
+#[path = "observing/mod.rs"]
+mod observing;
 #[path = "clients/python.rs"]
 mod python;
 #[path = "clients/restart.rs"]
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         console::scenarios(),
         tools::scenarios(),
         observed::scenarios(),
+        observing::scenarios(),
         generated::scenarios(),
         differential::scenarios(),
         golden_batches::scenarios(),

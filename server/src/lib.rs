@@ -11,5 +11,6 @@ pub mod coordinator;
 pub mod metrics;
 pub mod net;
 pub mod node;
+pub mod observer;
 pub mod partition;
 pub mod security;

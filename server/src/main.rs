@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use server::cli::{Cli, Command, exit, run_log, show_config};
+use server::cli::{Cli, Command, exit, run_log, run_top, show_config};
 use server::config::{Config, environment};
 use server::node::Node;
 use storage::Env;
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
             raise_descriptor_limit();
             return run_log(args);
         }
+        Some(Command::Top(args)) => return run_top(args),
         None => {}
     }
     let config = match Config::load(&cli, environment()) {

@@ -18,17 +18,18 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::api::{Broker, Identity, TABLE};
+use crate::api::{Broker, Identity, TABLE, waits_for};
 use crate::cluster::Controller;
 use crate::cluster::controller::{CommandError, LoadError};
 use crate::cluster::records::BrokerStarted;
 use crate::config::{Advertised, Config, Host, TopicConfig, TopicConfigError};
 use crate::coordinator::{Groups, ProducerIds};
 use crate::metrics::{
-    self, AskDataDir, AskGroups, CompactionFigures, DataDirFigures, GROUP_STATES, GroupFigures, Health,
-    HttpLimits, Metrics, State,
+    self, AskDataDir, AskGroups, CompactionFigures, CountedApi, DataDirFigures, GROUP_STATES, GroupFigures,
+    Health, HttpLimits, Metrics, NamedMax, State,
 };
 use crate::net::{self, Admission, BoundListener};
+use crate::observer;
 use crate::partition::fetch::FetchSessions;
 use crate::partition::{ColdReads, Partitions};
 use crate::security::Authorizer;
@@ -80,14 +81,11 @@ impl Node {
     pub async fn start(config: Config, env: Env) -> Result<Node, StartError> {
         TopicConfig::from_overrides(&BTreeMap::new(), &config)?;
         let config = Arc::new(config);
-        let names = TABLE
-            .iter()
-            .map(|api| (api.key, versions::api_info(api.key).map_or("unknown", |info| info.name)));
-        let metrics = Metrics::new(&names.collect::<Vec<_>>());
+        let metrics = new_metrics(&config);
         let health = Arc::new(Health::default());
         // Bound before recovery, so that a supervisor sees a broker that starts and not one that is away.
         let metrics_listener = bind_metrics(&config).await?;
-        let mut helpers = vec![tokio::spawn(metrics.clone().keep_up())];
+        let mut helpers = Vec::new();
         let mut addresses = Vec::new();
         if let Some((listener, address)) = metrics_listener {
             addresses.push(format!("metrics=http://{address}/metrics"));
@@ -100,13 +98,14 @@ impl Node {
         let metadata_offline = Arc::new(Notify::new());
         let dirs = open_dirs(&config, &env, &metrics, &metadata_offline)?;
         let broker = Arc::new(open_broker(&config, &env, &dirs, &metrics).await?);
-        metrics.watch_groups(group_figures_of(&broker));
+        watch(&metrics, &broker);
         let bound = bind_all(&config)?;
         let advertised = advertise(&config, &bound);
         broker.advertised.get_or_init(|| advertised);
         addresses.splice(0..0, bound.iter().map(|b| format!("{}://{}", b.name, b.address)));
         let (stop, stopping) = watch::channel(false);
         helpers.push(tokio::spawn(expire_producers(dirs.clone(), config.clone())));
+        helpers.push(tokio::spawn(look_at_partitions(broker.clone())));
         let admission = Admission::new(config, metrics);
         let keeping = tokio::spawn(keep_snapshots(broker.clone(), stopping.clone()));
         let serving = tokio::spawn(net::serve(bound, broker.clone(), admission, stopping));
@@ -206,6 +205,50 @@ fn figures_of(dir: &Arc<DataDir>) -> AskDataDir {
             is_offline: dir.is_offline(),
         })
     })
+}
+
+/// Metrics for the APIs that are served.
+fn new_metrics(config: &Config) -> Arc<Metrics> {
+    let counted = |key: i16| CountedApi {
+        key,
+        name: versions::api_info(key).map_or("unknown", |info| info.name),
+        waits_for: waits_for(key),
+    };
+    let named_max = NamedMax {
+        topics: config.metrics_topics_max,
+        partitions: config.metrics_partitions_max,
+        groups: config.metrics_groups_max,
+        group_partitions: config.metrics_group_partitions_max,
+        client_software: config.metrics_client_software_max,
+    };
+    Metrics::new(&TABLE.iter().map(|api| counted(api.key)).collect::<Vec<_>>(), named_max)
+}
+
+/// What the metrics ask of a broker, for as long as it is there.
+fn watch(metrics: &Metrics, broker: &Arc<Broker>) {
+    let weak = Arc::downgrade(broker);
+    metrics.watch_partitions(Box::new(move || {
+        let broker = weak.upgrade()?;
+        Some(observer::partitions(&broker.partitions, &broker.controller.seen().image))
+    }));
+    let weak = Arc::downgrade(broker);
+    let lag = move |rows_max: usize| {
+        let broker = weak.upgrade()?;
+        let seen = broker.controller.seen();
+        let clock = &*broker.env.clock;
+        Some(observer::lag(&broker.groups, &broker.partitions, &seen.image, clock, rows_max))
+    };
+    metrics.watch_groups(group_figures_of(broker), Box::new(lag));
+}
+
+/// Notes every second up to where partitions can be read.
+async fn look_at_partitions(broker: Arc<Broker>) {
+    let mut interval = tokio::time::interval(observer::LOOK_INTERVAL);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        observer::look(&broker.partitions, &*broker.env.clock).await;
+    }
 }
 
 /// What the metrics ask of the groups, for as long as the broker is there.

@@ -14,9 +14,13 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("cluster", &["config"]),
     ("partition", &["config", "metrics", "cluster"]),
     ("coordinator", &["config", "cluster", "partition"]),
+    ("observer", &["metrics", "cluster", "partition", "coordinator"]),
     ("api", &["config", "metrics", "security", "cluster", "partition", "coordinator"]),
     ("net", &["config", "metrics", "security", "api"]),
-    ("node", &["config", "metrics", "security", "cluster", "partition", "coordinator", "api", "net"]),
+    (
+        "node",
+        &["config", "metrics", "security", "cluster", "partition", "coordinator", "api", "net", "observer"],
+    ),
     ("main", &["cli", "config", "node"]),
 ];
 

@@ -92,7 +92,7 @@ fn check_query(file: &str, query: &str) -> BTreeSet<&'static str> {
         for label in labels {
             assert!(known.contains(&label.as_str()), "{file}: {name} has no label {label}: {query}");
         }
-        let is_rate = query.contains("rate(") || query.contains("increase(");
+        let is_rate = ["rate(", "increase(", "label_values("].iter().any(|asks| query.contains(asks));
         assert!(
             metric.kind == Kind::Gauge || is_rate,
             "{file}: what only rises is asked for by its rate: {query}"
@@ -118,22 +118,85 @@ fn every_query_asks_for_declared_metrics() {
     }
 }
 
-/// What an operator looks at first.
+/// What is measured and nowhere to be seen helps nobody.
 #[test]
-fn the_overview_shows_what_an_overview_must() {
+fn every_metric_is_on_a_dashboard() {
     let all = dashboards();
-    let (file, overview) = all.iter().find(|(file, _)| file == "ottla-overview.json").expect("the overview");
-    let used: BTreeSet<_> =
-        texts(overview, "expr").into_iter().flat_map(|query| check_query(file, query)).collect();
-    // The file descriptors' limit and the thread count are detail; the rest is what the broker is watched by.
-    let left_out = ["ottla_process_threads", "ottla_appended_batches_total"];
-    for metric in METRICS.iter().filter(|metric| !left_out.contains(&metric.name)) {
-        assert!(used.contains(metric.name), "{file} does not show {}", metric.name);
+    let used = |(file, dashboard): &(String, Value)| -> BTreeSet<&'static str> {
+        texts(dashboard, "expr").into_iter().flat_map(|query| check_query(file, query)).collect()
+    };
+    let shown: BTreeSet<_> = all.iter().flat_map(used).collect();
+    for metric in METRICS {
+        assert!(shown.contains(metric.name), "no dashboard shows {}", metric.name);
     }
+    let (_, overview) = all.iter().find(|(file, _)| file == "ottla-overview.json").expect("the overview");
     let quantiles = |quantile: &str| {
         texts(overview, "expr").iter().any(|query| query.contains(&format!("histogram_quantile({quantile},")))
     };
     assert!(quantiles("0.5") && quantiles("0.99"));
+}
+
+/// From each dashboard the others are one click away.
+#[test]
+fn dashboards_know_each_other() {
+    let all = dashboards();
+    assert!(all.len() >= 6, "{} dashboards", all.len());
+    let mut uids = BTreeSet::new();
+    for (file, dashboard) in &all {
+        let uid = dashboard["uid"].as_str().unwrap_or_default();
+        assert!(uids.insert(uid) && *file == format!("{uid}.json"), "{file}: {uid}");
+        assert_eq!(dashboard["tags"][0], "ottla", "{file}");
+        assert_eq!(dashboard["links"][0]["tags"][0], "ottla", "{file}");
+    }
+}
+
+/// Rules ask for metrics that there are, and each alert says what to do.
+#[test]
+fn rules_ask_for_declared_metrics() {
+    let text = std::fs::read_to_string(grafana().join("prometheus/ottla.rules.yml")).expect("the rules");
+    let queries: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("expr: "))
+        .filter(|query| query.contains("ottla_"))
+        .collect();
+    assert!(queries.len() > 15, "{} rules", queries.len());
+    for query in queries {
+        for (name, labels) in series(query) {
+            let metric = metric_of_series(&name).unwrap_or_else(|| panic!("no metric has the series {name}"));
+            let knows = |label: &String| metric.labels.contains(&label.as_str());
+            assert!(labels.iter().all(knows), "{name} has not all of {labels:?}: {query}");
+        }
+    }
+    let count = |start: &str| text.lines().filter(|line| line.trim().starts_with(start)).count();
+    assert_eq!(count("- alert: "), count("runbook: "));
+    assert_eq!(count("- alert: "), count("summary: "));
+}
+
+/// All metrics for a person to read. `OTTLA_WRITE=1 cargo test -p server --test dashboard` writes it anew.
+#[test]
+fn the_page_of_metrics_is_current() {
+    let mut page =
+        "# The metrics of Ottla\n\nWritten from their declarations in `server/src/metrics/table.rs`. \
+        `_other` in a label that clients name stands for all\nthat are not shown by name; the settings \
+        `metrics.*.max` say how many are.\n\n| metric | kind | labels | |\n|---|---|---|---|\n"
+            .to_owned();
+    for metric in METRICS {
+        let kind = match metric.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        let unit = metric.unit.map(|unit| format!(", {unit}")).unwrap_or_default();
+        let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let help = metric.help.trim().replace('|', "\\|");
+        page.push_str(&format!("| `{}` | {kind}{unit} | {} | {help} |\n", metric.name, labels.join(", ")));
+    }
+    let path = grafana().join("METRICS.md");
+    if std::env::var_os("OTTLA_WRITE").is_some() {
+        std::fs::write(&path, &page).expect("the page can be written");
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(written, page, "stale: OTTLA_WRITE=1 cargo test -p server --test dashboard");
 }
 
 /// Panels of a dashboard do not lie over each other, have numbers of their own, a source and a title.

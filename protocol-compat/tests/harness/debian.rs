@@ -12,8 +12,12 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Each line can be installed by itself.
-const PACKAGES: &[&[&str]] =
-    &[&["rsyslog", "rsyslog-kafka"], &["syslog-ng-core", "syslog-ng-mod-rdkafka"], &["kcat"]];
+const PACKAGES: &[&[&str]] = &[
+    &["rsyslog", "rsyslog-kafka"],
+    &["syslog-ng-core", "syslog-ng-mod-rdkafka"],
+    &["kcat"],
+    &["prometheus"],
+];
 const ASK_LIMIT: Duration = Duration::from_secs(60);
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(600);
 

@@ -32,20 +32,35 @@ pub(crate) fn command() -> Result<Command> {
     Ok(command)
 }
 
+/// A command that holds Grafana's dashboards against Grafana's own types.
+pub(crate) fn schema_check() -> Result<Command> {
+    let folder = install_from("observing/schema", &["check.js"])?;
+    let mut command = Command::new("node");
+    command.arg(folder.join("check.js"));
+    Ok(command)
+}
+
 fn install() -> Result<PathBuf> {
-    let read = |name: &str| fs::read_to_string(place::source("node").join(name));
+    install_from("node", &PROGRAMS)
+}
+
+fn install_from(source: &str, programs: &[&str]) -> Result<PathBuf> {
+    let read = |name: &str| fs::read_to_string(place::source(source).join(name));
     let package = read("package.json")?;
-    let programs = PROGRAMS.map(read).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let names = programs;
+    let programs = programs.iter().map(|name| read(name)).collect::<Result<Vec<_>, _>>()?;
     let version = program::said(Command::new("node").arg("--version")).unwrap_or_default();
     let mut ingredients = vec![package.as_str(), version.as_str()];
     ingredients.extend(programs.iter().map(String::as_str));
     cache::once("node", &ingredients, |folder| {
         fs::write(folder.join("package.json"), &package)?;
-        for (name, text) in PROGRAMS.into_iter().zip(&programs) {
+        for (name, text) in names.iter().zip(&programs) {
             fs::write(folder.join(name), text)?;
         }
         let mut npm = Command::new("npm");
         npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"]);
+        // What Grafana's types name as peers is needed to run them, and nobody does.
+        npm.arg("--legacy-peer-deps");
         program::run_well(npm.current_dir(folder), "", SET_UP_LIMIT).map(drop)
     })
 }

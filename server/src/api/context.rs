@@ -95,6 +95,17 @@ pub struct Peer {
     pub connection_id: u64,
     /// Name and version that the client gave in ApiVersions.
     pub software: OnceLock<(String, String)>,
+    /// What the first request called its client; one connection belongs to one client. Cut if it is long.
+    pub client_id: OnceLock<Box<str>>,
+}
+
+/// Characters of a client's id that are kept for the log.
+const CLIENT_ID_CHARS_MAX: usize = 128;
+
+impl Peer {
+    pub(super) fn note_client_id(&self, id: &str) {
+        self.client_id.get_or_init(|| id.chars().take(CLIENT_ID_CHARS_MAX).collect());
+    }
 }
 
 /// The context of one request.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use protocol_compat::ErrorCode;
 use protocol_compat::guard::{self, GuardError};
 use protocol_compat::header::{HeaderError, decode_request_header};
 use protocol_compat::messages::{ApiKey, DecodeError, decode_body};
 use protocol_compat::versions;
 
-use super::reply::Reply;
+use super::reply::{Errors, Reply};
 use super::{Answer, Api, Broker, Cx, Peer, Then, k18_api_versions, route};
 
 /// A request that ends its connection; Kafka closes it too.
@@ -40,7 +41,12 @@ pub struct Begun {
 
 /// Is this frame a Produce request? Only consecutive ones of a connection may overlap.
 pub fn is_produce(frame: &[u8]) -> bool {
-    frame.first_chunk::<2>().is_some_and(|k| i16::from_be_bytes(*k) == ApiKey::Produce as i16)
+    key_of(frame) == ApiKey::Produce as i16
+}
+
+/// The key of the API that this frame asks for; -1 for what is too short to say.
+pub fn key_of(frame: &[u8]) -> i16 {
+    frame.first_chunk::<2>().map_or(-1, |key| i16::from_be_bytes(*key))
 }
 
 /// Begins the request in `frame`.
@@ -56,6 +62,7 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Result<Beg
         correlation_id: header.correlation_id,
         body: frame.slice(header.body_offset..),
     };
+    peer.note_client_id(&header.client_id);
     let cx = Cx {
         broker: broker.clone(),
         peer: peer.clone(),
@@ -73,7 +80,10 @@ fn unsupported_api_versions(error: HeaderError) -> Result<Begun, Refused> {
             let reply = k18_api_versions::unsupported_version();
             Ok(Begun {
                 key,
-                then: Then::Now(Answer { frame: reply.frame(key, 0, correlation_id), failed: true }),
+                then: Then::Now(Answer {
+                    frame: reply.frame(key, 0, correlation_id),
+                    errors: Errors::of([ErrorCode::UnsupportedVersion.code()]),
+                }),
             })
         }
         HeaderError::UnsupportedVersion { api_key, api_version, .. }
@@ -99,7 +109,7 @@ pub(super) fn run<A: Api>(cx: &Cx, request: Request) -> Result<Then<Answer>, Ref
     // No API can show metadata that a crash may take back, whether or not it thinks of it.
     let then = A::begin(cx, message, version).behind(&cx.seen);
     Ok(then.map(move |reply| {
-        let failed = A::failed(&reply);
-        Answer { frame: reply.frame(key, version, correlation_id), failed }
+        let errors = Errors::of(A::codes(&reply));
+        Answer { frame: reply.frame(key, version, correlation_id), errors }
     }))
 }

@@ -49,14 +49,14 @@ impl Api for Produce {
     type Req = ProduceRequest;
     type Resp = ProduceResponse;
 
-    fn failed(reply: &ProduceResponse) -> bool {
-        reply.responses.iter().flat_map(|t| &t.partition_responses).any(|p| p.error_code != 0)
+    fn codes(reply: &ProduceResponse) -> impl Iterator<Item = i16> {
+        reply.responses.iter().flat_map(|t| &t.partition_responses).map(|p| p.error_code)
     }
 
     fn begin(cx: &Cx, mut req: ProduceRequest, version: i16) -> Then<ProduceResponse> {
         let refused = refuse_whole(cx, &req);
         let inline =
-            Inline { zstd_allowed: version >= ZSTD_FROM, until: cx.broker.env.clock.monotonic() + INLINE };
+            Inline { zstd_allowed: version >= ZSTD_FROM, begun: cx.broker.env.clock.monotonic() };
         let mut topics: Vec<PendingTopic> =
             named(&mut req).map(|topic| begin_topic(cx, topic, version, inline, refused)).collect();
         let asked = Asked { acks: req.acks, patience: patience(cx, &req) };
@@ -84,8 +84,8 @@ struct Asked {
 #[derive(Clone, Copy)]
 struct Inline {
     zstd_allowed: bool,
-    /// From then on no more compressed batches are.
-    until: Duration,
+    /// So long behind it no more compressed batches are.
+    begun: Duration,
 }
 
 fn decide(asked: Asked, topics: Vec<PendingTopic>) -> Then<ProduceResponse> {
@@ -244,13 +244,29 @@ fn begin_partition(cx: &Cx, topic: &Topic, data: PartitionProduceData, inline: I
         Err(error) => return PendingPartition::failed(index, error.code(), Some(error.to_string())),
     };
     let batch = data.records.unwrap_or_default();
-    if is_compressed(&batch) && cx.broker.env.clock.monotonic() >= inline.until {
+    if is_compressed(&batch) && cx.broker.env.clock.monotonic() >= inline.begun + INLINE {
         return PendingPartition::heavy(index, partition, batch);
     }
-    let bytes = batch.len();
+    let coming = Coming::to(&partition, &batch, inline.begun);
     match partition.produce(Effort::Light, batch.clone(), inline.zstd_allowed) {
         Err(ProduceRefusal::Batch(Reject::Heavy)) => PendingPartition::heavy(index, partition, batch),
-        produced => PendingPartition::produced(&cx.broker, index, &partition, bytes, produced),
+        produced => PendingPartition::produced(&cx.broker, index, &partition, coming, produced),
+    }
+}
+
+/// What the metrics want to know of a batch before it is appended.
+#[derive(Clone, Copy)]
+struct Coming {
+    bytes: usize,
+    at: Duration,
+    /// Where readers stand.
+    high_watermark: i64,
+}
+
+impl Coming {
+    fn to(partition: &Partition, batch: &[u8], at: Duration) -> Self {
+        let high_watermark = partition.log.watch_high_watermark().value();
+        Self { bytes: batch.len(), at, high_watermark }
     }
 }
 
@@ -272,7 +288,7 @@ impl PendingPartition {
         broker: &Broker,
         index: i32,
         partition: &Partition,
-        bytes: usize,
+        coming: Coming,
         produced: Result<(Ticket, usize), ProduceRefusal>,
     ) -> Self {
         match produced {
@@ -281,7 +297,8 @@ impl PendingPartition {
                 Self::after_append(index, &AppendError::NoSpace, Offset(-1))
             }
             Ok((ticket, records)) => {
-                broker.metrics.logs.appended(1, records, bytes);
+                broker.metrics.logs.appended(1, records, coming.bytes);
+                partition.traffic.took_in(records, coming.bytes, coming.at, coming.high_watermark);
                 Self { index, log_start: partition.log.start_offset(), state: State::Appended(ticket) }
             }
             Err(refusal) => {
@@ -295,8 +312,9 @@ impl PendingPartition {
     #[expect(clippy::disallowed_methods, reason = "it takes a processor for as long as a second")]
     async fn judge(&mut self, broker: &Broker, zstd_allowed: bool) {
         let State::Heavy(partition, batch) = &self.state else { return };
-        let (partition, batch, bytes) = (partition.clone(), batch.clone(), batch.len());
+        let (partition, batch) = (partition.clone(), batch.clone());
         let Ok(turn) = broker.heavy_work.clone().acquire_owned().await else { return };
+        let coming = Coming::to(&partition, &batch, broker.env.clock.monotonic());
         let judged = partition.clone();
         let produce = move || {
             // Who asked may hang up meanwhile; the work goes on, and the next waits for its end.
@@ -304,7 +322,7 @@ impl PendingPartition {
             judged.produce(Effort::Whole, batch, zstd_allowed)
         };
         *self = match tokio::task::spawn_blocking(produce).await {
-            Ok(produced) => Self::produced(broker, self.index, &partition, bytes, produced),
+            Ok(produced) => Self::produced(broker, self.index, &partition, coming, produced),
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
     }

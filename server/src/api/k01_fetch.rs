@@ -12,6 +12,7 @@
 
 mod answer;
 
+use std::iter::once;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,8 +50,9 @@ impl Api for Fetch {
     type Req = FetchRequest;
     type Resp = Fetched;
 
-    fn failed(reply: &Fetched) -> bool {
-        reply.0.error != 0 || reply.0.topics.iter().flat_map(|t| &t.partitions).any(|p| p.error != 0)
+    fn codes(reply: &Fetched) -> impl Iterator<Item = i16> {
+        let partitions = reply.0.topics.iter().flat_map(|t| &t.partitions);
+        once(reply.0.error).chain(partitions.map(|p| p.error))
     }
 
     fn begin(cx: &Cx, req: FetchRequest, version: i16) -> Then<Fetched> {

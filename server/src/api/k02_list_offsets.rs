@@ -56,8 +56,8 @@ impl Api for ListOffsets {
     type Req = ListOffsetsRequest;
     type Resp = ListOffsetsResponse;
 
-    fn failed(reply: &ListOffsetsResponse) -> bool {
-        reply.topics.iter().flat_map(|t| &t.partitions).any(|p| p.error_code != 0)
+    fn codes(reply: &ListOffsetsResponse) -> impl Iterator<Item = i16> {
+        reply.topics.iter().flat_map(|t| &t.partitions).map(|p| p.error_code)
     }
 
     fn begin(cx: &Cx, req: ListOffsetsRequest, version: i16) -> Then<ListOffsetsResponse> {

@@ -7,6 +7,7 @@
 //! Deviation: a topic that is missing and may be created exists when the reply leaves; Kafka answers
 //! LEADER_NOT_AVAILABLE or UNKNOWN_TOPIC_OR_PARTITION first, which some clients never retry.
 
+use std::iter::once;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -39,8 +40,8 @@ impl Api for Metadata {
     type Req = MetadataRequest;
     type Resp = MetadataResponse;
 
-    fn failed(reply: &MetadataResponse) -> bool {
-        reply.error_code != 0 || reply.topics.iter().any(|t| t.error_code != 0)
+    fn codes(reply: &MetadataResponse) -> impl Iterator<Item = i16> {
+        once(reply.error_code).chain(reply.topics.iter().map(|t| t.error_code))
     }
 
     fn begin(cx: &Cx, req: MetadataRequest, version: i16) -> Then<MetadataResponse> {

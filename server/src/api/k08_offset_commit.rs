@@ -36,8 +36,8 @@ impl Api for OffsetCommit {
     type Req = AnyVersion;
     type Resp = OffsetCommitResponse;
 
-    fn failed(reply: &OffsetCommitResponse) -> bool {
-        reply.topics.iter().flat_map(|t| &t.partitions).any(|p| p.error_code != 0)
+    fn codes(reply: &OffsetCommitResponse) -> impl Iterator<Item = i16> {
+        reply.topics.iter().flat_map(|t| &t.partitions).map(|p| p.error_code)
     }
 
     fn begin(cx: &Cx, AnyVersion(req): AnyVersion, version: i16) -> Then<OffsetCommitResponse> {

@@ -7,6 +7,7 @@
 //! waits until what it shows is durable, so that nothing in it is unstable; without transactions `require_stable` asks
 //! for nothing more.
 
+use std::iter::once;
 use std::sync::Arc;
 
 use protocol_compat::ErrorCode;
@@ -42,13 +43,13 @@ impl Api for OffsetFetch {
     type Req = AnyVersion;
     type Resp = OffsetFetchResponse;
 
-    fn failed(reply: &OffsetFetchResponse) -> bool {
-        let of_groups = |g: &OffsetFetchResponseGroup| {
-            g.error_code != 0 || g.topics.iter().flat_map(|t| &t.partitions).any(|p| p.error_code != 0)
+    fn codes(reply: &OffsetFetchResponse) -> impl Iterator<Item = i16> {
+        let of_partitions = reply.topics.iter().flat_map(|t| &t.partitions).map(|p| p.error_code);
+        let of_group = |g: &OffsetFetchResponseGroup| {
+            let of_partitions = g.topics.iter().flat_map(|t| &t.partitions).map(|p| p.error_code);
+            once(g.error_code).chain(of_partitions).collect::<Vec<_>>()
         };
-        reply.error_code != 0
-            || reply.topics.iter().flat_map(|t| &t.partitions).any(|p| p.error_code != 0)
-            || reply.groups.iter().any(of_groups)
+        once(reply.error_code).chain(of_partitions).chain(reply.groups.iter().flat_map(of_group))
     }
 
     fn begin(cx: &Cx, AnyVersion(req): AnyVersion, version: i16) -> Then<OffsetFetchResponse> {

@@ -6,6 +6,7 @@
 //! is there when the reply leaves (Kafka answers COORDINATOR_NOT_AVAILABLE first). Coordinators of transactions are not
 //! served and are answered with that; those of share groups neither, with INVALID_REQUEST as of a broker without them.
 
+use std::iter::once;
 use std::sync::Arc;
 
 use protocol_compat::ErrorCode;
@@ -34,8 +35,8 @@ impl Api for FindCoordinator {
     type Req = FindCoordinatorRequest;
     type Resp = FindCoordinatorResponse;
 
-    fn failed(reply: &FindCoordinatorResponse) -> bool {
-        reply.error_code != 0 || reply.coordinators.iter().any(|c| c.error_code != 0)
+    fn codes(reply: &FindCoordinatorResponse) -> impl Iterator<Item = i16> {
+        once(reply.error_code).chain(reply.coordinators.iter().map(|c| c.error_code))
     }
 
     fn begin(cx: &Cx, req: FindCoordinatorRequest, version: i16) -> Then<FindCoordinatorResponse> {

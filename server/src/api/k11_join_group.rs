@@ -6,6 +6,7 @@
 //!
 //! The reply waits until the group is complete, which may take the whole rebalance timeout.
 
+use std::iter::once;
 use std::sync::Arc;
 
 use protocol_compat::ErrorCode;
@@ -33,8 +34,8 @@ impl Api for JoinGroup {
     type Req = JoinGroupRequest;
     type Resp = JoinGroupResponse;
 
-    fn failed(reply: &JoinGroupResponse) -> bool {
-        reply.error_code != 0
+    fn codes(reply: &JoinGroupResponse) -> impl Iterator<Item = i16> {
+        once(reply.error_code)
     }
 
     fn begin(cx: &Cx, req: JoinGroupRequest, version: i16) -> Then<JoinGroupResponse> {

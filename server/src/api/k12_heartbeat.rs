@@ -5,6 +5,8 @@
 //! While the group's log is still being read every heartbeat is answered with no error, as in Kafka: the member has
 //! nothing to do about it.
 
+use std::iter::once;
+
 use protocol_compat::messages::{ApiKey, HeartbeatRequest, HeartbeatResponse};
 
 use super::error::ToCode;
@@ -23,8 +25,8 @@ impl Api for Heartbeat {
     type Req = HeartbeatRequest;
     type Resp = HeartbeatResponse;
 
-    fn failed(reply: &HeartbeatResponse) -> bool {
-        reply.error_code != 0
+    fn codes(reply: &HeartbeatResponse) -> impl Iterator<Item = i16> {
+        once(reply.error_code)
     }
 
     fn begin(cx: &Cx, req: HeartbeatRequest, _version: i16) -> Then<HeartbeatResponse> {

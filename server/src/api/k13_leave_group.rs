@@ -4,6 +4,8 @@
 //!
 //! Up to version 2 one member leaves, and its outcome is the reply's own.
 
+use std::iter::once;
+
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::leave_group_request::MemberIdentity;
 use protocol_compat::messages::leave_group_response::MemberResponse;
@@ -27,8 +29,8 @@ impl Api for LeaveGroup {
     type Req = LeaveGroupRequest;
     type Resp = LeaveGroupResponse;
 
-    fn failed(reply: &LeaveGroupResponse) -> bool {
-        reply.error_code != 0 || reply.members.iter().any(|m| m.error_code != 0)
+    fn codes(reply: &LeaveGroupResponse) -> impl Iterator<Item = i16> {
+        once(reply.error_code).chain(reply.members.iter().map(|m| m.error_code))
     }
 
     fn begin(cx: &Cx, req: LeaveGroupRequest, version: i16) -> Then<LeaveGroupResponse> {

@@ -4,6 +4,8 @@
 //!
 //! The leader's request carries what each member gets; everybody's reply waits for it, and leaves when it is durable.
 
+use std::iter::once;
+
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::{ApiKey, SyncGroupRequest, SyncGroupResponse};
 
@@ -24,8 +26,8 @@ impl Api for SyncGroup {
     type Req = SyncGroupRequest;
     type Resp = SyncGroupResponse;
 
-    fn failed(reply: &SyncGroupResponse) -> bool {
-        reply.error_code != 0
+    fn codes(reply: &SyncGroupResponse) -> impl Iterator<Item = i16> {
+        once(reply.error_code)
     }
 
     fn begin(cx: &Cx, req: SyncGroupRequest, version: i16) -> Then<SyncGroupResponse> {

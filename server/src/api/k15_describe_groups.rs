@@ -35,8 +35,8 @@ impl Api for DescribeGroups {
     type Req = DescribeGroupsRequest;
     type Resp = DescribeGroupsResponse;
 
-    fn failed(reply: &DescribeGroupsResponse) -> bool {
-        reply.groups.iter().any(|g| g.error_code != 0)
+    fn codes(reply: &DescribeGroupsResponse) -> impl Iterator<Item = i16> {
+        reply.groups.iter().map(|g| g.error_code)
     }
 
     fn begin(cx: &Cx, req: DescribeGroupsRequest, version: i16) -> Then<DescribeGroupsResponse> {

@@ -5,6 +5,8 @@
 //! Filters do not mind the case of letters; no filter lets all pass. Who may not describe the cluster sees the groups that
 //! he may describe.
 
+use std::iter::once;
+
 use protocol_compat::messages::list_groups_response::ListedGroup;
 use protocol_compat::messages::{ApiKey, GroupId, ListGroupsRequest, ListGroupsResponse, StrBytes};
 
@@ -26,8 +28,8 @@ impl Api for ListGroups {
     type Req = ListGroupsRequest;
     type Resp = ListGroupsResponse;
 
-    fn failed(reply: &ListGroupsResponse) -> bool {
-        reply.error_code != 0
+    fn codes(reply: &ListGroupsResponse) -> impl Iterator<Item = i16> {
+        once(reply.error_code)
     }
 
     fn begin(cx: &Cx, req: ListGroupsRequest, version: i16) -> Then<ListGroupsResponse> {

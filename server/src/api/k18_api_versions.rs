@@ -6,6 +6,8 @@
 //!
 //! A version of the future is answered in version 0 with UNSUPPORTED_VERSION and the range that is served.
 
+use std::iter::once;
+
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::api_versions_response::{
     ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
@@ -32,8 +34,8 @@ impl Api for ApiVersions {
     type Req = ApiVersionsRequest;
     type Resp = ApiVersionsResponse;
 
-    fn failed(reply: &ApiVersionsResponse) -> bool {
-        reply.error_code != 0
+    fn codes(reply: &ApiVersionsResponse) -> impl Iterator<Item = i16> {
+        once(reply.error_code)
     }
 
     fn begin(cx: &Cx, req: ApiVersionsRequest, version: i16) -> Then<ApiVersionsResponse> {
@@ -47,7 +49,10 @@ impl Api for ApiVersions {
             }
             let [name, release] = software.map(|s| s[..s.len().min(SOFTWARE_BYTES_MAX)].to_owned());
             // The pattern leaves ASCII only, so that any cut is between characters. A client may ask twice; what it said first stands.
-            let _ = cx.peer.software.set((name, release));
+            let software = (name, release);
+            if cx.peer.software.set(software.clone()).is_ok() {
+                cx.broker.metrics.clients.opened(&software);
+            }
         }
         Then::Now(served(version))
     }

@@ -37,8 +37,8 @@ impl Api for CreateTopics {
     type Req = CreateTopicsRequest;
     type Resp = CreateTopicsResponse;
 
-    fn failed(reply: &CreateTopicsResponse) -> bool {
-        reply.topics.iter().any(|t| t.error_code != 0)
+    fn codes(reply: &CreateTopicsResponse) -> impl Iterator<Item = i16> {
+        reply.topics.iter().map(|t| t.error_code)
     }
 
     fn begin(cx: &Cx, req: CreateTopicsRequest, version: i16) -> Then<CreateTopicsResponse> {

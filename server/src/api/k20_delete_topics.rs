@@ -33,8 +33,8 @@ impl Api for DeleteTopics {
     type Req = DeleteTopicsRequest;
     type Resp = DeleteTopicsResponse;
 
-    fn failed(reply: &DeleteTopicsResponse) -> bool {
-        reply.responses.iter().any(|t| t.error_code != 0)
+    fn codes(reply: &DeleteTopicsResponse) -> impl Iterator<Item = i16> {
+        reply.responses.iter().map(|t| t.error_code)
     }
 
     fn begin(cx: &Cx, req: DeleteTopicsRequest, version: i16) -> Then<DeleteTopicsResponse> {

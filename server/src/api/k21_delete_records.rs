@@ -43,8 +43,8 @@ impl Api for DeleteRecords {
     type Req = DeleteRecordsRequest;
     type Resp = DeleteRecordsResponse;
 
-    fn failed(reply: &DeleteRecordsResponse) -> bool {
-        reply.topics.iter().flat_map(|t| &t.partitions).any(|p| p.error_code != 0)
+    fn codes(reply: &DeleteRecordsResponse) -> impl Iterator<Item = i16> {
+        reply.topics.iter().flat_map(|t| &t.partitions).map(|p| p.error_code)
     }
 
     fn begin(cx: &Cx, req: DeleteRecordsRequest, _version: i16) -> Then<DeleteRecordsResponse> {

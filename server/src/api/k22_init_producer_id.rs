@@ -6,6 +6,8 @@
 //! producer without transactions does in Kafka. Transactional ids need the transaction coordinator, which is not
 //! served: they are answered with COORDINATOR_NOT_AVAILABLE, here and by FindCoordinator.
 
+use std::iter::once;
+
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::{ApiKey, InitProducerIdRequest, InitProducerIdResponse};
 
@@ -21,8 +23,8 @@ impl Api for InitProducerId {
     type Req = InitProducerIdRequest;
     type Resp = InitProducerIdResponse;
 
-    fn failed(reply: &InitProducerIdResponse) -> bool {
-        reply.error_code != 0
+    fn codes(reply: &InitProducerIdResponse) -> impl Iterator<Item = i16> {
+        once(reply.error_code)
     }
 
     fn begin(cx: &Cx, req: InitProducerIdRequest, _version: i16) -> Then<InitProducerIdResponse> {

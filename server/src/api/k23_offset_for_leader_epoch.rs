@@ -32,8 +32,8 @@ impl Api for OffsetForLeaderEpoch {
     type Req = OffsetForLeaderEpochRequest;
     type Resp = OffsetForLeaderEpochResponse;
 
-    fn failed(reply: &OffsetForLeaderEpochResponse) -> bool {
-        reply.topics.iter().flat_map(|t| &t.partitions).any(|p| p.error_code != 0)
+    fn codes(reply: &OffsetForLeaderEpochResponse) -> impl Iterator<Item = i16> {
+        reply.topics.iter().flat_map(|t| &t.partitions).map(|p| p.error_code)
     }
 
     fn begin(cx: &Cx, req: OffsetForLeaderEpochRequest, _version: i16) -> Then<OffsetForLeaderEpochResponse> {

@@ -37,8 +37,8 @@ impl Api for DescribeConfigs {
     type Req = DescribeConfigsRequest;
     type Resp = DescribeConfigsResponse;
 
-    fn failed(reply: &DescribeConfigsResponse) -> bool {
-        reply.results.iter().any(|result| result.error_code != 0)
+    fn codes(reply: &DescribeConfigsResponse) -> impl Iterator<Item = i16> {
+        reply.results.iter().map(|result| result.error_code)
     }
 
     fn begin(cx: &Cx, req: DescribeConfigsRequest, version: i16) -> Then<DescribeConfigsResponse> {

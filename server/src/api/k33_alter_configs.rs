@@ -27,8 +27,8 @@ impl Api for AlterConfigs {
     type Req = AlterConfigsRequest;
     type Resp = AlterConfigsResponse;
 
-    fn failed(reply: &AlterConfigsResponse) -> bool {
-        reply.responses.iter().any(|response| response.error_code != 0)
+    fn codes(reply: &AlterConfigsResponse) -> impl Iterator<Item = i16> {
+        reply.responses.iter().map(|response| response.error_code)
     }
 
     fn begin(cx: &Cx, req: AlterConfigsRequest, _version: i16) -> Then<AlterConfigsResponse> {

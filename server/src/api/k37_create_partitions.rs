@@ -30,8 +30,8 @@ impl Api for CreatePartitions {
     type Req = CreatePartitionsRequest;
     type Resp = CreatePartitionsResponse;
 
-    fn failed(reply: &CreatePartitionsResponse) -> bool {
-        reply.results.iter().any(|t| t.error_code != 0)
+    fn codes(reply: &CreatePartitionsResponse) -> impl Iterator<Item = i16> {
+        reply.results.iter().map(|t| t.error_code)
     }
 
     fn begin(cx: &Cx, req: CreatePartitionsRequest, _version: i16) -> Then<CreatePartitionsResponse> {

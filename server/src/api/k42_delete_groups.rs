@@ -25,8 +25,8 @@ impl Api for DeleteGroups {
     type Req = DeleteGroupsRequest;
     type Resp = DeleteGroupsResponse;
 
-    fn failed(reply: &DeleteGroupsResponse) -> bool {
-        reply.results.iter().any(|r| r.error_code != 0)
+    fn codes(reply: &DeleteGroupsResponse) -> impl Iterator<Item = i16> {
+        reply.results.iter().map(|r| r.error_code)
     }
 
     fn begin(cx: &Cx, req: DeleteGroupsRequest, _version: i16) -> Then<DeleteGroupsResponse> {

@@ -38,8 +38,8 @@ impl Api for IncrementalAlterConfigs {
     type Req = IncrementalAlterConfigsRequest;
     type Resp = IncrementalAlterConfigsResponse;
 
-    fn failed(reply: &IncrementalAlterConfigsResponse) -> bool {
-        reply.responses.iter().any(|response| response.error_code != 0)
+    fn codes(reply: &IncrementalAlterConfigsResponse) -> impl Iterator<Item = i16> {
+        reply.responses.iter().map(|response| response.error_code)
     }
 
     fn begin(

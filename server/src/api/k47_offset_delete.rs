@@ -2,6 +2,8 @@
 //!
 //! Takes back what a group has committed for some partitions. Offsets of topics that its members read now stay.
 
+use std::iter::once;
+
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::offset_delete_request::OffsetDeleteRequestTopic;
 use protocol_compat::messages::offset_delete_response::{
@@ -24,8 +26,8 @@ impl Api for OffsetDelete {
     type Req = OffsetDeleteRequest;
     type Resp = OffsetDeleteResponse;
 
-    fn failed(reply: &OffsetDeleteResponse) -> bool {
-        reply.error_code != 0 || reply.topics.iter().flat_map(|t| &t.partitions).any(|p| p.error_code != 0)
+    fn codes(reply: &OffsetDeleteResponse) -> impl Iterator<Item = i16> {
+        once(reply.error_code).chain(reply.topics.iter().flat_map(|t| &t.partitions).map(|p| p.error_code))
     }
 
     fn begin(cx: &Cx, req: OffsetDeleteRequest, _version: i16) -> Then<OffsetDeleteResponse> {

@@ -2,6 +2,8 @@
 //!
 //! - 1 (KIP-919): brokers or controllers, by the kind of listener asked. 2 (KIP-1073): fenced brokers on request.
 
+use std::iter::once;
+
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::describe_cluster_response::DescribeClusterBroker;
 use protocol_compat::messages::{
@@ -22,8 +24,8 @@ impl Api for DescribeCluster {
     type Req = DescribeClusterRequest;
     type Resp = DescribeClusterResponse;
 
-    fn failed(reply: &DescribeClusterResponse) -> bool {
-        reply.error_code != 0
+    fn codes(reply: &DescribeClusterResponse) -> impl Iterator<Item = i16> {
+        once(reply.error_code)
     }
 
     fn begin(cx: &Cx, req: DescribeClusterRequest, version: i16) -> Then<DescribeClusterResponse> {

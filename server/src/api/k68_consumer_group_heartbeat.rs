@@ -5,6 +5,7 @@
 //! The reply leaves when what it tells is durable. A member that subscribes to a pattern learns of its partitions with
 //! the first reply; from Kafka, which resolves patterns beside, with one of the next.
 
+use std::iter::once;
 use std::collections::BTreeSet;
 
 use protocol_compat::ErrorCode;
@@ -37,8 +38,8 @@ impl Api for ConsumerGroupHeartbeat {
     type Req = ConsumerGroupHeartbeatRequest;
     type Resp = ConsumerGroupHeartbeatResponse;
 
-    fn failed(reply: &ConsumerGroupHeartbeatResponse) -> bool {
-        reply.error_code != 0
+    fn codes(reply: &ConsumerGroupHeartbeatResponse) -> impl Iterator<Item = i16> {
+        once(reply.error_code)
     }
 
     fn begin(

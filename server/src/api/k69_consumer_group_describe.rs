@@ -41,8 +41,8 @@ impl Api for ConsumerGroupDescribe {
     type Req = ConsumerGroupDescribeRequest;
     type Resp = ConsumerGroupDescribeResponse;
 
-    fn failed(reply: &ConsumerGroupDescribeResponse) -> bool {
-        reply.groups.iter().any(|group| group.error_code != 0)
+    fn codes(reply: &ConsumerGroupDescribeResponse) -> impl Iterator<Item = i16> {
+        reply.groups.iter().map(|group| group.error_code)
     }
 
     fn begin(

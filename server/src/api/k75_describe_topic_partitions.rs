@@ -31,8 +31,8 @@ impl Api for DescribeTopicPartitions {
     type Req = DescribeTopicPartitionsRequest;
     type Resp = DescribeTopicPartitionsResponse;
 
-    fn failed(reply: &DescribeTopicPartitionsResponse) -> bool {
-        reply.topics.iter().any(|t| t.error_code != 0)
+    fn codes(reply: &DescribeTopicPartitionsResponse) -> impl Iterator<Item = i16> {
+        reply.topics.iter().map(|t| t.error_code)
     }
 
     fn begin(

@@ -12,17 +12,18 @@ mod groups;
 mod reply;
 
 pub use context::{Broker, ColdReads, Cx, Identity, Peer};
-pub use dispatch::{Begun, Refused, begin, is_produce};
-pub use reply::{Answer, Frame, Records, Unencodable};
+pub use dispatch::{Begun, Refused, begin, is_produce, key_of};
+pub use reply::{Answer, Errors, Frame, Records, Unencodable};
 
 use std::future::Future;
 use std::pin::Pin;
 
-use protocol_compat::messages::Decodable;
+use protocol_compat::messages::{ApiKey, Decodable};
 use storage::AppendError;
 
 use self::reply::Reply;
 use crate::cluster::controller::Seen;
+use crate::metrics::WaitsFor;
 
 /// A wait whose result is the reply. Whatever it waits for has already begun and ends even if the wait is dropped.
 pub type Parked<R> = Pin<Box<dyn Future<Output = R> + Send>>;
@@ -100,8 +101,8 @@ pub trait Api {
 
     fn begin(cx: &Cx, req: Self::Req, version: i16) -> Then<Self::Resp>;
 
-    /// Does this reply carry an error? For the metrics.
-    fn failed(reply: &Self::Resp) -> bool;
+    /// Every error code that the reply has a place for, 0 where all is well. For the metrics.
+    fn codes(reply: &Self::Resp) -> impl Iterator<Item = i16>;
 }
 
 /// One served API, as ApiVersions, metrics and the documentation list it.
@@ -109,6 +110,12 @@ pub trait Api {
 pub struct Served {
     pub key: i16,
     pub versions: std::ops::RangeInclusive<i16>,
+}
+
+/// What a request of this API waits for, if it waits.
+pub fn waits_for(key: i16) -> WaitsFor {
+    const OTHERS: [i16; 3] = [ApiKey::Fetch as i16, ApiKey::JoinGroup as i16, ApiKey::SyncGroup as i16];
+    if OTHERS.contains(&key) { WaitsFor::Others } else { WaitsFor::Durability }
 }
 
 macro_rules! apis {

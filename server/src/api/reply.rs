@@ -1,6 +1,7 @@
 //! From a typed reply to a frame: a list of pieces, some of which are file ranges.
 
 use bytes::{BufMut, BytesMut};
+use protocol_compat::ErrorCode;
 use protocol_compat::fetch_encode::{self, FetchReply, Payload, Piece};
 use protocol_compat::frame::PREFIX_BYTES;
 use protocol_compat::header::encode_response_header;
@@ -32,8 +33,37 @@ pub struct Unencodable {
 /// A decided reply.
 pub struct Answer {
     pub frame: Result<Frame, Unencodable>,
-    /// It carries an error code.
-    pub failed: bool,
+    /// What it says went wrong.
+    pub errors: Errors,
+}
+
+/// The error codes of a reply and how often each is in it. A reply without errors costs no memory.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Errors(Vec<(i16, u64)>);
+
+impl Errors {
+    pub(super) fn of(codes: impl IntoIterator<Item = i16>) -> Self {
+        let mut counted: Vec<(i16, u64)> = Vec::new();
+        for code in codes.into_iter().filter(|code| *code != 0) {
+            match counted.iter_mut().find(|(known, _)| *known == code) {
+                Some((_, count)) => *count += 1,
+                None => counted.push((code, 1)),
+            }
+        }
+        Self(counted)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Kafka's name of each error, and how often it is there.
+    pub fn by_name(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let unknown = ErrorCode::UnknownServerError;
+        self.0
+            .iter()
+            .map(move |(code, count)| (ErrorCode::from_code(*code).unwrap_or(unknown).name(), *count))
+    }
 }
 
 /// How a reply becomes a frame.

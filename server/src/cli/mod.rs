@@ -4,6 +4,7 @@
 
 mod log;
 mod show;
+mod top;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use std::str::FromStr;
 
 pub use log::{DumpArgs, LogArgs, LogCommand, RepairArgs, VerifyArgs, run_log};
 pub use show::show_config;
+pub use top::{TopArgs, run_top};
 
 /// The process's exit codes; `--help` lists them.
 pub mod exit {
@@ -45,6 +47,7 @@ Examples:
   ottla --set log.dirs=/disk1/ottla,/disk2/ottla --set num.partitions=4
   ottla config --check --config server.properties
   ottla log verify /var/lib/ottla
+  ottla top localhost:9464
 
 Exit codes:
   0  stopped cleanly
@@ -77,6 +80,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// Check, print or repair the files of logs, without a broker.
     Log(LogArgs),
+    /// Watch a broker: topics, rates, groups, lag and what is wrong.
+    Top(TopArgs),
 }
 
 /// How to list the settings.

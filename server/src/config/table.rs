@@ -184,6 +184,26 @@ settings! {
     /// How long a connection of the metrics listener may take for a request and its answer.
     pub metrics_request_timeout_ms: u64 =
         own("metrics.request.timeout.ms", Kind::Int, Some("5000"), at_least(&[(1, i32::MAX as i64)]));
+    /// Topics that metrics show by name, the busiest; the others are shown together as `_other`.
+    pub metrics_topics_max: usize =
+        own("metrics.topics.max", Kind::Int, Some("500"), at_least(&[(0, 100_000)]));
+    /// Partitions that metrics show by name, of the topics that they name; the others are shown together as `_other`.
+    pub metrics_partitions_max: usize =
+        own("metrics.partitions.max", Kind::Int, Some("1000"), at_least(&[(0, 100_000)]));
+    /// Consumer groups that metrics show by name, the busiest; the others are shown together as `_other`.
+    pub metrics_groups_max: usize =
+        own("metrics.groups.max", Kind::Int, Some("300"), at_least(&[(0, 100_000)]));
+    /// Partitions of consumer groups whose lag metrics show by name, those furthest behind; the others are shown together
+    /// as `_other`.
+    pub metrics_group_partitions_max: usize =
+        own("metrics.group.partitions.max", Kind::Int, Some("1000"), at_least(&[(0, 100_000)]));
+    /// Pairs of client software and version that metrics show by name; the others are shown together as `_other`.
+    pub metrics_client_software_max: usize =
+        own("metrics.client.software.max", Kind::Int, Some("50"), at_least(&[(0, 1000)]));
+    /// A request that takes longer, waiting for records and for other members not counted, is written to the log with its
+    /// parts and its client, for each client once a minute. -1: none is.
+    pub slow_request_log_ms: i64 =
+        own("slow.request.log.ms", Kind::Long, Some("1000"), at_least(&[(-1, i64::MAX)]));
 
     /// The threads that serve connections. Unset: one for each processor.
     pub num_network_threads: Option<usize> = kafka_but("num.network.threads", None);

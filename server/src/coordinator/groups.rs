@@ -208,12 +208,20 @@ impl Groups {
         state.shards.drain().for_each(|(_, shard)| shard.close());
     }
 
+    /// The shards that are open.
+    fn open_shards(&self) -> Vec<GroupShard> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.shards.values().cloned().collect()
+    }
+
+    /// Looks at one shard after the other; with what was seen each time goes on when the shard does.
+    pub fn look_at_each<R>(&self, look: impl Fn(&GroupMachine) -> R, mut seen: impl FnMut(R)) {
+        self.open_shards().iter().filter_map(|shard| shard.glance(&look)).for_each(&mut seen);
+    }
+
     /// What the metrics show. It looks at every group.
     pub fn figures(&self) -> GroupFigures {
-        let shards: Vec<GroupShard> = {
-            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            state.shards.values().cloned().collect()
-        };
+        let shards = self.open_shards();
         let mut figures = GroupFigures::default();
         for shard in shards {
             figures.loading_shards += usize::from(matches!(shard.phase(), Phase::Loading { .. }));

@@ -75,9 +75,9 @@ impl Drop for Used<'_> {
     }
 }
 
-async fn exchange(stream: &TcpStream, metrics: &Metrics, health: &Health) -> io::Result<()> {
+async fn exchange(stream: &TcpStream, metrics: &Arc<Metrics>, health: &Health) -> io::Result<()> {
     let reply = match read_head(stream).await? {
-        Head::Whole(head) => respond(&head, metrics, health),
+        Head::Whole(head) => respond(&head, metrics, health).await?,
         Head::TooLong => Reply::plain(431, "the request's head is too long\n").into_bytes(Body::Sent),
         Head::CutShort => return Ok(()),
     };
@@ -148,24 +148,31 @@ async fn discard_rest(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// The answer to a request's head.
-fn respond(head: &[u8], metrics: &Metrics, health: &Health) -> Vec<u8> {
+async fn respond(head: &[u8], metrics: &Arc<Metrics>, health: &Health) -> io::Result<Vec<u8>> {
     let Some((method, path)) = request_line(head) else {
-        return Reply::plain(400, "this is not an HTTP/1 request\n").into_bytes(Body::Sent);
+        return Ok(Reply::plain(400, "this is not an HTTP/1 request\n").into_bytes(Body::Sent));
     };
     let body = match method {
         "GET" => Body::Sent,
         "HEAD" => Body::OnlyMeasured,
-        _ => return Reply::plain(405, "only GET and HEAD\n").into_bytes(Body::Sent),
+        _ => return Ok(Reply::plain(405, "only GET and HEAD\n").into_bytes(Body::Sent)),
     };
     let state = health.state();
     let status = |good| if good { 200 } else { 503 };
     let reply = match path {
-        "/metrics" => Reply { status: 200, content_type: METRICS_TYPE, body: metrics.render() },
+        "/metrics" => Reply { status: 200, content_type: METRICS_TYPE, body: rendered(metrics).await? },
         "/healthz" => Reply::plain(status(state != State::Failed), format!("{}\n", state.word())),
         "/readyz" => Reply::plain(status(state == State::Ready), format!("{}\n", state.word())),
         _ => Reply::plain(404, "there are /metrics, /healthz and /readyz\n"),
     };
-    reply.into_bytes(body)
+    Ok(reply.into_bytes(body))
+}
+
+/// It looks at every partition and group, for which no connection of a client is to wait.
+#[expect(clippy::disallowed_methods, reason = "many milliseconds with many partitions, a few times a minute")]
+async fn rendered(metrics: &Arc<Metrics>) -> io::Result<String> {
+    let metrics = Arc::clone(metrics);
+    tokio::task::spawn_blocking(move || metrics.render()).await.map_err(io::Error::other)
 }
 
 /// Method and path of `GET /path?query HTTP/1.1`.

@@ -62,6 +62,12 @@ limits! {
     FreeSpace = "log.dir.min.free.bytes", Each;
     /// Connections of the metrics listener.
     MetricsConnections = "metrics.connections.max", Shared;
+    /// Topics that metrics name.
+    MetricsTopics = "metrics.topics.max", Shared;
+    /// Partitions that metrics name.
+    MetricsPartitions = "metrics.partitions.max", Shared;
+    /// Groups that metrics name.
+    MetricsGroups = "metrics.groups.max", Shared;
 }
 
 /// What is counted of one limit.

@@ -1,39 +1,75 @@
 //! Metrics: one declared table, cached handles, and a small HTTP listener that shows them.
 //!
 //! Counting never blocks, never allocates a series and never fails. What is counted changes no behaviour: nothing in the broker
-//! reads a metric back. Series are closed sets; no client's word becomes a label.
+//! reads a metric back. Most series are closed sets. Topics, groups and client software, which clients name, have their own
+//! series up to a cap and share one beyond it; these are made up when someone asks, and nobody else pays for them.
 
+mod clients;
 mod data_dirs;
+mod exposition;
 mod groups;
 mod health;
+mod histogram;
 mod http;
+mod lag;
 mod limits;
+mod named;
 mod process;
 mod registry;
+mod requests;
 mod table;
 #[cfg(test)]
 mod tests;
+mod topics;
 
+pub use clients::ClientMetrics;
 pub use data_dirs::{AskDataDir, CompactionFigures, DataDirFigures};
 pub use groups::{AskGroups, GROUP_STATES, GroupFigures};
 pub use health::{Health, State};
 pub use http::{HttpLimits, serve};
+pub use lag::{AskLag, Behind, LagFigures, LagRow, OneGroup};
 pub use limits::{Limit, LimitMetrics};
+pub use requests::{ApiMetrics, Observed, Parts, WaitsFor};
 pub use table::{Kind, METRICS, Metric, metric_of_series};
+pub use topics::{AskPartitions, Moved, PartitionFigures};
 
 use data_dirs::DataDirs;
+use exposition::Text;
 use groups::GroupMetrics;
-use metrics::{Counter, Gauge, Histogram};
+use histogram::Histogram;
+use lag::LagMetrics;
+use metrics::{Counter, Gauge};
 use process::ProcessMetrics;
 use registry::Registry;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-
-/// How often histograms' samples are sorted into buckets; between two times each sample takes 16 bytes.
-const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+use topics::TopicMetrics;
 
 /// The API label of a request whose key is not served.
 const UNKNOWN_API: &str = "unknown";
+
+/// An API as it is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct CountedApi {
+    pub key: i16,
+    pub name: &'static str,
+    pub waits_for: WaitsFor,
+}
+
+/// How many of what clients name are shown by name; each has a setting.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NamedMax {
+    /// `metrics.topics.max`
+    pub topics: usize,
+    /// `metrics.partitions.max`
+    pub partitions: usize,
+    /// `metrics.groups.max`
+    pub groups: usize,
+    /// `metrics.group.partitions.max`
+    pub group_partitions: usize,
+    /// `metrics.client.software.max`
+    pub client_software: usize,
+}
 
 /// Every handle of the broker, made once at the start.
 pub struct Metrics {
@@ -44,22 +80,49 @@ pub struct Metrics {
     process: ProcessMetrics,
     data_dirs: DataDirs,
     groups: GroupMetrics,
+    named_max: NamedMax,
+    /// What was shown by name, and for whom it was asked. One scrape at a time makes it up.
+    asked: Mutex<Asked>,
+    ask_partitions: OnceLock<AskPartitions>,
+    ask_lag: OnceLock<AskLag>,
+    pub clients: ClientMetrics,
     pub connections: ConnectionMetrics,
     pub fetch_sessions: FetchSessionMetrics,
     pub logs: LogMetrics,
 }
 
+struct Asked {
+    topics: TopicMetrics,
+    lag: LagMetrics,
+}
+
 impl Metrics {
-    /// Handles for these APIs, each given by key and name.
-    pub fn new(apis: &[(i16, &'static str)]) -> Arc<Metrics> {
+    /// Handles for these APIs.
+    pub fn new(apis: &[CountedApi], named_max: NamedMax) -> Arc<Metrics> {
         let registry = Registry::new();
+        let limits = LimitMetrics::all(&registry);
+        for (limit, max) in [
+            (Limit::MetricsTopics, named_max.topics),
+            (Limit::MetricsPartitions, named_max.partitions),
+            (Limit::MetricsGroups, named_max.groups),
+        ] {
+            limits[limit as usize].max.set(max as f64);
+        }
         Arc::new(Metrics {
             apis: by_key(&registry, apis),
-            unknown_api: ApiMetrics::new(&registry, UNKNOWN_API),
-            limits: LimitMetrics::all(&registry),
+            unknown_api: ApiMetrics::new(&registry, UNKNOWN_API, WaitsFor::Durability),
+            limits,
             process: ProcessMetrics::new(&registry),
             data_dirs: DataDirs::default(),
             groups: GroupMetrics::new(&registry),
+            named_max,
+            asked: Mutex::new(Asked {
+                topics: TopicMetrics::new(named_max),
+                lag: LagMetrics::new(named_max),
+            }),
+            ask_partitions: OnceLock::new(),
+            ask_lag: OnceLock::new(),
+            clients: ClientMetrics::default(),
             connections: ConnectionMetrics::new(&registry),
             fetch_sessions: FetchSessionMetrics::new(&registry),
             logs: LogMetrics::new(&registry),
@@ -83,83 +146,68 @@ impl Metrics {
     }
 
     /// From here on the figures of the groups are shown.
-    pub fn watch_groups(&self, ask: AskGroups) {
+    pub fn watch_groups(&self, ask: AskGroups, ask_lag: AskLag) {
         self.groups.watch(ask);
+        // There is one coordinator in a broker.
+        let _ = self.ask_lag.set(ask_lag);
     }
 
-    /// All metrics in Prometheus' text format, the figures of the process and of the data directories fresh.
+    /// From here on the figures of the partitions are shown.
+    pub fn watch_partitions(&self, ask: AskPartitions) {
+        // There is one registry of partitions in a broker.
+        let _ = self.ask_partitions.set(ask);
+    }
+
+    /// All metrics in Prometheus' text format, what is asked for fresh. It looks at every partition and every group: not
+    /// for a thread that serves.
     pub fn render(&self) -> String {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         self.process.refresh();
         self.data_dirs.refresh();
         self.groups.refresh();
-        self.registry.render()
+        let mut text = Text::behind(String::new());
+        let partitions = self.ask_partitions.get().and_then(|ask| ask()).unwrap_or_default();
+        let (topics, partitions) = asked.topics.show(&mut text, partitions);
+        let rows_max = asked.lag.rows_max();
+        let lag = self.ask_lag.get().and_then(|ask| ask(rows_max)).unwrap_or_default();
+        let groups = asked.lag.show(&mut text, lag);
+        for (limit, count) in [
+            (Limit::MetricsTopics, topics),
+            (Limit::MetricsPartitions, partitions),
+            (Limit::MetricsGroups, groups),
+        ] {
+            self.show_use(limit, count);
+        }
+        requests::show(&mut text, self.apis.iter().flatten().chain([&self.unknown_api]));
+        self.clients.show(&mut text, self.named_max.client_software);
+        self.logs.show(&mut text);
+        [self.registry.render(), text.into_string()].concat()
     }
 
-    /// Sorts samples into buckets every few seconds, for as long as it is polled. Without it they pile up.
-    pub async fn keep_up(self: Arc<Self>) {
-        let mut interval = tokio::time::interval(UPKEEP_INTERVAL);
-        loop {
-            interval.tick().await;
-            self.registry.run_upkeep();
+    /// How many there are to name; a hit whenever somebody asks and not all are.
+    fn show_use(&self, limit: Limit, count: usize) {
+        let max = match limit {
+            Limit::MetricsTopics => self.named_max.topics,
+            Limit::MetricsPartitions => self.named_max.partitions,
+            _ => self.named_max.groups,
+        };
+        self.limit(limit).used.set(count.min(max) as f64);
+        if count > max {
+            self.limit(limit).hits.increment(1);
         }
     }
 }
 
-fn by_key(registry: &Registry, apis: &[(i16, &'static str)]) -> Vec<Option<ApiMetrics>> {
+fn by_key(registry: &Registry, apis: &[CountedApi]) -> Vec<Option<ApiMetrics>> {
     let mut all: Vec<Option<ApiMetrics>> = Vec::new();
-    for (key, name) in apis {
-        let at = usize::try_from(*key).expect("a served API has a key that is not negative");
+    for api in apis {
+        let at = usize::try_from(api.key).expect("a served API has a key that is not negative");
         if all.len() <= at {
             all.resize_with(at + 1, || None);
         }
-        all[at] = Some(ApiMetrics::new(registry, name));
+        all[at] = Some(ApiMetrics::new(registry, api.name, api.waits_for));
     }
     all
-}
-
-/// What is counted of one API.
-pub struct ApiMetrics {
-    requests: Counter,
-    errors: Counter,
-    request_bytes: Counter,
-    response_bytes: Counter,
-    time: Histogram,
-}
-
-/// One request that is over.
-#[derive(Clone, Copy, Debug)]
-pub struct Observed {
-    /// The request's bytes with its length prefix.
-    pub request_bytes: usize,
-    /// The reply's bytes with its length prefix; 0 without one.
-    pub response_bytes: usize,
-    /// From the request's last byte to its finished reply.
-    pub elapsed: Duration,
-    /// It was answered with an error code or by closing the connection.
-    pub failed: bool,
-}
-
-impl ApiMetrics {
-    fn new(registry: &Registry, api: &str) -> ApiMetrics {
-        ApiMetrics {
-            requests: registry.counter(&table::REQUESTS, &[api]),
-            errors: registry.counter(&table::REQUEST_ERRORS, &[api]),
-            request_bytes: registry.counter(&table::REQUEST_BYTES, &[api]),
-            response_bytes: registry.counter(&table::RESPONSE_BYTES, &[api]),
-            time: registry.histogram(&table::REQUEST_TIME, &[api]),
-        }
-    }
-
-    /// Counts one request.
-    pub fn observe(&self, observed: Observed) {
-        self.requests.increment(1);
-        self.request_bytes.increment(observed.request_bytes as u64);
-        self.response_bytes.increment(observed.response_bytes as u64);
-        self.time.record(observed.elapsed.as_secs_f64());
-        if observed.failed {
-            self.errors.increment(1);
-        }
-    }
 }
 
 /// Why a connection ended.
@@ -237,12 +285,13 @@ impl FetchSessionMetrics {
     }
 }
 
-/// What is counted of logs, over all of them: a series for each partition would be too many.
+/// What is counted of logs, over all of them.
 pub struct LogMetrics {
     appended_batches: Counter,
     appended_records: Counter,
     appended_bytes: Counter,
     flush: Histogram,
+    delivery: Histogram,
 }
 
 impl LogMetrics {
@@ -251,7 +300,8 @@ impl LogMetrics {
             appended_batches: registry.counter(&table::APPENDED_BATCHES, &[]),
             appended_records: registry.counter(&table::APPENDED_RECORDS, &[]),
             appended_bytes: registry.counter(&table::APPENDED_BYTES, &[]),
-            flush: registry.histogram(&table::FLUSH_TIME, &[]),
+            flush: Histogram::new(table::FLUSH_TIME.buckets),
+            delivery: Histogram::new(table::DELIVERY_TIME.buckets),
         }
     }
 
@@ -262,6 +312,20 @@ impl LogMetrics {
     }
 
     pub fn flushed(&self, elapsed: Duration) {
-        self.flush.record(elapsed.as_secs_f64());
+        self.flush.record(elapsed);
+    }
+
+    /// A record was given to a reader for the first time, so long after its append.
+    pub fn delivered(&self, after: Duration) {
+        self.delivery.record(after);
+    }
+
+    fn show(&self, text: &mut Text) {
+        for (metric, histogram) in
+            [(&table::FLUSH_TIME, &self.flush), (&table::DELIVERY_TIME, &self.delivery)]
+        {
+            text.family(metric);
+            text.histogram(metric, &[], histogram);
+        }
     }
 }

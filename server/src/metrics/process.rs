@@ -4,7 +4,8 @@
 
 use super::registry::Registry;
 use super::table::{
-    BUILD_INFO, PROCESS_CPU, PROCESS_FDS, PROCESS_FDS_MAX, PROCESS_MEMORY, PROCESS_THREADS, UPTIME,
+    BUILD_INFO, PROCESS_CPU, PROCESS_FDS, PROCESS_FDS_MAX, PROCESS_MEMORY, PROCESS_THREADS, RUNTIME_BUSY,
+    RUNTIME_TASKS, UPTIME,
 };
 use metrics::Gauge;
 
@@ -18,6 +19,9 @@ pub(super) struct ProcessMetrics {
     fds_max: Gauge,
     threads: Gauge,
     uptime_seconds: Gauge,
+    tasks: Gauge,
+    /// One for each network thread.
+    busy_seconds: Vec<Gauge>,
 }
 
 impl ProcessMetrics {
@@ -30,6 +34,8 @@ impl ProcessMetrics {
             fds_max: registry.gauge(&PROCESS_FDS_MAX, &[]),
             threads: registry.gauge(&PROCESS_THREADS, &[]),
             uptime_seconds: registry.gauge(&UPTIME, &[]),
+            tasks: registry.gauge(&RUNTIME_TASKS, &[]),
+            busy_seconds: busy_gauges(registry),
         }
     }
 
@@ -47,10 +53,23 @@ impl ProcessMetrics {
         if let Some(fds) = open_fds() {
             self.fds.set(fds as f64);
         }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let figures = runtime.metrics();
+            self.tasks.set(figures.num_alive_tasks() as f64);
+            for (thread, gauge) in self.busy_seconds.iter().enumerate() {
+                gauge.set(figures.worker_total_busy_duration(thread).as_secs_f64());
+            }
+        }
         // No limit is told as infinity, which Prometheus has a word for.
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         self.fds_max.set(limit.map_or(f64::INFINITY, |limit| limit as f64));
     }
+}
+
+/// A runtime's threads are as many as when it began.
+fn busy_gauges(registry: &Registry) -> Vec<Gauge> {
+    let threads = tokio::runtime::Handle::try_current().map_or(0, |runtime| runtime.metrics().num_workers());
+    (0..threads).map(|thread| registry.gauge(&RUNTIME_BUSY, &[&thread.to_string()])).collect()
 }
 
 #[expect(

@@ -1,11 +1,12 @@
-//! Hands out counting handles for declared metrics and renders what they counted.
+//! Hands out counting handles for declared counters and gauges and renders what they counted. Histograms and series that
+//! come and go are held elsewhere (`histogram`, `exposition`).
 //!
 //! A handle is made once and kept: counting through it costs nanoseconds, finding it again would cost a hundred. A registry
 //! belongs to one broker and is not the process's global recorder, so that several brokers in one process do not mix.
 
 use super::table::{Kind, METRICS, Metric};
-use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics::{Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 pub(super) struct Registry {
     recorder: PrometheusRecorder,
@@ -16,14 +17,7 @@ static METADATA: Metadata<'static> = Metadata::new("ottla", Level::INFO, None);
 
 impl Registry {
     pub(super) fn new() -> Registry {
-        let mut builder = PrometheusBuilder::new();
-        for metric in METRICS.iter().filter(|metric| metric.kind == Kind::Histogram) {
-            let matcher = Matcher::Full(metric.name.to_owned());
-            builder = builder
-                .set_buckets_for_metric(matcher, metric.buckets)
-                .expect("declared histograms have buckets");
-        }
-        let recorder = builder.build_recorder();
+        let recorder = PrometheusBuilder::new().build_recorder();
         for metric in METRICS {
             describe(&recorder, metric);
         }
@@ -40,19 +34,9 @@ impl Registry {
         self.recorder.register_gauge(&key(metric, labels), &METADATA)
     }
 
-    pub(super) fn histogram(&self, metric: &Metric, labels: &[&str]) -> Histogram {
-        assert_eq!(metric.kind, Kind::Histogram, "{}", metric.name);
-        self.recorder.register_histogram(&key(metric, labels), &METADATA)
-    }
-
     /// All series in Prometheus' text format.
     pub(super) fn render(&self) -> String {
         self.handle.render()
-    }
-
-    /// Sorts the samples of histograms into their buckets; until then each takes memory of its own.
-    pub(super) fn run_upkeep(&self) {
-        self.handle.run_upkeep();
     }
 }
 
@@ -61,7 +45,7 @@ fn describe(recorder: &PrometheusRecorder, metric: &Metric) {
     match metric.kind {
         Kind::Counter => recorder.describe_counter(name, None, help),
         Kind::Gauge => recorder.describe_gauge(name, None, help),
-        Kind::Histogram => recorder.describe_histogram(name, None, help),
+        Kind::Histogram => {}
     }
 }
 

@@ -1,7 +1,8 @@
 //! Every metric, declared once: name, kind, unit, help, labels and, for a histogram, buckets.
 //!
 //! Names follow Prometheus: `ottla_`, base units, `_total` at the end of what only rises. A label takes its values from a closed
-//! set (APIs, limits, reasons, data directories), never from what a client sends, so that no client decides how many series there are.
+//! set (APIs, limits, reasons, data directories). What clients name (topics, groups, software) is a label up to a cap, and
+//! `_other` beyond it, so that no client decides how many series there are.
 
 /// How a metric moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,16 @@ pub struct Metric {
 const REQUEST_SECONDS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0, 30.0,
+];
+
+/// The parts of a request; most are a hundredth of the whole.
+const PART_SECONDS: &[f64] =
+    &[0.000_005, 0.000_025, 0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
+
+/// From a consumer that waits at the end of the log to one that comes once a day.
+const DELIVERY_SECONDS: &[f64] = &[
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0,
+    3600.0, 86400.0,
 ];
 
 /// Flushes differ by a hundred between machines; the slow end shows a disk in trouble.
@@ -60,6 +71,10 @@ macro_rules! metrics {
 }
 
 metrics! {
+    /// Requests whose last byte has come, by API. Less those answered and abandoned, they are at work now.
+    REQUESTS_ARRIVED = Counter "ottla_requests_arrived_total" ["api"];
+    /// Requests that had come and were never decided, because their connection ended, by API.
+    REQUESTS_ABANDONED = Counter "ottla_requests_abandoned_total" ["api"];
     /// Requests answered, by API.
     REQUESTS = Counter "ottla_requests_total" ["api"];
     /// Requests answered with an error code, or by closing the connection, by API.
@@ -70,6 +85,11 @@ metrics! {
     RESPONSE_BYTES = Counter "ottla_response_bytes_total" ["api"] in "bytes";
     /// Time from a request's last byte to its finished reply, waiting included, by API.
     REQUEST_TIME = Histogram "ottla_request_seconds" ["api"] in "seconds" buckets REQUEST_SECONDS;
+    /// Where that time went, by API: in the queue of its connection, in work on the spot, waiting for the disk
+    /// (durable_wait) or for records and other members (long_poll), and being sent.
+    REQUEST_PART_TIME = Histogram "ottla_request_part_seconds" ["api", "part"] in "seconds" buckets PART_SECONDS;
+    /// Error codes in replies, each as often as it stands there, by API and Kafka's name of the error.
+    ERRORS = Counter "ottla_errors_total" ["api", "error"];
 
     /// Connections accepted.
     CONNECTIONS_ACCEPTED = Counter "ottla_connections_accepted_total";
@@ -77,6 +97,9 @@ metrics! {
     CONNECTIONS_CLOSED = Counter "ottla_connections_closed_total" ["reason"];
     /// Connections that are open.
     CONNECTIONS = Gauge "ottla_connections";
+
+    /// Connections that are open, by the client's software and version as it tells them; 0 for what was seen before.
+    CLIENT_CONNECTIONS = Gauge "ottla_client_connections" ["software", "version"];
 
     /// What is in use of a limit, in the unit of the setting that the label names.
     LIMIT_USED = Gauge "ottla_limit_used" ["limit"];
@@ -98,6 +121,48 @@ metrics! {
     APPENDED_BYTES = Counter "ottla_appended_bytes_total" in "bytes";
     /// Time of each write to the journal, its flush to the disk included; the count of writes is the histogram's own.
     FLUSH_TIME = Histogram "ottla_flush_seconds" in "seconds" buckets FLUSH_SECONDS;
+
+    /// Time from a record's append to its first delivery to a reader. In each partition one record at a time is followed.
+    DELIVERY_TIME = Histogram "ottla_produce_to_fetch_seconds" in "seconds" buckets DELIVERY_SECONDS;
+
+    /// Bytes of batches taken from producers, by topic.
+    TOPIC_RECEIVED_BYTES = Counter "ottla_topic_received_bytes_total" ["topic"] in "bytes";
+    /// Bytes of batches given to consumers, by topic.
+    TOPIC_SENT_BYTES = Counter "ottla_topic_sent_bytes_total" ["topic"] in "bytes";
+    /// Records taken from producers, by topic.
+    TOPIC_RECEIVED_RECORDS = Counter "ottla_topic_received_records_total" ["topic"];
+    /// Records given to consumers, by topic; counted by their offsets, and estimated where a reply ends before the log does.
+    TOPIC_SENT_RECORDS = Counter "ottla_topic_sent_records_total" ["topic"];
+    /// Partitions that have a log, by topic.
+    TOPIC_PARTITIONS = Gauge "ottla_topic_partitions" ["topic"];
+    /// Bytes of the batches in the logs of all partitions, by topic.
+    TOPIC_BYTES = Gauge "ottla_topic_log_bytes" ["topic"] in "bytes";
+    /// The first offset that can be read, by partition.
+    PARTITION_START = Gauge "ottla_partition_start_offset" ["topic", "partition"];
+    /// The offset behind the last record that can be read (the high watermark), by partition.
+    PARTITION_END = Gauge "ottla_partition_end_offset" ["topic", "partition"];
+    /// Bytes of the batches in the log, by partition.
+    PARTITION_BYTES = Gauge "ottla_partition_log_bytes" ["topic", "partition"] in "bytes";
+    /// Segments of the log, by partition.
+    PARTITION_SEGMENTS = Gauge "ottla_partition_segments" ["topic", "partition"];
+
+    /// Records that a group has not committed yet, by the partitions that are furthest behind.
+    GROUP_LAG_RECORDS = Gauge "ottla_consumer_lag_records" ["group", "topic", "partition"];
+    /// How long the first record that a group has not committed has been there; 0 for a group that has committed all. Of
+    /// records that were there at the broker's start, it is the time since then.
+    GROUP_LAG_SECONDS = Gauge "ottla_consumer_lag_seconds" ["group", "topic", "partition"] in "seconds";
+    /// Records that a group has not committed yet, over all partitions that it has committed for.
+    GROUP_TOTAL_LAG_RECORDS = Gauge "ottla_consumer_group_lag_records" ["group"];
+    /// The longest that a record which a group has not committed has been there, over all its partitions.
+    GROUP_TOTAL_LAG_SECONDS = Gauge "ottla_consumer_group_lag_seconds" ["group"] in "seconds";
+    /// Members of a group.
+    GROUP_MEMBERS_OF = Gauge "ottla_consumer_group_members" ["group"];
+    /// Always 1; the group's state is in the label.
+    GROUP_STATE = Gauge "ottla_consumer_group_state" ["group", "state"];
+    /// Offsets that a group has committed.
+    GROUP_COMMITTED = Counter "ottla_consumer_group_offset_commits_total" ["group"];
+    /// Rebalances of a group that ended with an assignment.
+    GROUP_REBALANCED = Counter "ottla_consumer_group_rebalances_total" ["group"];
 
     /// Writes to the journal that are on the disk, by data directory. Each carries whatever was waiting.
     JOURNAL_COMMITS = Counter "ottla_journal_commits_total" ["dir"];
@@ -158,6 +223,10 @@ metrics! {
     PROCESS_CPU = Gauge "ottla_process_cpu_seconds" in "seconds";
     /// Memory of the process that is in RAM.
     PROCESS_MEMORY = Gauge "ottla_process_resident_memory_bytes" in "bytes";
+    /// Time that a network thread was busy; it only rises.
+    RUNTIME_BUSY = Gauge "ottla_network_thread_busy_seconds" ["thread"] in "seconds";
+    /// Tasks of the runtime that are alive: connections, and what works beside them.
+    RUNTIME_TASKS = Gauge "ottla_runtime_tasks";
     /// File descriptors that the process has open.
     PROCESS_FDS = Gauge "ottla_process_open_fds";
     /// File descriptors that the process may have open.

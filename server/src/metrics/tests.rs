@@ -8,12 +8,20 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::TcpListener;
 
-const APIS: [(i16, &str); 3] = [(0, "Produce"), (1, "Fetch"), (18, "ApiVersions")];
+const APIS: [CountedApi; 3] = [
+    CountedApi { key: 0, name: "Produce", waits_for: WaitsFor::Durability },
+    CountedApi { key: 1, name: "Fetch", waits_for: WaitsFor::Others },
+    CountedApi { key: 18, name: "ApiVersions", waits_for: WaitsFor::Durability },
+];
+
+const NAMED_MAX: NamedMax =
+    NamedMax { topics: 2, partitions: 3, groups: 2, group_partitions: 2, client_software: 1 };
 
 fn touched() -> Arc<Metrics> {
-    let metrics = Metrics::new(&APIS);
-    for (key, _) in APIS {
+    let metrics = Metrics::new(&APIS, NAMED_MAX);
+    for CountedApi { key, .. } in APIS {
         let elapsed = Duration::from_micros(300);
+        metrics.api(key).arrived();
         metrics.api(key).observe(Observed {
             request_bytes: 10,
             response_bytes: 20,
@@ -21,6 +29,13 @@ fn touched() -> Arc<Metrics> {
             failed: key == 1,
         });
     }
+    let ms = Duration::from_millis;
+    metrics.api(0).sent(Parts { queue: ms(1), local: ms(2), wait: Some(ms(3)), send: ms(4) });
+    metrics.api(1).sent(Parts { queue: ms(1), local: ms(2), wait: Some(ms(300)), send: ms(4) });
+    metrics.api(1).answered_errors([("OFFSET_OUT_OF_RANGE", 2)].into_iter());
+    metrics.api(18).arrived();
+    metrics.api(18).abandoned(1);
+    metrics.clients.opened(&("ottla-test".to_owned(), "1.0".to_owned()));
     metrics.connections.accepted();
     metrics.connections.accepted();
     metrics.connections.closed(CloseReason::Timeout);
@@ -28,8 +43,38 @@ fn touched() -> Arc<Metrics> {
     metrics.limit(Limit::Frame).hits.increment(1);
     metrics.logs.appended(1, 5, 100);
     metrics.logs.flushed(Duration::from_millis(3));
+    metrics.logs.delivered(Duration::from_millis(7));
     metrics.watch_data_dir("data", Box::new(|| Some(FIGURES)));
+    metrics.watch_partitions(Box::new(|| Some(vec![partition("orders", 0, 10), partition("orders", 1, 20)])));
+    metrics.watch_groups(Box::new(|| None), Box::new(|rows_max| Some(two_groups(rows_max))));
     metrics
+}
+
+fn partition(topic: &str, index: i32, records: u64) -> PartitionFigures {
+    let moved = Moved { records_in: records, bytes_in: records * 100, records_out: 1, bytes_out: 100 };
+    let (start_offset, end_offset) = (1, records as i64);
+    let topic = topic.into();
+    PartitionFigures { topic, index, start_offset, end_offset, log_bytes: records * 10, segments: 2, moved }
+}
+
+fn one_group(id: &str, state: &'static str) -> OneGroup {
+    let behind = Behind::default();
+    OneGroup { id: id.into(), state, members: 2, commits: 5, rebalances: 1, behind }
+}
+
+fn row(group: &str, partition: i32, records: u64, seconds: u64) -> LagRow {
+    let behind = Behind { records, time: Duration::from_secs(seconds) };
+    LagRow { group: group.into(), topic: "orders".into(), partition, behind }
+}
+
+fn two_groups(rows_max: usize) -> LagFigures {
+    let mut figures = LagFigures::new(rows_max);
+    figures.groups.push(one_group("billing", "Stable"));
+    figures.push_row(row("billing", 0, 7, 30));
+    figures.push_row(row("billing", 1, 1, 90));
+    figures.groups.push(one_group("audit", "Empty"));
+    figures.push_row(row("audit", 0, 10, 100));
+    figures
 }
 
 const FIGURES: DataDirFigures = DataDirFigures {
@@ -138,6 +183,37 @@ fn what_is_counted_is_what_is_shown() {
         ("ottla_request_seconds_bucket{api=\"Fetch\",le=\"0.00025\"}", 0.0),
         ("ottla_request_seconds_bucket{api=\"Fetch\",le=\"0.0005\"}", 1.0),
         ("ottla_request_seconds_count{api=\"Fetch\"}", 1.0),
+        ("ottla_requests_arrived_total{api=\"ApiVersions\"}", 2.0),
+        ("ottla_requests_abandoned_total{api=\"ApiVersions\"}", 1.0),
+        ("ottla_request_part_seconds_sum{api=\"Produce\",part=\"queue\"}", 0.001),
+        ("ottla_request_part_seconds_sum{api=\"Produce\",part=\"local\"}", 0.002),
+        ("ottla_request_part_seconds_sum{api=\"Produce\",part=\"durable_wait\"}", 0.003),
+        ("ottla_request_part_seconds_sum{api=\"Produce\",part=\"send\"}", 0.004),
+        ("ottla_request_part_seconds_sum{api=\"Fetch\",part=\"long_poll\"}", 0.3),
+        ("ottla_errors_total{api=\"Fetch\",error=\"OFFSET_OUT_OF_RANGE\"}", 2.0),
+        ("ottla_client_connections{software=\"ottla-test\",version=\"1.0\"}", 1.0),
+        ("ottla_produce_to_fetch_seconds_bucket{le=\"0.01\"}", 1.0),
+        ("ottla_topic_received_records_total{topic=\"orders\"}", 30.0),
+        ("ottla_topic_received_bytes_total{topic=\"orders\"}", 3000.0),
+        ("ottla_topic_sent_records_total{topic=\"orders\"}", 2.0),
+        ("ottla_topic_sent_bytes_total{topic=\"orders\"}", 200.0),
+        ("ottla_topic_partitions{topic=\"orders\"}", 2.0),
+        ("ottla_topic_log_bytes{topic=\"orders\"}", 300.0),
+        ("ottla_partition_start_offset{topic=\"orders\",partition=\"1\"}", 1.0),
+        ("ottla_partition_end_offset{topic=\"orders\",partition=\"1\"}", 20.0),
+        ("ottla_partition_log_bytes{topic=\"orders\",partition=\"1\"}", 200.0),
+        ("ottla_partition_segments{topic=\"orders\",partition=\"1\"}", 2.0),
+        ("ottla_consumer_lag_records{group=\"billing\",topic=\"orders\",partition=\"0\"}", 7.0),
+        ("ottla_consumer_lag_seconds{group=\"audit\",topic=\"orders\",partition=\"0\"}", 100.0),
+        // Two rows are shown: the third is what the others come to.
+        ("ottla_consumer_lag_records{group=\"_other\",topic=\"_other\",partition=\"_other\"}", 1.0),
+        ("ottla_consumer_lag_seconds{group=\"_other\",topic=\"_other\",partition=\"_other\"}", 90.0),
+        ("ottla_consumer_group_lag_records{group=\"billing\"}", 8.0),
+        ("ottla_consumer_group_lag_seconds{group=\"billing\"}", 90.0),
+        ("ottla_consumer_group_members{group=\"audit\"}", 2.0),
+        ("ottla_consumer_group_state{group=\"audit\",state=\"Empty\"}", 1.0),
+        ("ottla_consumer_group_offset_commits_total{group=\"audit\"}", 5.0),
+        ("ottla_consumer_group_rebalances_total{group=\"audit\"}", 1.0),
         ("ottla_connections", 1.0),
         ("ottla_connections_accepted_total", 2.0),
         ("ottla_connections_closed_total{reason=\"timeout\"}", 1.0),
@@ -174,7 +250,7 @@ fn what_is_counted_is_what_is_shown() {
 /// last figures.
 #[test]
 fn data_directories_are_asked_when_the_metrics_are() {
-    let metrics = Metrics::new(&APIS);
+    let metrics = Metrics::new(&APIS, NAMED_MAX);
     let commits = Arc::new(AtomicU64::new(5));
     let of_one = Arc::clone(&commits);
     let one = move || {
@@ -194,7 +270,7 @@ fn data_directories_are_asked_when_the_metrics_are() {
 
 #[test]
 fn an_api_that_is_not_served_is_counted_as_unknown() {
-    let metrics = Metrics::new(&APIS);
+    let metrics = Metrics::new(&APIS, NAMED_MAX);
     for key in [-1, 2, 999, i16::MIN, i16::MAX] {
         let observed =
             Observed { request_bytes: 1, response_bytes: 0, elapsed: Duration::ZERO, failed: true };
@@ -205,7 +281,7 @@ fn an_api_that_is_not_served_is_counted_as_unknown() {
 
 #[test]
 fn two_brokers_in_one_process_do_not_mix() {
-    let (one, other) = (Metrics::new(&APIS), Metrics::new(&APIS));
+    let (one, other) = (Metrics::new(&APIS, NAMED_MAX), Metrics::new(&APIS, NAMED_MAX));
     one.connections.accepted();
     assert_eq!(value(&one.render(), "ottla_connections"), Some(1.0));
     assert_eq!(value(&other.render(), "ottla_connections"), Some(0.0));
@@ -213,7 +289,7 @@ fn two_brokers_in_one_process_do_not_mix() {
 
 #[test]
 fn every_limit_is_a_setting_and_has_its_series() {
-    let metrics = Metrics::new(&[]);
+    let metrics = Metrics::new(&[], NAMED_MAX);
     let text = metrics.render();
     for limit in Limit::ALL {
         assert!(setting(limit.setting()).is_some(), "{limit:?}: no setting {}", limit.setting());
@@ -228,7 +304,7 @@ fn every_limit_is_a_setting_and_has_its_series() {
 
 #[test]
 fn the_process_tells_of_itself() {
-    let text = Metrics::new(&[]).render();
+    let text = Metrics::new(&[], NAMED_MAX).render();
     let at_least = |series: &str, least: f64| {
         let value = value(&text, series).unwrap_or_else(|| panic!("no {series}"));
         assert!(value >= least, "{series} is {value}");
@@ -242,16 +318,57 @@ fn the_process_tells_of_itself() {
     at_least(&format!("ottla_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0);
 }
 
-/// Samples must not pile up between scrapes that never come.
-#[tokio::test]
-async fn upkeep_loses_no_sample() {
-    let metrics = touched();
-    metrics.registry.run_upkeep();
-    metrics.logs.flushed(Duration::from_millis(3));
-    let upkeep = tokio::spawn(Arc::clone(&metrics).keep_up());
-    tokio::task::yield_now().await;
-    assert_eq!(value(&metrics.render(), "ottla_flush_seconds_count"), Some(2.0));
-    upkeep.abort();
+/// Ten thousand topics and as many groups, each doing something: the text stays within its bound, no series is there
+/// twice, and what is not shown by name is in what all others come to.
+#[test]
+fn a_scrape_of_very_many_is_bounded() {
+    const MANY: u64 = 10_000;
+    let named_max =
+        NamedMax { topics: 500, partitions: 1000, groups: 300, group_partitions: 1000, client_software: 50 };
+    let metrics = Metrics::new(&APIS, named_max);
+    metrics.watch_partitions(Box::new(|| {
+        Some((0..MANY).map(|n| partition(&format!("a-topic-with-a-common-name-{n:05}"), 0, 1 + n)).collect())
+    }));
+    let lag = |rows_max| {
+        let mut figures = LagFigures::new(rows_max);
+        for n in 0..MANY {
+            let id = format!("a-group-with-a-common-name-{n:05}");
+            figures.groups.push(one_group(&id, "Stable"));
+            figures.push_row(row(&id, 0, n, n));
+        }
+        Some(figures)
+    };
+    metrics.watch_groups(Box::new(|| None), Box::new(lag));
+    metrics.render();
+    let text = metrics.render();
+    assert!(text.len() <= 2_000_000, "{} bytes", text.len());
+    let series: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(s, _)| s)
+        .collect();
+    let unlike: HashSet<&str> = series.iter().copied().collect();
+    assert_eq!(unlike.len(), series.len(), "no series twice");
+    let of = |name: &str| series.iter().filter(|series| series.starts_with(&format!("{name}{{"))).count();
+    assert_eq!(of("ottla_topic_received_records_total"), 501);
+    assert_eq!(
+        of("ottla_partition_end_offset"),
+        501,
+        "partitions of topics that have a name, and the others"
+    );
+    assert_eq!(of("ottla_consumer_group_members"), 301);
+    let sum = |name: &str| -> f64 {
+        let values =
+            text.lines().filter_map(|line| line.strip_prefix(&format!("{name}{{"))?.rsplit_once(' '));
+        values.map(|(_, value)| value.parse::<f64>().expect("a number")).sum()
+    };
+    assert_eq!(sum("ottla_consumer_lag_records"), (MANY * (MANY - 1) / 2) as f64);
+    assert_eq!(sum("ottla_consumer_group_lag_records"), (MANY * (MANY - 1) / 2) as f64);
+    assert_eq!(sum("ottla_consumer_group_members"), (2 * MANY) as f64);
+    assert_eq!(sum("ottla_topic_log_bytes"), (10 * MANY * (MANY + 1) / 2) as f64);
+    assert_eq!(value(&text, "ottla_limit_used{limit=\"metrics.topics.max\"}"), Some(500.0));
+    assert!(value(&text, "ottla_limit_hits_total{limit=\"metrics.topics.max\"}") >= Some(1.0));
 }
 
 struct Listening {

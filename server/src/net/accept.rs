@@ -204,6 +204,7 @@ impl Door {
             address,
             connection_id: self.ids.fetch_add(1, Ordering::Relaxed),
             software: Default::default(),
+            client_id: Default::default(),
         });
         let (broker, stop) = (self.broker.clone(), self.stop.clone());
         connections.spawn(connection::serve(stream, broker, peer, place, stop));

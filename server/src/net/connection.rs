@@ -26,9 +26,10 @@ use super::end::End;
 use super::memory::Share;
 use super::output::Output;
 use super::replies::ReplyShare;
+use super::timing::{Arrived, Unsent};
 use crate::api::{self, Answer, Broker, Parked, Peer, Then};
 use crate::config::Config;
-use crate::metrics::{Limit, Observed};
+use crate::metrics::{Limit, Parts, WaitsFor};
 
 /// Turns in a row before other connections of this thread are let in.
 const TURNS_MAX: usize = 16;
@@ -68,14 +69,6 @@ struct Pending {
     wait: Wait,
 }
 
-/// What the metrics want to know of a request.
-#[derive(Clone, Copy)]
-struct Arrived {
-    key: i16,
-    at: Duration,
-    bytes: usize,
-}
-
 enum Wait {
     Reply(Parked<Answer>),
     Gate(Parked<Then<Answer>>),
@@ -97,6 +90,8 @@ struct Connection {
     received: BytesMut,
     /// Whole frames that may not begin yet. Bounded: while there is one, nothing is read.
     inbox: VecDeque<Bytes>,
+    /// When the last byte of these came.
+    inbox_since: Duration,
     /// Set once the small ones of them have left the buffer that they came in.
     inbox_is_own: bool,
     /// The part of both in what all connections may hold.
@@ -115,6 +110,8 @@ struct Connection {
     output: Output,
     /// The part of it in what all connections may hold.
     replies: ReplyShare,
+    /// Whose replies these are.
+    unsent: Unsent,
     /// When the peer last took some of it, or could first have.
     last_taken: Duration,
     /// Set when the connection is to end once what is decided has been sent.
@@ -143,6 +140,7 @@ impl Connection {
             peer,
             received: BytesMut::new(),
             inbox: VecDeque::new(),
+            inbox_since: now,
             inbox_is_own: false,
             memory,
             place,
@@ -152,6 +150,7 @@ impl Connection {
             placing: Vec::new(),
             output: Output::default(),
             replies,
+            unsent: Unsent::default(),
             last_taken: now,
             ending: None,
             let_in_at: now,
@@ -213,6 +212,8 @@ impl Connection {
     /// What still waits for its place counts as memory although the connection is over.
     fn leave(self) {
         let placing_bytes = self.placing_bytes();
+        self.parked.iter().for_each(|pending| self.abandon(pending.request.key));
+        self.inbox.iter().for_each(|frame| self.abandon(api::key_of(frame)));
         let Self { placing, mut memory, .. } = self;
         if placing.is_empty() {
             return;
@@ -259,8 +260,11 @@ impl Connection {
             Then::Later(wait) => self.parked.push_front(Pending { request, wait: Wait::Reply(wait) }),
             Then::Gate(wait) => self.parked.push_front(Pending { request, wait: Wait::Gate(wait) }),
             Then::Now(answer) => self.reply(request, answer)?,
-            Then::Silent => self.observe(request, 0, false),
-            Then::Close => self.finish(End::SilentFailure),
+            Then::Silent => self.observe_silent(request, false),
+            Then::Close => {
+                self.observe_silent(request, true);
+                self.finish(End::SilentFailure);
+            }
             Then::Placing(wait, then) => {
                 self.hold_until_placed(request, wait, &then);
                 self.decided(request, *then)?;
@@ -300,21 +304,25 @@ impl Connection {
             }
             let Some(frame) = self.inbox.pop_front() else { break };
             moved = true;
-            let bytes = frame.len() + PREFIX_BYTES;
-            let begun = match api::begin(&self.broker, &self.peer, frame) {
-                Ok(begun) => begun,
+            let (key, bytes) = (api::key_of(&frame), frame.len() + PREFIX_BYTES);
+            let then = match api::begin(&self.broker, &self.peer, frame) {
+                Ok(begun) => begun.then,
                 Err(refused) => {
+                    self.abandon(key);
                     self.finish(refused.into());
                     break;
                 }
             };
-            self.begun(Arrived { key: begun.key, at, bytes }, begun.then)?;
+            self.begun(Arrived { key, bytes, came: self.inbox_since, began: at, parked: None }, then)?;
         }
         Ok(moved)
     }
 
     /// A request takes its place behind those that have begun before it.
-    fn begun(&mut self, request: Arrived, then: Then<Answer>) -> Result<(), End> {
+    fn begun(&mut self, mut request: Arrived, then: Then<Answer>) -> Result<(), End> {
+        if matches!(then, Then::Later(_) | Then::Gate(_)) || !self.parked.is_empty() {
+            request.parked.get_or_insert_with(|| self.broker.env.clock.monotonic());
+        }
         match then {
             // Earlier replies are still waited for: this one is decided and keeps its place behind them.
             Then::Now(answer) if !self.parked.is_empty() => {
@@ -324,9 +332,9 @@ impl Connection {
             Then::Now(answer) => self.reply(request, answer)?,
             Then::Later(wait) => self.parked.push_back(Pending { request, wait: Wait::Reply(wait) }),
             Then::Gate(wait) => self.parked.push_back(Pending { request, wait: Wait::Gate(wait) }),
-            Then::Silent => self.observe(request, 0, false),
+            Then::Silent => self.observe_silent(request, false),
             Then::Close => {
-                self.observe(request, 0, true);
+                self.observe_silent(request, true);
                 self.finish(End::SilentFailure);
             }
             Then::Placing(wait, then) => {
@@ -362,18 +370,63 @@ impl Connection {
 
     fn reply(&mut self, request: Arrived, answer: Answer) -> Result<(), End> {
         let before = self.output.bytes();
+        let now = self.broker.env.clock.monotonic();
         if before == 0 {
-            self.last_taken = self.broker.env.clock.monotonic();
+            self.last_taken = now;
         }
-        self.output.push(answer.frame?)?;
-        self.observe(request, self.output.bytes() - before, answer.failed);
+        let pushed = answer.frame.map_err(End::from).and_then(|frame| Ok(self.output.push(frame)?));
+        pushed.inspect_err(|_| self.abandon(request.key))?;
+        let bytes = self.output.bytes() - before;
+        let metrics = self.broker.metrics.api(request.key);
+        if !answer.errors.is_empty() {
+            metrics.answered_errors(answer.errors.by_name());
+        }
+        metrics.observe(request.observed(bytes, now, !answer.errors.is_empty()));
+        self.unsent.push(request, bytes, now);
         Ok(())
     }
 
-    fn observe(&self, request: Arrived, response_bytes: usize, failed: bool) {
-        let elapsed = self.broker.env.clock.monotonic().saturating_sub(request.at);
-        let observed = Observed { request_bytes: request.bytes, response_bytes, elapsed, failed };
-        self.broker.metrics.api(request.key).observe(observed);
+    /// A request that has no reply is over.
+    fn observe_silent(&self, request: Arrived, failed: bool) {
+        let now = self.broker.env.clock.monotonic();
+        let metrics = self.broker.metrics.api(request.key);
+        metrics.observe(request.observed(0, now, failed));
+        metrics.sent(request.parts(now, now));
+    }
+
+    /// A request that came will not be answered.
+    fn abandon(&self, key: i16) {
+        self.broker.metrics.api(key).abandoned(1);
+    }
+
+    /// Replies that are all with the kernel now.
+    fn count_sent(&mut self, now: Duration) {
+        while let Some((request, decided)) = self.unsent.sent_before(self.output.bytes()) {
+            let parts = request.parts(decided, now);
+            let metrics = self.broker.metrics.api(request.key);
+            metrics.sent(parts);
+            if parts.is_slow(self.broker.config.slow_request_log_ms, metrics.waits_for()) {
+                self.tell_slow(metrics.name(), metrics.waits_for(), parts, now);
+            }
+        }
+    }
+
+    fn tell_slow(&self, api: &'static str, waits_for: WaitsFor, parts: Parts, now: Duration) {
+        let address = self.peer.address;
+        let Some(kept_back) = self.place.telling().may_say("slow", address.ip(), now) else { return };
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let wait = ms(parts.wait.unwrap_or_default());
+        let (durable_wait_ms, long_poll_ms) = match waits_for {
+            WaitsFor::Durability => (wait, 0.0),
+            WaitsFor::Others => (0.0, wait),
+        };
+        let (queue_ms, local_ms, send_ms) = (ms(parts.queue), ms(parts.local), ms(parts.send));
+        let client_id = self.peer.client_id.get().map_or("", |id| &**id);
+        let software = self.peer.software.get().map_or("unknown", |(name, _)| name.as_str());
+        tracing::warn!(
+            api, %address, client_id, software, queue_ms, local_ms, durable_wait_ms, long_poll_ms, send_ms,
+            kept_back, "a slow request"
+        );
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
@@ -384,6 +437,7 @@ impl Connection {
             Poll::Ready(sent) => {
                 self.last_active = self.broker.env.clock.monotonic();
                 self.last_taken = self.last_active;
+                self.count_sent(self.last_active);
                 Ok(sent > 0)
             }
             Poll::Pending => Ok(false),
@@ -429,6 +483,8 @@ impl Connection {
         self.last_active = self.broker.env.clock.monotonic();
         while let Split::Frame(frame) = frame::split(&mut self.received, frame_bytes_max)? {
             (self.partial, self.has_asked, self.inbox_is_own) = (None, true, false);
+            self.inbox_since = self.last_active;
+            self.broker.metrics.api(api::key_of(&frame)).arrived();
             self.inbox.push_back(frame);
         }
         let now = Partial { since: self.last_active, bytes: self.received.len() };
@@ -443,7 +499,10 @@ impl Connection {
     /// Ends the connection after what has begun is decided and sent; only for data nobody waits any longer. The first
     /// reason stands. A peer that sends no more may still read, so it is answered, too.
     fn finish(&mut self, end: End) {
+        self.inbox.iter().for_each(|frame| self.abandon(api::key_of(frame)));
         self.inbox.clear();
+        let fetches = self.parked.iter().filter(|pending| pending.request.key == FETCH);
+        self.broker.metrics.api(FETCH).abandoned(fetches.count());
         self.parked.retain(|pending| pending.request.key != FETCH);
         self.ending.get_or_insert(end);
     }
@@ -516,6 +575,9 @@ impl Connection {
 
     fn report(&self, end: &End) {
         self.broker.metrics.connections.closed(end.reason());
+        if let Some(software) = self.peer.software.get() {
+            self.broker.metrics.clients.closed(software);
+        }
         if matches!(end, End::Frame(FrameError::TooLarge { .. })) {
             self.broker.metrics.limit(Limit::Frame).hits.increment(1);
         }

@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn above_the_bound_one_connection_goes_on_and_then_the_next() {
-        let memory = RequestMemory::new(100, Metrics::new(&[]));
+        let memory = RequestMemory::new(100, Metrics::new(&[], Default::default()));
         let (mut first, mut second) = (memory.share(1), memory.share(2));
         first.hold(60, 0);
         assert!(first.may_grow() && second.may_grow());
@@ -122,7 +122,7 @@ mod tests {
     /// What one lets in while the bound is full has to leave before another, or the same, lets in more.
     #[test]
     fn what_waits_for_a_log_lets_nobody_beyond_the_bound() {
-        let memory = RequestMemory::new(100, Metrics::new(&[]));
+        let memory = RequestMemory::new(100, Metrics::new(&[], Default::default()));
         let (mut first, mut second) = (memory.share(1), memory.share(2));
         second.hold(60, 0);
         first.hold(60, 0);
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_ends_gives_everything_back() {
-        let memory = RequestMemory::new(100, Metrics::new(&[]));
+        let memory = RequestMemory::new(100, Metrics::new(&[], Default::default()));
         let mut first = memory.share(1);
         first.hold(500, 0);
         assert!(first.may_grow());

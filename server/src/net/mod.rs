@@ -12,6 +12,7 @@ mod output;
 mod pace;
 mod replies;
 mod telling;
+mod timing;
 
 pub use accept::{BoundListener, bind, serve};
 pub use admission::Admission;

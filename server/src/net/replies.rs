@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_a_connection_held_is_given_back() {
-        let memory = ReplyMemory::new(100, Metrics::new(&[]));
+        let memory = ReplyMemory::new(100, Metrics::new(&[], Default::default()));
         let (mut first, mut second) = (memory.share(), memory.share());
         first.hold(60);
         assert!(!second.is_full());

@@ -5,10 +5,13 @@
 mod cold;
 pub mod delayed;
 pub mod fetch;
+mod history;
 #[expect(clippy::module_inception, reason = "the partition itself, beside what is around it")]
 mod partition;
 mod registry;
+mod traffic;
 
 pub use cold::ColdReads;
 pub use partition::{EpochCheck, Partition, ProduceRefusal};
 pub use registry::{DeleteError, Partitions, Unavailable};
+pub use traffic::Traffic;

@@ -8,6 +8,7 @@ use storage::{
     BatchHeader, Durability, Effort, Env, LeaderEpoch, Log, LogId, Origin, Reject, Rules, Ticket, check_at,
 };
 
+use super::Traffic;
 use crate::config::TopicConfig;
 
 /// What a client believes about the leader's epoch, against the truth.
@@ -31,6 +32,7 @@ pub enum ProduceRefusal {
 
 pub struct Partition {
     pub log: Arc<Log>,
+    pub traffic: Traffic,
     /// Each batch is judged by the settings that count when it comes.
     config: ArcSwap<TopicConfig>,
     env: Env,
@@ -38,7 +40,7 @@ pub struct Partition {
 
 impl Partition {
     pub fn new(log: Arc<Log>, config: TopicConfig, env: Env) -> Self {
-        Self { log, config: ArcSwap::from_pointee(config), env }
+        Self { log, traffic: Traffic::default(), config: ArcSwap::from_pointee(config), env }
     }
 
     pub fn id(&self) -> LogId {

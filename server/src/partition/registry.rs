@@ -178,6 +178,16 @@ impl Partitions {
         topic.partition_ids().map(epoch_of).collect()
     }
 
+    /// All that are open, in no order.
+    pub fn open_now(&self) -> Vec<Arc<Partition>> {
+        self.read().slots.values().filter_map(|slot| slot.opened.get().cloned()).collect()
+    }
+
+    /// One that is open.
+    pub fn open_one(&self, id: LogId) -> Option<Arc<Partition>> {
+        self.read().slots.get(&id)?.opened.get().cloned()
+    }
+
     /// A place for a partition that nobody asked for yet in this life.
     fn new_slot(&self, id: LogId) -> Result<Arc<Slot>, Unavailable> {
         let mut state = self.write();

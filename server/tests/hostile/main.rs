@@ -38,6 +38,7 @@ fn peer() -> Arc<Peer> {
         address: ([127, 0, 0, 1], 1).into(),
         connection_id: 1,
         software: Default::default(),
+        client_id: Default::default(),
     })
 }
 
@@ -119,7 +120,7 @@ fn no_frame_brings_the_broker_down() {
         let outcome = match api::begin(broker.services(), &peer, frame) {
             Err(_) => "refused",
             Ok(begun) => match decided(begun.then) {
-                Then::Now(answer) if answer.failed => "answered with an error",
+                Then::Now(answer) if !answer.errors.is_empty() => "answered with an error",
                 Then::Now(_) => "answered",
                 Then::Later(wait) => {
                     poll_once(wait);

@@ -9,6 +9,7 @@ use super::{Context, Fetching, NO_SESSION, is_known_before, whole};
 use crate::api::error::ToCode;
 use crate::api::reply::{Fetched, Records};
 use crate::config::Compression;
+use crate::partition::Partition;
 use crate::partition::fetch::{Entry, FetchError, Found, Pass, Shown, Told, TopicKey, Wanted};
 
 type PartitionReply = FetchPartitionReply<Records>;
@@ -83,6 +84,7 @@ impl Fetching {
             Found::Records(mut plan) => {
                 let parts = std::mem::take(&mut plan.parts);
                 let records = parts.into_iter().map(ready_to_send).collect::<Result<_, _>>()?;
+                self.count(entry, &plan);
                 let aborted = plan.aborted.take().unwrap_or_default();
                 let aborted = aborted.iter().map(|a| (a.producer_id.0, a.first_offset.0)).collect();
                 let aborted = (self.limits.bound == Bound::LastStable).then_some(aborted);
@@ -93,6 +95,20 @@ impl Fetching {
             }
         });
         told.unwrap_or_else(|error| self.failed(entry, error))
+    }
+
+    /// For the metrics: what leaves, and how long it had been waiting for its first reader.
+    fn count(&self, entry: &Entry, plan: &ReadPlan) {
+        let Ok(partition) = &entry.target else { return };
+        if plan.bytes == 0 {
+            return;
+        }
+        let from = entry.asked.offset;
+        let to = delivered_to(partition, from, plan, self.limits.bound);
+        let now = self.broker.env.clock.monotonic();
+        if let Some(waited) = partition.traffic.gave_out(from, to, plan.bytes, now) {
+            self.broker.metrics.logs.delivered(waited);
+        }
     }
 
     fn failed(&self, entry: &Entry, error: FetchError) -> PartitionReply {
@@ -136,6 +152,20 @@ impl Fetching {
         };
         advertised.map(|a| endpoint(&a.host, a.port)).into_iter().collect()
     }
+}
+
+/// Behind the last record of a reply: exact for a reader that gets all there is. No batch is looked into for it, so that
+/// for one that is far behind it is told from how many records these bytes hold on average.
+fn delivered_to(partition: &Partition, from: i64, plan: &ReadPlan, bound: Bound) -> i64 {
+    let end = if bound == Bound::LastStable { plan.last_stable.0 } else { plan.high_watermark.0 };
+    let left = plan.standing.and_then(|standing| partition.log.bytes_from(standing, bound).ok().flatten());
+    let (records, bytes) = match left {
+        Some(left) if left <= plan.bytes as u64 => return end,
+        Some(left) => (end - from, left),
+        None => (end - plan.start.0, partition.log.size_bytes()),
+    };
+    let share = plan.bytes as f64 / bytes.max(1) as f64;
+    from + ((records as f64 * share) as i64).clamp(1, (end - from).max(1))
 }
 
 fn topic_reply(topic: &TopicKey, first: PartitionReply) -> FetchTopicReply<Records> {

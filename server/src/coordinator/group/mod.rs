@@ -104,11 +104,19 @@ pub struct Counts {
     pub rebalances: u64,
 }
 
+/// What the metrics count of one group, for as long as it is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub commits: u64,
+    pub rebalances: u64,
+}
+
 pub struct GroupMachine {
     settings: Arc<GroupSettings>,
     groups: HashMap<Arc<str>, Group>,
     offsets: Offsets,
     counts: Counts,
+    tallies: HashMap<Arc<str>, Tally>,
     /// Soft: the topics as the last request saw them, for what happens without one.
     image: Arc<Image>,
 }
@@ -118,12 +126,19 @@ pub(super) struct Turn<'a> {
     pub(super) id: Arc<str>,
     pub(super) settings: &'a GroupSettings,
     pub(super) counts: &'a mut Counts,
+    pub(super) tallies: &'a mut HashMap<Arc<str>, Tally>,
     pub(super) image: Arc<Image>,
     pub(super) now: Now,
     pub(super) out: &'a mut Out<GroupMachine>,
 }
 
 impl Turn<'_> {
+    /// For the metrics.
+    pub(super) fn count_rebalance(&mut self) {
+        self.counts.rebalances += 1;
+        self.tallies.entry(self.id.clone()).or_default().rebalances += 1;
+    }
+
     fn at(&self, ms: i64) -> Duration {
         self.now.at + Duration::from_millis(u64::try_from(ms).unwrap_or(0))
     }
@@ -138,11 +153,15 @@ impl From<Encoded> for KeyValue {
 impl GroupMachine {
     pub fn new(settings: Arc<GroupSettings>) -> Self {
         let (offsets, counts, image) = (Offsets::default(), Counts::default(), Arc::default());
-        Self { settings, groups: HashMap::new(), offsets, counts, image }
+        Self { settings, groups: HashMap::new(), offsets, counts, tallies: HashMap::new(), image }
     }
 
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    pub fn tally(&self, group: &str) -> Tally {
+        self.tallies.get(group).copied().unwrap_or_default()
     }
 
     pub fn offsets(&self) -> &Offsets {
@@ -167,7 +186,8 @@ impl GroupMachine {
         let id = self.groups.get_key_value(id)?.0.clone();
         let Group::Classic(group) = self.groups.get_mut(&id)? else { return None };
         let image = self.image.clone();
-        Some((group, Turn { id, settings: &self.settings, counts: &mut self.counts, image, now, out }))
+        let (settings, counts, tallies) = (&*self.settings, &mut self.counts, &mut self.tallies);
+        Some((group, Turn { id, settings, counts, tallies, image, now, out }))
     }
 
     /// As [`GroupMachine::classic`], of a consumer group.
@@ -180,7 +200,8 @@ impl GroupMachine {
         let id = self.groups.get_key_value(id)?.0.clone();
         let Group::Consumer(group) = self.groups.get_mut(&id)? else { return None };
         let image = self.image.clone();
-        Some((group, Turn { id, settings: &self.settings, counts: &mut self.counts, image, now, out }))
+        let (settings, counts, tallies) = (&*self.settings, &mut self.counts, &mut self.tallies);
+        Some((group, Turn { id, settings, counts, tallies, image, now, out }))
     }
 
     /// Writes a record and takes it in.
@@ -215,11 +236,13 @@ impl GroupMachine {
             Record::ClassicGroup(id, None) => {
                 if matches!(self.group(&id), Some(Group::Classic(_))) {
                     self.groups.remove(id.as_str());
+                    self.tallies.remove(id.as_str());
                 }
             }
             Record::Consumer(id, ConsumerRecord::Epoch(None)) => {
                 if matches!(self.group(&id), Some(Group::Consumer(_))) {
                     self.groups.remove(id.as_str());
+                    self.tallies.remove(id.as_str());
                 }
             }
             Record::Consumer(id, record) => self.apply_consumer(&id, record),

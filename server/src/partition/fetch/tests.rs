@@ -45,7 +45,7 @@ impl World {
         let cli = Cli::parse_from(["ottla", "--set", &slots, "--set", &bytes]);
         let config = Config::load(&cli, []).expect("the settings fit together");
         let (env, _, clock) = Env::simulated(1);
-        let sessions = FetchSessions::new(&config, env, Metrics::new(&[]));
+        let sessions = FetchSessions::new(&config, env, Metrics::new(&[], Default::default()));
         World { sessions, clock, image: Arc::default() }
     }
 

@@ -73,7 +73,7 @@ impl ClassicGroup {
         }
         turn.out.record(encoded.into());
         self.apply(record);
-        turn.counts.rebalances += 1;
+        turn.count_rebalance();
         let ids: Vec<Arc<str>> = self.members.keys().cloned().collect();
         for id in ids {
             let synced = self.synced(&id);

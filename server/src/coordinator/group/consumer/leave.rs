@@ -61,7 +61,7 @@ impl ConsumerGroup {
         }
         let topics_hash = self.hash_topics(&turn.image);
         self.commit(ConsumerRecord::Epoch(Some(GroupEpoch { epoch: self.epoch + 1, topics_hash })), turn);
-        turn.counts.rebalances += 1;
+        turn.count_rebalance();
     }
 
     /// No timer of a member rings any more.

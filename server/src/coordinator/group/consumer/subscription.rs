@@ -41,7 +41,7 @@ impl ConsumerGroup {
         let topics_hash = self.hash_topics(&turn.image);
         if changed || resolved_anew || topics_hash != self.topics_hash {
             self.commit(ConsumerRecord::Epoch(Some(GroupEpoch { epoch: self.epoch + 1, topics_hash })), turn);
-            turn.counts.rebalances += 1;
+            turn.count_rebalance();
         }
         if self.has_partition_metadata {
             self.commit(ConsumerRecord::PartitionMetadata(None), turn);

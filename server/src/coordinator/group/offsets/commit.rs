@@ -47,10 +47,15 @@ impl GroupMachine {
         if bytes > self.settings.batch_bytes_max {
             return Err(GroupError::CommitTooLarge);
         }
-        self.counts.commits += records.len() as u64;
+        let written = records.len() as u64;
         for (record, encoded) in records {
             out.record(encoded);
             self.apply(record);
+        }
+        if written > 0 {
+            self.counts.commits += written;
+            let group = self.shared_id(&commit.group);
+            self.tallies.entry(group).or_default().commits += written;
         }
         Ok(outcomes)
     }
