@@ -112,8 +112,9 @@ fn comments<'a>(text: &'a str, word: &str) -> BTreeMap<&'a str, &'a str> {
     text.lines().filter_map(|line| line.strip_prefix(&prefix)?.split_once(' ')).collect()
 }
 
-#[test]
-fn every_declared_metric_is_rendered_with_its_help_and_type() {
+/// A runtime's threads are there only where there is a runtime.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn every_declared_metric_is_rendered_with_its_help_and_type() {
     let text = touched().render();
     let (helps, types) = (comments(&text, "HELP"), comments(&text, "TYPE"));
     for metric in METRICS {
