@@ -15,7 +15,7 @@ mod table;
 mod tests;
 
 pub use data_dirs::{AskDataDir, CompactionFigures, DataDirFigures};
-pub use groups::{AskGroups, GROUP_STATES, GroupFigures};
+pub use groups::{AskGroups, BoundFigures, GROUP_STATES, GroupFigures};
 pub use health::{Health, State};
 pub use http::{HttpLimits, serve};
 pub use limits::{Limit, LimitMetrics};
@@ -91,7 +91,11 @@ impl Metrics {
     pub fn render(&self) -> String {
         self.process.refresh();
         self.data_dirs.refresh();
-        self.groups.refresh();
+        if let Some(bounds) = self.groups.refresh() {
+            for (limit, bound) in bounds {
+                self.limit(limit).show(bound);
+            }
+        }
         self.registry.render()
     }
 
