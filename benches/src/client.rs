@@ -73,6 +73,19 @@ impl Client {
         (0..partitions).try_for_each(|partition| self.wait_until_served(topic, partition as i32, deadline))
     }
 
+    /// Waits until groups have a coordinator. The first who asks for one makes the topic that they are kept in.
+    pub(crate) fn wait_for_coordinators(&mut self) -> Result<()> {
+        let deadline = Instant::now() + TOPIC_TIMEOUT;
+        loop {
+            let code = self.call(|id| request::find_coordinator(id, "bench"), reply::find_coordinator)?;
+            if code == 0 {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "FindCoordinator still answers error code {code}");
+            thread::sleep(ASK_AGAIN);
+        }
+    }
+
     /// Sets one setting of a topic.
     pub(crate) fn alter_topic(&mut self, topic: &str, name: &str, value: &str) -> Result<()> {
         let code = self.call(|id| request::alter_topic(id, topic, name, value), reply::alter_topic)?;

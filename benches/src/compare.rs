@@ -12,12 +12,13 @@ use anyhow::{Context, Result, ensure};
 use crate::client::Client;
 use crate::cpu;
 use crate::limits::{self, Limit};
-use crate::load::{Done, Until, fetch, produce, roundtrip, unix_time_ms};
+use crate::load::{Done, Until, fetch, groups, produce, roundtrip, unix_time_ms};
 use crate::peer::kafka::Kafka;
 use crate::peer::ottla::Ottla;
 use crate::peer::{Broker, Contender, TempDir};
 use crate::rows::{BATCH_BYTES, Effort, Row, Work, order};
 use crate::stats::{Sample, Summary};
+use crate::wire::request::Settings;
 
 /// As many as Kafka's producer keeps on the way (`max.in.flight.requests.per.connection`).
 const IN_FLIGHT: usize = 5;
@@ -135,10 +136,15 @@ impl Bench {
     fn enter(&self, row: &Row, contender: Contender) -> Result<Entrant> {
         eprintln!("row {}: starting {}", row.id, contender.key());
         let dir = TempDir::new(self.data_dir.join(format!("{}-{}", row.id, contender.key())))?;
+        let settings: Settings<'_> = match row.work {
+            // Members join one by one, and nobody is to wait for the next assignment.
+            Work::Groups { .. } => &[("group.consumer.assignment.interval.ms", "0")],
+            _ => &[],
+        };
         let broker = match contender {
-            Contender::Kafka => self.kafka.as_ref().context("Kafka takes no part")?.start(dir, &[])?,
-            Contender::OttlaRelaxed => self.start_ottla(dir, "relaxed")?,
-            Contender::OttlaDurable => self.start_ottla(dir, "durable")?,
+            Contender::Kafka => self.kafka.as_ref().context("Kafka takes no part")?.start(dir, settings)?,
+            Contender::OttlaRelaxed => self.start_ottla(dir, "relaxed", settings)?,
+            Contender::OttlaDurable => self.start_ottla(dir, "durable", settings)?,
         };
         let mut entrant = Entrant { contender, broker, filled: None, runs: 0, samples: Vec::new() };
         if let Work::Fetch { record_bytes, .. } = row.work {
@@ -150,8 +156,8 @@ impl Bench {
         Ok(entrant)
     }
 
-    fn start_ottla(&self, dir: TempDir, durability: &str) -> Result<Broker> {
-        self.ottla.as_ref().context("Ottla takes no part")?.start(dir, durability, &[])
+    fn start_ottla(&self, dir: TempDir, durability: &str, settings: Settings<'_>) -> Result<Broker> {
+        self.ottla.as_ref().context("Ottla takes no part")?.start(dir, durability, settings)
     }
 
     fn make_topic(&self, broker: &Broker, topic: &str) -> Result<()> {
@@ -194,10 +200,14 @@ impl Bench {
         if kind == Kind::Counted && matches!(row.work, Work::Volume { .. }) {
             reclaim_memory(broker.dir.path(), self.effort.volume_bytes * RECLAIM_SHARE)?;
         }
+        let ready = self.prepare(row, broker, &topic)?;
         let pid = broker.process.pid();
         cpu::forget_peak_memory(pid)?;
         let (broker_before, own_before) = (cpu::process_cpu(pid)?, cpu::own_cpu());
-        let done = self.work(row, broker, &topic)?;
+        let done = match ready {
+            Some(ready) => groups::run(ready, self.effort.span)?,
+            None => self.work(row, broker, &topic)?,
+        };
         let (broker_after, own_after) = (cpu::process_cpu(pid)?, cpu::own_cpu());
         broker.process.check_alive()?;
         ensure!(done.requests > 0, "the run ended without a single request");
@@ -213,6 +223,14 @@ impl Bench {
             peak_memory_bytes: cpu::peak_memory_bytes(pid)?,
             latency_ns: done.latency_ns,
         })
+    }
+
+    /// What must stand before a run of groups begins.
+    fn prepare(&self, row: &Row, broker: &Broker, topic: &str) -> Result<Option<groups::Ready>> {
+        let Work::Groups { groups, members } = row.work else { return Ok(None) };
+        Client::connect(broker.address)?.wait_for_coordinators()?;
+        let plan = groups::Plan { topic, groups, members };
+        groups::prepare(broker.address, plan).context("letting the members join").map(Some)
     }
 
     fn work(&self, row: &Row, broker: &Broker, topic: &str) -> Result<Done> {
@@ -232,6 +250,7 @@ impl Bench {
             Work::Fetch { bytes_max, .. } => {
                 fetch::run(address, &fetch::Plan { topic, connections, bytes_max, until })
             }
+            Work::Groups { .. } => anyhow::bail!("members join before their run"),
         }
     }
 

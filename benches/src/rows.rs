@@ -26,6 +26,8 @@ pub(crate) enum Work {
     RoundTrips { record_bytes: usize },
     /// Read a filled topic, for a time.
     Fetch { record_bytes: usize, bytes_max: i32 },
+    /// Members of groups that send heartbeats and commit at their own times, for a time.
+    Groups { groups: usize, members: usize },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -173,6 +175,16 @@ pub(crate) const ROWS: &[Row] = &[
         ratios: RATE_AND_CPU,
         goals: &[at_least(2.0, Metric::MegabytesPerSecond)],
         limits: &[LimitKind::Sendfile],
+    },
+    Row {
+        number: 18,
+        id: "18-groups",
+        title: "1,000 groups of 10 members: a heartbeat and a commit of each every 5 s",
+        work: Work::Groups { groups: 1_000, members: 10 },
+        columns: LATENCY,
+        ratios: &[Metric::P99Ms, Metric::CpuMicrosPerRequest, Metric::PeakMegabytes],
+        goals: &[],
+        limits: &[LimitKind::RoundTrip, LimitKind::Flush],
     },
 ];
 

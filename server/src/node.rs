@@ -25,8 +25,8 @@ use crate::cluster::records::BrokerStarted;
 use crate::config::{Advertised, Config, Host, TopicConfig, TopicConfigError};
 use crate::coordinator::{Groups, ProducerIds};
 use crate::metrics::{
-    self, AskDataDir, AskGroups, CompactionFigures, CountedApi, DataDirFigures, GROUP_STATES, GroupFigures,
-    Health, HttpLimits, Metrics, NamedMax, State,
+    self, AskDataDir, AskGroups, BoundFigures, CompactionFigures, CountedApi, DataDirFigures, GROUP_STATES,
+    GroupFigures, Health, HttpLimits, Metrics, NamedMax, State,
 };
 use crate::net::{self, Admission, BoundListener};
 use crate::observer;
@@ -264,8 +264,14 @@ fn group_figures_of(broker: &Arc<Broker>) -> AskGroups {
             expired_offsets: figures.counts.expired_offsets,
             rebalances: figures.counts.rebalances,
             loading_shards: figures.loading_shards,
+            group_bound: bound_of(figures.group_bound),
+            pending_bound: bound_of(figures.pending_bound),
         })
     })
+}
+
+fn bound_of(bound: crate::coordinator::group::BoundFigures) -> BoundFigures {
+    BoundFigures { max: bound.max, used: bound.used, hits: bound.hits }
 }
 
 /// Each directory has its share of what Kafka gives to all threads together.

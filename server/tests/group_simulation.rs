@@ -1,14 +1,21 @@
 //! Coordinator and members under a seed: lost, doubled and late messages, members that die and come back, the broker
 //! killed in the middle of anything, flushes that are late.
 //!
-//! Each run is one coordinator's shard over simulated files, a handful of members and a clock that jumps from event to
-//! event. Held all the time: in one generation a partition has one owner; a commit that was answered does not go back or
+//! Each run is one coordinator's shard over simulated files, a handful of members of either protocol, or of both, which may
+//! change it when they begin anew so that the group goes over and back, and a clock that jumps from event to event. Held
+//! all the time: in one generation a partition has one owner; a commit that was answered does not go back or
 //! vanish; no answer shows what a crash takes back. At the end faults stop, and the group must become stable.
 //! `OTTLA_SIM_SEED` and `OTTLA_SIM_RUNS` choose; a failure names its seed.
 #![expect(clippy::disallowed_methods, reason = "the time budget of the whole test is real time")]
 
+#[path = "group_simulation/embedded.rs"]
+mod embedded;
+#[path = "group_simulation/history.rs"]
+mod history;
 #[path = "group_simulation/member.rs"]
 mod member;
+#[path = "group_simulation/topics.rs"]
+mod topics;
 #[path = "group_simulation/world.rs"]
 mod world;
 
@@ -44,7 +51,7 @@ fn groups_under_faults() {
         let is_over = match (runs, setting("OTTLA_SIM_SEED")) {
             (Some(runs), _) => done >= runs,
             (None, Some(_)) => done >= 1,
-            (None, None) => done >= SEEDS_MIN || began.elapsed() > BUDGET,
+            (None, None) => done >= SEEDS_MIN && began.elapsed() > BUDGET,
         };
         if is_over {
             break;
@@ -54,5 +61,4 @@ fn groups_under_faults() {
         seed += 1;
     }
     println!("{} seeds in {:?}", seed - first, began.elapsed());
-    assert!(seed - first >= runs.unwrap_or(1).min(100), "only {} seeds", seed - first);
 }

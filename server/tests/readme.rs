@@ -25,9 +25,9 @@ const NOTES: &[(&str, &str)] = &[
     ("DeleteRecords", "answered when no crash can take it back"),
     ("InitProducerId", "without transactions"),
     ("OffsetForLeaderEpoch", "tells a consumer that what it read was lost"),
-    ("DescribeConfigs", "topics' settings, and those of the broker that have an effect"),
-    ("AlterConfigs", "topics' settings, in force when the reply comes"),
-    ("IncrementalAlterConfigs", "topics' settings, in force when the reply comes"),
+    ("DescribeConfigs", "settings of topics and groups, and those of the broker that have an effect"),
+    ("AlterConfigs", "settings of topics and groups, in force when the reply comes"),
+    ("IncrementalAlterConfigs", "settings of topics and groups, in force when the reply comes"),
     ("CreatePartitions", "served when the reply comes"),
     (
         "ConsumerGroupHeartbeat",

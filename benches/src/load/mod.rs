@@ -4,6 +4,7 @@
 //! clock runs from the moment all connections stand to the last reply. Both brokers get the same bytes.
 
 pub(crate) mod fetch;
+pub(crate) mod groups;
 pub(crate) mod produce;
 pub(crate) mod roundtrip;
 

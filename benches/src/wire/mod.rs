@@ -28,12 +28,18 @@ pub(crate) const METADATA: Api = Api { name: "Metadata", key: 3, version: 9, fle
 pub(crate) const API_VERSIONS: Api = Api { name: "ApiVersions", key: 18, version: 0, flexible: false };
 pub(crate) const CREATE_TOPICS: Api = Api { name: "CreateTopics", key: 19, version: 5, flexible: true };
 
+pub(crate) const OFFSET_COMMIT: Api = Api { name: "OffsetCommit", key: 8, version: 9, flexible: true };
+pub(crate) const FIND_COORDINATOR: Api = Api { name: "FindCoordinator", key: 10, version: 4, flexible: true };
+pub(crate) const GROUP_HEARTBEAT: Api =
+    Api { name: "ConsumerGroupHeartbeat", key: 68, version: 1, flexible: true };
+
 /// Sent by the compaction bench alone.
 pub(crate) const ALTER_CONFIGS: Api =
     Api { name: "IncrementalAlterConfigs", key: 44, version: 1, flexible: true };
 
 /// Everything the harness will send; a broker must serve all of it.
-pub(crate) const SPOKEN: [Api; 5] = [PRODUCE, FETCH, METADATA, API_VERSIONS, CREATE_TOPICS];
+pub(crate) const SPOKEN: [Api; 8] =
+    [PRODUCE, FETCH, METADATA, OFFSET_COMMIT, FIND_COORDINATOR, API_VERSIONS, CREATE_TOPICS, GROUP_HEARTBEAT];
 
 /// The name under which the harness appears in a broker's logs.
 pub(crate) const CLIENT_ID: &str = "ottla-bench";

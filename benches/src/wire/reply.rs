@@ -234,3 +234,75 @@ pub(crate) fn fetch_head(reply: &[u8], correlation_id: i32) -> Result<FetchHead>
     let records_bytes = r.compact_len()?;
     Ok(FetchHead { high_watermark, head_bytes: reply.len() - r.remaining(), records_bytes })
 }
+
+/// FindCoordinator of one group: its error code.
+pub(crate) fn find_coordinator(reply: &[u8], correlation_id: i32) -> Result<i16> {
+    let mut r = Reader::new(reply);
+    r.header(correlation_id, true)?;
+    r.i32()?; // throttle time
+    ensure!(r.compact_len()? == 1, "FindCoordinator answered for another number of groups than one");
+    r.skip_compact()?; // key
+    r.i32()?; // node id
+    r.skip_compact()?; // host
+    r.i32()?; // port
+    r.i16()
+}
+
+/// Partitions by topics' ids, in the broker's order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Assigned {
+    pub topics: Vec<([u8; 16], Vec<i32>)>,
+}
+
+impl Assigned {
+    pub(crate) fn first_partition(&self) -> Option<i32> {
+        self.topics.iter().find_map(|(_, partitions)| partitions.first().copied())
+    }
+}
+
+/// What a member of a group is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GroupHeartbeat {
+    pub epoch: i32,
+    /// Where the broker says it.
+    pub assigned: Option<Assigned>,
+}
+
+pub(crate) fn group_heartbeat(reply: &[u8], correlation_id: i32) -> Result<GroupHeartbeat> {
+    let mut r = Reader::new(reply);
+    r.header(correlation_id, true)?;
+    r.i32()?; // throttle time
+    let code = r.i16()?;
+    let words = r.compact_string()?;
+    ensure!(code == 0, "ConsumerGroupHeartbeat was answered with error code {code}: {words}");
+    r.skip_compact()?; // member
+    let epoch = r.i32()?;
+    r.i32()?; // heartbeat interval
+    if r.i8()? < 0 {
+        return Ok(GroupHeartbeat { epoch, assigned: None });
+    }
+    let mut assigned = Assigned::default();
+    for _ in 0..r.compact_len()? {
+        let id = r.array()?;
+        let mut partitions = Vec::new();
+        for _ in 0..r.compact_len()? {
+            partitions.push(r.i32()?);
+        }
+        r.tags()?;
+        partitions.sort_unstable();
+        assigned.topics.push((id, partitions));
+    }
+    Ok(GroupHeartbeat { epoch, assigned: Some(assigned) })
+}
+
+/// OffsetCommit of one partition.
+pub(crate) fn offset_commit(reply: &[u8], correlation_id: i32) -> Result<()> {
+    let mut r = Reader::new(reply);
+    r.header(correlation_id, true)?;
+    r.i32()?; // throttle time
+    ensure!(r.compact_len()? == 1, "OffsetCommit answered for another number of topics than one");
+    r.skip_compact()?; // name
+    ensure!(r.compact_len()? == 1, "OffsetCommit answered for another number of partitions than one");
+    r.i32()?; // index
+    no_error("OffsetCommit", r.i16()?)
+}

@@ -2,7 +2,11 @@
 //!
 //! Invariant: the correlation id stands at `CORRELATION_AT`, so that a pre-encoded frame can be renumbered in place.
 
-use super::{ALTER_CONFIGS, API_VERSIONS, Api, CLIENT_ID, CREATE_TOPICS, FETCH, METADATA, PRODUCE, Writer};
+use super::reply::Assigned;
+use super::{
+    ALTER_CONFIGS, API_VERSIONS, Api, CLIENT_ID, CREATE_TOPICS, FETCH, FIND_COORDINATOR, GROUP_HEARTBEAT,
+    METADATA, OFFSET_COMMIT, PRODUCE, Writer,
+};
 
 /// Where the correlation id stands in a frame: after the length, the API key and its version.
 pub(crate) const CORRELATION_AT: usize = 8;
@@ -148,6 +152,93 @@ pub(crate) fn fetch(correlation_id: i32, request: Fetch<'_>) -> Vec<u8> {
         w.no_tags();
         w.compact_len(0); // forgotten topics
         w.compact_string(""); // rack
+        w.no_tags();
+    })
+}
+
+/// Asks who coordinates a group, which makes the topic that groups are kept in.
+pub(crate) fn find_coordinator(correlation_id: i32, group: &str) -> Vec<u8> {
+    frame(FIND_COORDINATOR, correlation_id, |w| {
+        w.i8(0); // a group
+        w.compact_len(1);
+        w.compact_string(group);
+        w.no_tags();
+    })
+}
+
+/// A member of a group of the newer protocol.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beat<'a> {
+    pub group: &'a str,
+    pub member: &'a str,
+    pub epoch: i32,
+}
+
+/// A heartbeat that says nothing new.
+pub(crate) fn heartbeat(correlation_id: i32, beat: Beat<'_>) -> Vec<u8> {
+    group_heartbeat(correlation_id, beat, None)
+}
+
+/// One that says all: what the member reads, and what it has. A member that joins has nothing.
+pub(crate) fn full_heartbeat(correlation_id: i32, beat: Beat<'_>, topic: &str, owned: &Assigned) -> Vec<u8> {
+    group_heartbeat(correlation_id, beat, Some((topic, owned)))
+}
+
+fn group_heartbeat(correlation_id: i32, beat: Beat<'_>, says: Option<(&str, &Assigned)>) -> Vec<u8> {
+    frame(GROUP_HEARTBEAT, correlation_id, |w| {
+        w.compact_string(beat.group);
+        w.compact_string(beat.member);
+        w.i32(beat.epoch);
+        w.compact_null(); // instance
+        w.compact_null(); // rack
+        w.i32(if says.is_some() { 60_000 } else { -1 }); // rebalance timeout
+        match says {
+            Some((topic, _)) => {
+                w.compact_len(1);
+                w.compact_string(topic);
+            }
+            None => w.compact_null(),
+        }
+        w.compact_null(); // pattern
+        w.compact_null(); // assignor
+        match says {
+            Some((_, owned)) => {
+                w.compact_len(owned.topics.len());
+                for (id, partitions) in &owned.topics {
+                    w.raw(id);
+                    w.compact_len(partitions.len());
+                    partitions.iter().for_each(|partition| w.i32(*partition));
+                    w.no_tags();
+                }
+            }
+            None => w.compact_null(),
+        }
+        w.no_tags();
+    })
+}
+
+/// Commits one offset of one partition as a member.
+pub(crate) fn offset_commit(
+    correlation_id: i32,
+    member: Beat<'_>,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> Vec<u8> {
+    frame(OFFSET_COMMIT, correlation_id, |w| {
+        w.compact_string(member.group);
+        w.i32(member.epoch);
+        w.compact_string(member.member);
+        w.compact_null(); // instance
+        w.compact_len(1);
+        w.compact_string(topic);
+        w.compact_len(1);
+        w.i32(partition);
+        w.i64(offset);
+        w.i32(-1); // leader epoch
+        w.compact_string(""); // metadata
+        w.no_tags();
+        w.no_tags();
         w.no_tags();
     })
 }

@@ -4,6 +4,7 @@
 pub(crate) mod batch;
 pub(crate) mod cases;
 mod defects;
+mod groups;
 pub(crate) mod moved;
 pub(crate) mod peer;
 mod producers;

@@ -25,15 +25,22 @@ pub(super) enum ResourceType {
 }
 
 impl ResourceType {
+    /// In the order in which Kafka lists them.
+    pub(super) const ALL: &'static [ResourceType] =
+        &[Self::Group, Self::ClientMetrics, Self::BrokerLogger, Self::Broker, Self::Topic];
+
     pub(super) fn of(number: i8) -> Option<Self> {
-        Some(match number {
-            2 => Self::Topic,
-            4 => Self::Broker,
-            8 => Self::BrokerLogger,
-            16 => Self::ClientMetrics,
-            32 => Self::Group,
-            _ => return None,
-        })
+        Self::ALL.iter().copied().find(|kind| kind.number() == number)
+    }
+
+    pub(super) fn number(self) -> i8 {
+        match self {
+            Self::Topic => 2,
+            Self::Broker => 4,
+            Self::BrokerLogger => 8,
+            Self::ClientMetrics => 16,
+            Self::Group => 32,
+        }
     }
 }
 
@@ -43,6 +50,7 @@ pub(super) fn source_number(source: ValueSource) -> i8 {
         ValueSource::Topic => 1,
         ValueSource::Broker => 4,
         ValueSource::Default => 5,
+        ValueSource::Group => 8,
     }
 }
 
@@ -86,7 +94,7 @@ pub(super) struct Altering {
     newest: Arc<Seen>,
 }
 
-/// Alters what can be altered. `translate` makes of a resource's settings what is wanted of a topic; `None` in place of a
+/// Alters what can be altered. `translate` makes of a resource's settings what is wanted of it; `None` in place of a
 /// value is a null that is not allowed there.
 pub(super) fn alter<V>(
     cx: &Cx,
@@ -126,6 +134,13 @@ fn alter_one<V>(
                 return Err((ErrorCode::TopicAuthorizationFailed, why));
             }
             alter_topic(cx, &name, &translate(configs)?, asked.validate_only, altering)
+        }
+        Some(ResourceType::Group) => {
+            if !(asked.may_alter)(Resource::Group(&name)) {
+                let why = "altering this group's settings is not allowed".to_owned();
+                return Err((ErrorCode::GroupAuthorizationFailed, why));
+            }
+            alter_group(cx, &name, &translate(configs)?, asked.validate_only, altering)
         }
         Some(ResourceType::Broker) => {
             if !name.is_empty() {
@@ -192,6 +207,27 @@ fn alter_topic(
     let changed = outcome.map_err(|error| (error.code(), error.to_string()))?;
     altering.changed.extend(changed);
     Ok(())
+}
+
+fn alter_group(
+    cx: &Cx,
+    name: &str,
+    wanted: &Wanted,
+    validate_only: bool,
+    altering: &mut Altering,
+) -> Result<(), Refused> {
+    let broker = &cx.broker.config;
+    if validate_only {
+        let decided = configure::configure_group(&altering.newest.image, name, wanted, broker);
+        return decided.map(drop).map_err(|refusal| (refusal.code(), refusal.to_string()));
+    }
+    // Groups look into the image that each request brings: there is nothing else to tell.
+    let (outcome, seen) = cx.broker.controller.execute(|image| {
+        let record = configure::configure_group(image, name, wanted, broker)?;
+        Ok::<_, ConfigRefusal>((record.into_iter().collect(), ()))
+    });
+    altering.newest = seen;
+    outcome.map_err(|error| (error.code(), error.to_string()))
 }
 
 impl Altering {

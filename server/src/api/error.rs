@@ -36,7 +36,7 @@ impl ToCode for Refusal {
 impl ToCode for ConfigRefusal {
     fn code(&self) -> ErrorCode {
         match self {
-            Self::NoList { .. } | Self::Value(_) => ErrorCode::InvalidConfig,
+            Self::NoList { .. } | Self::Value(_) | Self::GroupValue(_) => ErrorCode::InvalidConfig,
             Self::NoName => ErrorCode::InvalidRequest,
             Self::Topic(refusal) => refusal.code(),
         }
@@ -79,6 +79,8 @@ impl ToCode for GroupError {
             Self::SubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
             Self::MetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
             Self::CommitTooLarge => ErrorCode::InvalidCommitOffsetSize,
+            // It passes: the client asks again.
+            Self::TooManyGroups | Self::TooManyPending => ErrorCode::CoordinatorNotAvailable,
             Self::Unexpected => ErrorCode::UnknownServerError,
             Self::FencedMemberEpoch => ErrorCode::FencedMemberEpoch,
             Self::StaleMemberEpoch => ErrorCode::StaleMemberEpoch,

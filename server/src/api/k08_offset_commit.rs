@@ -90,6 +90,13 @@ impl Outcomes {
         self.topics[at].partitions.push(outcome);
     }
 
+    /// What is added for this topic from here on stands by itself.
+    fn begin(&mut self, name: &str, id: Uuid) {
+        let (name, id) = if self.by_id { ("", id) } else { (name, Uuid::nil()) };
+        let topic = OffsetCommitResponseTopic::default().with_name(TopicName(text(name))).with_topic_id(id);
+        self.topics.push(topic);
+    }
+
     fn all(&mut self, topics: &[OffsetCommitRequestTopic], code: ErrorCode) {
         for topic in topics {
             for partition in &topic.partitions {
@@ -148,7 +155,12 @@ fn reply(
         Ok(other) => groups::mismatch(&other),
         Err(error) => Err(error.code().code()),
     };
+    // Where nothing was refused before, topics are answered as they were asked; otherwise together with what was.
+    let as_asked = outcomes.topics.is_empty();
     for (t, topic) in topics.iter().enumerate() {
+        if as_asked {
+            outcomes.begin(&topic.topic, Uuid::from_bytes(topic.topic_id.0));
+        }
         for (p, partition) in topic.partitions.iter().enumerate() {
             let code = match &by_partition {
                 Ok(by_partition) => groups::code(by_partition[t][p]),

@@ -28,6 +28,7 @@ const BATCHED_FROM: i16 = 4;
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
 
 impl Api for FindCoordinator {
     const KEY: i16 = ApiKey::FindCoordinator as i16;
@@ -44,7 +45,11 @@ impl Api for FindCoordinator {
         let keys = if version < BATCHED_FROM { vec![req.key] } else { req.coordinator_keys };
         let found = keys.into_iter().map(|key| {
             let outcome = find(cx, req.key_type, &key, &mut made);
-            coordinator(cx, key, outcome)
+            let found = coordinator(cx, key, outcome);
+            // Kafka has words for a kind of key that it does not know, and else for none.
+            let is_unknown = version >= BATCHED_FROM && !(GROUP..=SHARE).contains(&req.key_type);
+            let words = StrBytes::from_static_str("there are no keys of this type");
+            if is_unknown { found.with_error_message(Some(words)) } else { found }
         });
         let found: Vec<Coordinator> = found.collect();
         let reply = if version < BATCHED_FROM {

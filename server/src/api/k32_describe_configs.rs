@@ -7,7 +7,8 @@
 //! answered once, where Kafka answers twice: some bytes of a request must not become kilobytes each.
 //!
 //! Of a broker those settings are described that have an effect here, all of them read only; there are no dynamic defaults
-//! (empty name) and no loggers whose level could be altered. Groups and client metrics have no settings here yet (42).
+//! (empty name) and no loggers whose level could be altered. A group's settings are described whether or not it is there.
+//! Client metrics have no settings here yet (42).
 
 use std::collections::HashSet;
 
@@ -23,7 +24,7 @@ use super::error::{ToCode, text};
 use super::{Api, Cx, Then};
 use crate::cluster::command::Refusal;
 use crate::cluster::topic_name;
-use crate::config::{Described, Kind, describe_broker, describe_topic};
+use crate::config::{Described, Kind, describe_broker, describe_group, describe_topic};
 use crate::security::{Operation, Resource};
 
 pub(super) struct DescribeConfigs;
@@ -85,6 +86,7 @@ fn question(resource: &DescribeConfigsResource) -> (i8, String, &[StrBytes]) {
 fn forbidden(cx: &Cx, kind: ResourceType, name: &str) -> Option<ErrorCode> {
     let (resource, code) = match kind {
         ResourceType::Topic => (Resource::Topic(name), ErrorCode::TopicAuthorizationFailed),
+        ResourceType::Group => (Resource::Group(name), ErrorCode::GroupAuthorizationFailed),
         _ => (Resource::Cluster, ErrorCode::ClusterAuthorizationFailed),
     };
     (!cx.allow(Operation::DescribeConfigs, resource)).then_some(code)
@@ -102,9 +104,12 @@ fn describe(cx: &Cx, kind: ResourceType, name: &str) -> Result<Vec<Described>, R
         ResourceType::Broker if name.is_empty() => Ok(Vec::new()),
         ResourceType::Broker => check_broker_id(cx, name).map(|()| describe_broker(&cx.broker.config)),
         ResourceType::BrokerLogger => check_broker_id(cx, name).map(|()| Vec::new()),
-        ResourceType::ClientMetrics | ResourceType::Group => {
-            Err(invalid("resources of this type have no settings here"))
+        ResourceType::Group if name.is_empty() => Err(invalid("the name of a group must not be empty")),
+        ResourceType::Group => {
+            let own = cx.seen.image.group_configs(name).cloned().unwrap_or_default();
+            Ok(describe_group(&own, &cx.broker.config))
         }
+        ResourceType::ClientMetrics => Err(invalid("resources of this type have no settings here")),
     }
 }
 

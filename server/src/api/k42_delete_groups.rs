@@ -13,7 +13,7 @@ use protocol_compat::messages::{ApiKey, DeleteGroupsRequest, DeleteGroupsRespons
 use super::error::ToCode;
 use super::groups::{self, arc};
 use super::{Api, Cx, Then};
-use crate::coordinator::group::{GroupError, Op, Reply};
+use crate::coordinator::group::{Op, Reply};
 use crate::coordinator::shard::{Pending, ShardError};
 use crate::security::{Operation, Resource};
 
@@ -55,9 +55,6 @@ impl Api for DeleteGroups {
 fn delete(cx: &Cx, name: &GroupId) -> Result<Pending<Reply>, ErrorCode> {
     if !cx.allow(Operation::Delete, Resource::Group(name)) {
         return Err(ErrorCode::GroupAuthorizationFailed);
-    }
-    if name.is_empty() {
-        return Err(GroupError::InvalidGroupId.code());
     }
     Ok(groups::write(cx, name, Op::DeleteGroups { groups: vec![arc(name)] }))
 }

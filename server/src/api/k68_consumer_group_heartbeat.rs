@@ -19,7 +19,6 @@ use storage::TopicId;
 use super::error::ToCode;
 use super::groups::{self, arc, arc_or_none, text};
 use super::{Api, Cx, Then};
-use crate::coordinator::assignor::Assignor;
 use crate::coordinator::group::consumer::{Beat, Beaten, LEAVES, LEAVES_FOR_NOW};
 use crate::coordinator::group::{GroupError, Op, Reply};
 use crate::coordinator::records::Partitions;
@@ -93,9 +92,10 @@ fn check(cx: &Cx, req: &ConsumerGroupHeartbeatRequest, version: i16) -> Result<(
         LEAVES_FOR_NOW => named(req.instance_id.is_some(), "InstanceId can't be null.")?,
         epoch => named(epoch > LEAVES_FOR_NOW, "MemberEpoch is invalid.")?,
     }
+    let assignors = cx.broker.groups.assignors();
     match &req.server_assignor {
-        Some(name) if Assignor::named(name).is_none() => {
-            let known = Assignor::ALL.map(Assignor::name).join(", ");
+        Some(name) if !assignors.iter().any(|assignor| assignor.name() == &**name) => {
+            let known = assignors.iter().map(|assignor| assignor.name()).collect::<Vec<_>>().join(", ");
             let why = format!("ServerAssignor {name} is not supported. Supported assignors: {known}.");
             Err((GroupError::UnsupportedAssignor.code(), why))
         }

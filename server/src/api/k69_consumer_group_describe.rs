@@ -60,9 +60,14 @@ impl Api for ConsumerGroupDescribe {
             let mut shown = Vec::with_capacity(asked.len());
             for (id, operations, pending) in asked {
                 let group = match operations {
-                    Ok(operations) => show(pending.wait().await, id, &image, may_see, version)
-                        .with_authorized_operations(operations),
-                    Err(code) => failed(id, code, code.name()),
+                    Ok(operations) => {
+                        let group = show(pending.wait().await, id, &image, may_see, version);
+                        // Nothing may be done to a group that is not shown.
+                        let is_shown = group.error_code == 0;
+                        if is_shown { group.with_authorized_operations(operations) } else { group }
+                    }
+                    // What is refused before the group is asked has no words.
+                    Err(code) => failed(id, code, "").with_error_message(None),
                 };
                 shown.push(group);
             }
@@ -130,7 +135,8 @@ fn show_member(member: DescribedConsumerMember, image: &Image, version: i16) -> 
         .with_client_id(text(&member.client_id))
         .with_client_host(text(&member.client_host))
         .with_subscribed_topic_names(member.topics.iter().map(|name| TopicName(text(name))).collect())
-        .with_subscribed_topic_regex(text_or_none(&member.pattern))
+        // No pattern is an empty one to Kafka.
+        .with_subscribed_topic_regex(Some(text(member.pattern.as_deref().unwrap_or_default())))
         .with_assignment(assignment(&member.assigned, image))
         .with_target_assignment(assignment(&member.target, image));
     if version >= MEMBER_TYPE_FROM { shown.with_member_type(kind) } else { shown }

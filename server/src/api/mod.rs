@@ -165,6 +165,7 @@ apis! {
     k60_describe_cluster::DescribeCluster,
     k68_consumer_group_heartbeat::ConsumerGroupHeartbeat,
     k69_consumer_group_describe::ConsumerGroupDescribe,
+    k74_list_config_resources::ListConfigResources,
     k75_describe_topic_partitions::DescribeTopicPartitions,
 }
 

@@ -17,6 +17,7 @@ pub(super) fn apply(image: &mut Image, record: Record) {
         Record::TopicDeleted(r) => image.delete_topic(r.id),
         Record::TopicPurged(r) => image.purge_topic(r.id),
         Record::TopicConfigured(r) => image.configure_topic(r.id, r.changes),
+        Record::GroupConfigured(r) => image.configure_group(r.group, r.changes),
         Record::TopicGrown(r) => image.grow_topic(r.id, r.partitions),
         Record::BrokerStarts(r) => image.set_starts(r.count),
         Record::ProducerIdsReserved(r) => image.reserve_producer_ids(r.next),

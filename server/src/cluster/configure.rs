@@ -1,4 +1,4 @@
-//! The decisions about topics' settings, as Kafka's ConfigurationControlManager and its validator make them.
+//! The decisions about the settings of topics and groups, as Kafka's ConfigurationControlManager and its validator make them.
 //!
 //! One answer for a topic: if one of its changes is refused, nothing changes. Its settings are judged before it is asked
 //! whether it exists. Pure functions.
@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use super::Image;
 use super::command::Refusal;
-use super::records::{Record, TopicConfigured};
+use super::records::{GroupConfigured, Record, TopicConfigured};
 use super::topic_name;
 use crate::config::topic::topic_setting;
-use crate::config::{Config, Kind, TopicConfig, TopicConfigError};
+use crate::config::{
+    Config, GroupConfigError, Kind, TopicConfig, TopicConfigError, check_group, group_setting,
+};
 
 /// What is to become of one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,23 +26,25 @@ pub enum Change {
     Subtract(String),
 }
 
-/// What is to become of a topic's settings.
+/// What is to become of the settings of a topic or a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     /// Those that are named change.
     Changes(BTreeMap<String, Change>),
-    /// The topic has these and no others.
+    /// It has these and no others.
     Exactly(BTreeMap<String, String>),
 }
 
-/// Why a topic's settings stay as they are.
+/// Why settings stay as they are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigRefusal {
-    #[error("{what} is not possible with topic setting `{name}`: it is no list")]
+    #[error("{what} is not possible with setting `{name}`: it is no list")]
     NoList { what: &'static str, name: String },
     #[error("{0}")]
     Value(#[from] TopicConfigError),
-    #[error("there are no default settings of topics here: name a topic")]
+    #[error("{0}")]
+    GroupValue(#[from] GroupConfigError),
+    #[error("there are no default settings of topics or groups here: name one")]
     NoName,
     #[error(transparent)]
     Topic(#[from] Refusal),
@@ -56,7 +60,7 @@ pub fn configure_topic(
     let topic = image.topic(name);
     let current = topic.map(|topic| topic.configs.clone()).unwrap_or_default();
     let next = match wanted {
-        Wanted::Changes(changes) => changed(&current, changes)?,
+        Wanted::Changes(changes) => changed(&current, changes, list_of_topics)?,
         Wanted::Exactly(exactly) => exactly.clone(),
     };
     if name.is_empty() {
@@ -69,9 +73,43 @@ pub fn configure_topic(
     Ok((!changes.is_empty()).then(|| TopicConfigured { id: topic.id, changes }.into()))
 }
 
+/// The record that gives the group `name` the settings wanted; none if it has them. It need not be there.
+pub fn configure_group(
+    image: &Image,
+    name: &str,
+    wanted: &Wanted,
+    broker: &Config,
+) -> Result<Option<Record>, ConfigRefusal> {
+    let current = image.group_configs(name).cloned().unwrap_or_default();
+    let next = match wanted {
+        Wanted::Changes(changes) => changed(&current, changes, list_of_groups)?,
+        Wanted::Exactly(exactly) => exactly.clone(),
+    };
+    if name.is_empty() {
+        return Err(ConfigRefusal::NoName);
+    }
+    check_group(&next, broker)?;
+    let changes = difference(&current, &next);
+    Ok((!changes.is_empty()).then(|| GroupConfigured { group: name.to_owned(), changes }.into()))
+}
+
+/// The default of a setting that is a list; `None` where it is none.
+type FindList = fn(&str) -> Option<&'static str>;
+
+fn list_of_topics(name: &str) -> Option<&'static str> {
+    let setting = topic_setting(name).filter(|setting| setting.kind == Kind::List)?;
+    Some(setting.default.unwrap_or_default())
+}
+
+fn list_of_groups(name: &str) -> Option<&'static str> {
+    let setting = group_setting(name).filter(|setting| setting.kind == Kind::List)?;
+    Some(setting.default.unwrap_or_default())
+}
+
 fn changed(
     current: &BTreeMap<String, String>,
     changes: &BTreeMap<String, Change>,
+    list: FindList,
 ) -> Result<BTreeMap<String, String>, ConfigRefusal> {
     let mut next = current.clone();
     for (name, change) in changes {
@@ -82,7 +120,7 @@ fn changed(
             }
             Change::Set(value) => value.clone(),
             Change::Append(added) => {
-                let mut items = own_items(current, name, "APPEND")?;
+                let mut items = own_items(current, name, "APPEND", list)?;
                 for item in split(added) {
                     if !items.contains(&item) {
                         items.push(item);
@@ -91,7 +129,7 @@ fn changed(
                 items.join(",")
             }
             Change::Subtract(removed) => {
-                let mut items = own_items(current, name, "SUBTRACT")?;
+                let mut items = own_items(current, name, "SUBTRACT", list)?;
                 for item in split(removed) {
                     if let Some(at) = items.iter().position(|known| *known == item) {
                         items.remove(at);
@@ -110,10 +148,10 @@ fn own_items<'a>(
     current: &'a BTreeMap<String, String>,
     name: &str,
     what: &'static str,
+    list: FindList,
 ) -> Result<Vec<&'a str>, ConfigRefusal> {
-    let setting = topic_setting(name).filter(|setting| setting.kind == Kind::List);
-    let setting = setting.ok_or_else(|| ConfigRefusal::NoList { what, name: name.to_owned() })?;
-    let text = current.get(name).map(String::as_str).or(setting.default).unwrap_or_default();
+    let default = list(name).ok_or_else(|| ConfigRefusal::NoList { what, name: name.to_owned() })?;
+    let text = current.get(name).map_or(default, String::as_str);
     Ok(text.split(',').filter(|item| !item.is_empty()).collect())
 }
 

@@ -40,6 +40,8 @@ pub struct Image {
     collisions: OrdMap<String, Arc<str>>,
     /// Deleted topics whose directories may still be there.
     deleting: OrdMap<TopicId, Arc<Topic>>,
+    /// What groups have of their own, whether or not there is one of the id; none has nothing here.
+    group_configs: OrdMap<Arc<str>, Arc<BTreeMap<String, String>>>,
     broker_starts: u32,
     producer_id_next: i64,
 }
@@ -61,6 +63,16 @@ impl Image {
     /// The existing topic whose name differs only in `.` and `_`.
     pub fn collision(&self, name: &str) -> Option<&str> {
         self.collisions.get(&super::topic_name::collision_key(name)).map(|n| &**n).filter(|n| *n != name)
+    }
+
+    /// The settings that a group has of its own.
+    pub fn group_configs(&self, group: &str) -> Option<&BTreeMap<String, String>> {
+        self.group_configs.get(group).map(|configs| &**configs)
+    }
+
+    /// The groups that have settings of their own, in the order of their ids.
+    pub fn configured_groups(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<String, String>)> {
+        self.group_configs.iter().map(|(group, configs)| (group, &**configs))
     }
 
     pub fn deleting(&self) -> impl Iterator<Item = &Arc<Topic>> {
@@ -94,13 +106,18 @@ impl Image {
     pub(super) fn configure_topic(&mut self, id: TopicId, changes: BTreeMap<String, Option<String>>) {
         let Some(topic) = self.topics.get(&id) else { return };
         let mut topic = Topic::clone(topic);
-        for (name, value) in changes {
-            match value {
-                Some(value) => topic.configs.insert(name, value),
-                None => topic.configs.remove(&name),
-            };
-        }
+        change(&mut topic.configs, changes);
         self.topics.insert(id, Arc::new(topic));
+    }
+
+    pub(super) fn configure_group(&mut self, group: String, changes: BTreeMap<String, Option<String>>) {
+        let mut configs = self.group_configs(&group).cloned().unwrap_or_default();
+        change(&mut configs, changes);
+        if configs.is_empty() {
+            self.group_configs.remove(group.as_str());
+        } else {
+            self.group_configs.insert(group.into(), Arc::new(configs));
+        }
     }
 
     /// As `configure_topic`. A count below the one that the topic has would take partitions away: it changes nothing either.
@@ -131,6 +148,15 @@ impl Image {
 
     pub(super) fn reserve_producer_ids(&mut self, next: i64) {
         self.producer_id_next = self.producer_id_next.max(next);
+    }
+}
+
+fn change(configs: &mut BTreeMap<String, String>, changes: BTreeMap<String, Option<String>>) {
+    for (name, value) in changes {
+        match value {
+            Some(value) => configs.insert(name, value),
+            None => configs.remove(&name),
+        };
     }
 }
 

@@ -4,6 +4,7 @@
 //! strongest one, so that where only a weaker one is set (`log.retention.hours` and not `log.retention.ms`), the list is
 //! empty and the source is called a default, although the value is the broker's. Pure, and without a wire format.
 
+use super::group::group_settings;
 use super::kafka_names::SERVER;
 use super::kinds::{Kind, find};
 use super::table::SETTINGS;
@@ -16,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum ValueSource {
     /// The topic's own.
     Topic,
+    /// The group's own.
+    Group,
     /// The command line, the environment or the file of the broker.
     Broker,
     Default,
@@ -92,6 +95,39 @@ fn default_of(name: &str) -> Option<&'static str> {
         Some(ours) => ours.default,
         None => find(SERVER, name)?.default,
     }
+}
+
+/// All settings of a group, whether or not there is one of that id.
+pub fn describe_group(overrides: &BTreeMap<String, String>, broker: &Config) -> Vec<Described> {
+    let of_group = |setting: &super::group::GroupSetting| {
+        let text = overrides.get(setting.name).map(String::as_str).or_else(|| setting.broker_text(broker));
+        let value = text.map(|text| setting.kind.canonical(setting.allowed, text));
+        let own = overrides.contains_key(setting.name).then(|| Synonym {
+            name: setting.name,
+            value: value.clone(),
+            source: ValueSource::Group,
+        });
+        let behind = match setting.broker_setting() {
+            Some(of_broker) => broker_synonyms(&[of_broker], broker),
+            None => vec![Synonym {
+                name: setting.name,
+                value: setting.default.map(str::to_owned),
+                source: ValueSource::Default,
+            }],
+        };
+        let synonyms: Vec<Synonym> = own.into_iter().chain(behind).collect();
+        Described {
+            name: setting.name,
+            value,
+            source: synonyms.first().map_or(ValueSource::Default, |first| first.source),
+            kind: setting.kind,
+            is_read_only: false,
+            is_secret: false,
+            synonyms,
+            doc: setting.doc.to_owned(),
+        }
+    };
+    group_settings().map(of_group).collect()
 }
 
 /// The broker's settings that have an effect here: those that are declared, and those behind topics' settings. None can

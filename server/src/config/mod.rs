@@ -7,6 +7,7 @@
 mod closest;
 mod describe;
 mod error;
+mod group;
 mod kafka_names;
 mod kinds;
 mod listeners;
@@ -20,8 +21,9 @@ pub mod topic;
 mod topic_docs;
 mod values;
 
-pub use describe::{Described, Synonym, ValueSource, describe_broker, describe_topic};
+pub use describe::{Described, Synonym, ValueSource, describe_broker, describe_group, describe_topic};
 pub use error::{BadValue, ConfigError, Given};
+pub use group::{Bounded, ConsumerTimes, GroupConfigError, assignor_name, check_group, group_setting};
 pub use kinds::{Allowed, KafkaSetting, Kind, Update};
 pub use listeners::{Advertised, Endpoint, Host, Listener, SecurityProtocol};
 pub use properties::{BadEscape, Property, parse as parse_properties, write as write_property};

@@ -27,6 +27,7 @@ impl Config {
         self.resolve_request_memory()?;
         self.check_what_is_not_served()?;
         self.check_topic_defaults()?;
+        self.check_groups()?;
         Ok(self)
     }
 
@@ -255,6 +256,18 @@ impl Config {
             authorizer,
             "without it everyone may do everything; delete the line to accept that",
         ))
+    }
+
+    /// The settings of groups must lie within the bounds that there are for them.
+    fn check_groups(&self) -> Result<(), ConfigError> {
+        const ASSIGNORS: &str = "group.consumer.assignors";
+        super::group::check_broker(self).map_err(|(name, allowed)| self.values.refuse(name, allowed))?;
+        let asked = &self.group_consumer_assignors;
+        if asked.iter().all(|asked| super::group::assignor_name(asked).is_some()) {
+            return Ok(());
+        }
+        let names = super::group::ASSIGNORS.map(|[name, _]| name).join(", ");
+        Err(self.values.refuse(ASSIGNORS, format!("a list of {names}")))
     }
 
     /// The broker's own log settings must make a topic without settings of its own.

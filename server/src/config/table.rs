@@ -308,10 +308,34 @@ settings! {
     pub group_consumer_heartbeat_interval_ms: i32 = kafka("group.consumer.heartbeat.interval.ms");
     /// The shortest time between two assignments of a consumer group.
     pub group_consumer_assignment_interval_ms: i32 = kafka("group.consumer.assignment.interval.ms");
+    /// The shortest `consumer.session.timeout.ms` that a group may have.
+    pub group_consumer_min_session_timeout_ms: i32 = kafka("group.consumer.min.session.timeout.ms");
+    /// The longest `consumer.session.timeout.ms` that a group may have.
+    pub group_consumer_max_session_timeout_ms: i32 = kafka("group.consumer.max.session.timeout.ms");
+    /// The shortest `consumer.heartbeat.interval.ms` that a group may have.
+    pub group_consumer_min_heartbeat_interval_ms: i32 = kafka("group.consumer.min.heartbeat.interval.ms");
+    /// The longest `consumer.heartbeat.interval.ms` that a group may have.
+    pub group_consumer_max_heartbeat_interval_ms: i32 = kafka("group.consumer.max.heartbeat.interval.ms");
+    /// The shortest `consumer.assignment.interval.ms` that a group may have.
+    pub group_consumer_min_assignment_interval_ms: i32 = kafka("group.consumer.min.assignment.interval.ms");
+    /// The longest `consumer.assignment.interval.ms` that a group may have.
+    pub group_consumer_max_assignment_interval_ms: i32 = kafka("group.consumer.max.assignment.interval.ms");
+    /// The assignors that members of consumer groups may ask for: `uniform` and `range`, or one of them. The first is for
+    /// those who ask for none.
+    pub group_consumer_assignors: Vec<String> = kafka("group.consumer.assignors");
+    /// After this time the topics that a pattern stands for are looked up again, whether or not there are other topics.
+    pub group_consumer_regex_refresh_interval_ms: i32 = kafka("group.consumer.regex.refresh.interval.ms");
     /// Whether live groups may go over to the newer protocol (`upgrade`), back from it (`downgrade`), or both.
     pub group_consumer_migration_policy: String = kafka("group.consumer.migration.policy");
     /// Members of a consumer group.
     pub group_consumer_max_size: usize = kafka("group.consumer.max.size");
+    /// Groups at once, those that only commit offsets included; who would make a further one is sent away until others are
+    /// over.
+    pub group_count_max: usize = own("group.count.max", Kind::Int, Some("1000000"), at_least(&[(1, i32::MAX as i64)]));
+    /// Member ids, of all groups, that were given to clients which have not joined with them yet; who would need a further
+    /// one is sent away for the time being.
+    pub group_pending_members_max: usize =
+        own("group.pending.members.max", Kind::Int, Some("20000"), at_least(&[(1, i32::MAX as i64)]));
     /// The longest text that a client may commit along with an offset.
     pub offset_metadata_max_bytes: usize = kafka("offset.metadata.max.bytes");
     /// How long a commit may take to become durable.

@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use storage::{Env, TopicId};
 
+use super::assignor::Assignor;
 use super::group::consumer::ConsumerSettings;
-use super::group::{Counts, GroupMachine, GroupSettings};
+use super::group::{Bound, BoundFigures, Counts, GroupMachine, GroupSettings};
 use super::placement::partition_of;
 use super::shard::{Pending, Phase, Shard, ShardError};
 use crate::cluster::command::{self, Defaults, NewTopic};
 use crate::cluster::controller::{CommandError, Seen};
 use crate::cluster::{Controller, Image, Topic};
-use crate::config::Config;
+use crate::config::{Bounded, Config, ConsumerTimes, assignor_name};
 use crate::partition::Partitions;
 
 /// The topic that groups and offsets are kept in.
@@ -36,6 +37,35 @@ fn allows(policy: &str, direction: &str) -> bool {
     [direction, "bidirectional"].iter().any(|name| policy.eq_ignore_ascii_case(name))
 }
 
+fn consumer_times(config: &Config) -> ConsumerTimes {
+    ConsumerTimes {
+        session_timeout_ms: Bounded {
+            value: config.group_consumer_session_timeout_ms,
+            min: config.group_consumer_min_session_timeout_ms,
+            max: config.group_consumer_max_session_timeout_ms,
+        },
+        heartbeat_interval_ms: Bounded {
+            value: config.group_consumer_heartbeat_interval_ms,
+            min: config.group_consumer_min_heartbeat_interval_ms,
+            max: config.group_consumer_max_heartbeat_interval_ms,
+        },
+        assignment_interval_ms: Bounded {
+            value: config.group_consumer_assignment_interval_ms,
+            min: config.group_consumer_min_assignment_interval_ms,
+            max: config.group_consumer_max_assignment_interval_ms,
+        },
+    }
+}
+
+/// In the order of the setting, which has been checked.
+fn assignors(config: &Config) -> Vec<Assignor> {
+    let mut assignors = Vec::new();
+    for name in config.group_consumer_assignors.iter().filter_map(|name| assignor_name(name)) {
+        assignors.extend(Assignor::named(name).filter(|assignor| !assignors.contains(assignor)));
+    }
+    assignors
+}
+
 /// What the metrics show of groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupFigures {
@@ -45,6 +75,8 @@ pub struct GroupFigures {
     pub offsets: usize,
     pub counts: Counts,
     pub loading_shards: usize,
+    pub group_bound: BoundFigures,
+    pub pending_bound: BoundFigures,
 }
 
 pub struct Groups {
@@ -74,13 +106,15 @@ impl Groups {
             sweep_interval: Duration::from_millis(config.offsets_retention_check_interval_ms),
             batch_bytes_max: config.message_max_bytes,
             consumer: ConsumerSettings {
-                session_timeout_ms: config.group_consumer_session_timeout_ms,
-                heartbeat_interval_ms: config.group_consumer_heartbeat_interval_ms,
-                assignment_interval_ms: config.group_consumer_assignment_interval_ms,
+                times: consumer_times(config),
+                patterns_interval_ms: config.group_consumer_regex_refresh_interval_ms,
+                assignors: assignors(config),
                 size_max: config.group_consumer_max_size,
                 may_upgrade: allows(&config.group_consumer_migration_policy, "upgrade"),
                 may_downgrade: allows(&config.group_consumer_migration_policy, "downgrade"),
             },
+            group_bound: Bound::new(config.group_count_max),
+            pending_bound: Bound::new(config.group_pending_members_max),
         };
         Self {
             env,
@@ -131,31 +165,37 @@ impl Groups {
         }
     }
 
+    /// The assignors that members of consumer groups may ask for.
+    pub fn assignors(&self) -> &[Assignor] {
+        &self.settings.consumer.assignors
+    }
+
     /// The shard of a group. There is none before the topic is there.
     pub fn shard(
         &self,
         partitions: &Partitions,
-        image: &Image,
+        image: &Arc<Image>,
         group: &str,
     ) -> Result<GroupShard, ShardError> {
         let topic = image.topic(OFFSETS_TOPIC).ok_or(ShardError::Gone)?;
-        self.shard_of(partitions, topic, partition_of(group, topic.partitions))
+        self.shard_of(partitions, image, topic, partition_of(group, topic.partitions))
     }
 
     /// Every shard. One that cannot be opened is left out, as one of another broker would be.
-    pub fn shards(&self, partitions: &Partitions, image: &Image) -> Vec<GroupShard> {
+    pub fn shards(&self, partitions: &Partitions, image: &Arc<Image>) -> Vec<GroupShard> {
         let Some(topic) = image.topic(OFFSETS_TOPIC) else { return Vec::new() };
-        topic.partition_ids().filter_map(|p| self.shard_of(partitions, topic, p).ok()).collect()
+        topic.partition_ids().filter_map(|p| self.shard_of(partitions, image, topic, p).ok()).collect()
     }
 
     /// Begins to read the logs of the groups that were there before the broker started.
-    pub fn load(&self, partitions: &Partitions, image: &Image) {
+    pub fn load(&self, partitions: &Partitions, image: &Arc<Image>) {
         self.shards(partitions, image).iter().for_each(Shard::load);
     }
 
     fn shard_of(
         &self,
         partitions: &Partitions,
+        image: &Arc<Image>,
         topic: &Topic,
         partition: i32,
     ) -> Result<GroupShard, ShardError> {
@@ -186,13 +226,20 @@ impl Groups {
             state.topic = topic.id;
         }
         let settings = self.settings.clone();
-        let make = move || GroupMachine::new(settings.clone());
+        // Until requests bring newer ones: the settings of groups count from the first moment.
+        let image = image.clone();
+        let make = move || GroupMachine::new(settings.clone(), image.clone());
         let shard = state.shards.entry(partition);
         Ok(shard.or_insert_with(|| Shard::new(log, self.env.clone(), self.durable_timeout, make)).clone())
     }
 
     /// A topic is gone: what groups have committed for it is forgotten. Waiting for it is for who wants to know.
-    pub fn forget_topic(&self, partitions: &Partitions, image: &Image, topic: &Topic) -> Vec<Pending<()>> {
+    pub fn forget_topic(
+        &self,
+        partitions: &Partitions,
+        image: &Arc<Image>,
+        topic: &Topic,
+    ) -> Vec<Pending<()>> {
         let shards = self.shards(partitions, image);
         let forget = |shard: GroupShard| {
             let op = super::group::Op::ForgetTopic { topic: topic.name.clone(), topic_id: topic.id };
@@ -222,7 +269,11 @@ impl Groups {
     /// What the metrics show. It looks at every group.
     pub fn figures(&self) -> GroupFigures {
         let shards = self.open_shards();
-        let mut figures = GroupFigures::default();
+        let mut figures = GroupFigures {
+            group_bound: self.settings.group_bound.figures(),
+            pending_bound: self.settings.pending_bound.figures(),
+            ..GroupFigures::default()
+        };
         for shard in shards {
             figures.loading_shards += usize::from(matches!(shard.phase(), Phase::Loading { .. }));
             shard.glance(|machine| figures.add(machine));

@@ -1,5 +1,6 @@
 //! The figures of the group coordinator. They are asked for when someone looks.
 
+use super::limits::Limit;
 use super::registry::Registry;
 use super::table;
 use metrics::{Counter, Gauge};
@@ -19,6 +20,17 @@ pub struct GroupFigures {
     pub expired_offsets: u64,
     pub rebalances: u64,
     pub loading_shards: usize,
+    pub group_bound: BoundFigures,
+    pub pending_bound: BoundFigures,
+}
+
+/// A bound of the coordinator as it is now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BoundFigures {
+    pub max: usize,
+    pub used: usize,
+    /// How often somebody was sent away, from the start.
+    pub hits: u64,
 }
 
 /// Asks for the figures; `None` once there is nobody to ask.
@@ -54,8 +66,9 @@ impl GroupMetrics {
         let _ = self.ask.set(ask);
     }
 
-    pub(super) fn refresh(&self) {
-        let Some(figures) = self.ask.get().and_then(|ask| ask()) else { return };
+    /// Answers the bounds, which are shown among the limits.
+    pub(super) fn refresh(&self) -> Option<[(Limit, BoundFigures); 2]> {
+        let figures = self.ask.get().and_then(|ask| ask())?;
         self.groups.iter().zip(figures.groups).for_each(|(gauge, count)| gauge.set(count as f64));
         self.members.set(figures.members as f64);
         self.offsets.set(figures.offsets as f64);
@@ -63,5 +76,6 @@ impl GroupMetrics {
         self.expired.absolute(figures.expired_offsets);
         self.rebalances.absolute(figures.rebalances);
         self.loading.set(figures.loading_shards as f64);
+        Some([(Limit::Groups, figures.group_bound), (Limit::PendingMembers, figures.pending_bound)])
     }
 }

@@ -1,5 +1,6 @@
 //! The limits that show when they bite. A limit's label is the name of the setting that moves it.
 
+use super::groups::BoundFigures;
 use super::registry::Registry;
 use super::table::{LIMIT_HITS, LIMIT_MAX, LIMIT_USED};
 use metrics::{Counter, Gauge};
@@ -60,6 +61,10 @@ limits! {
     ResponseBytes = "queued.max.response.bytes", Shared;
     /// Free space in a data directory.
     FreeSpace = "log.dir.min.free.bytes", Each;
+    /// Groups at once.
+    Groups = "group.count.max", Shared;
+    /// Member ids that wait to be joined with.
+    PendingMembers = "group.pending.members.max", Shared;
     /// Connections of the metrics listener.
     MetricsConnections = "metrics.connections.max", Shared;
     /// Topics that metrics name.
@@ -81,6 +86,13 @@ pub struct LimitMetrics {
 }
 
 impl LimitMetrics {
+    /// For a limit that is asked when someone looks.
+    pub(super) fn show(&self, bound: BoundFigures) {
+        self.used.set(bound.used as f64);
+        self.max.set(bound.max as f64);
+        self.hits.absolute(bound.hits);
+    }
+
     pub(super) fn all(registry: &Registry) -> Vec<LimitMetrics> {
         Limit::ALL.iter().map(|limit| LimitMetrics::new(registry, *limit)).collect()
     }

@@ -24,7 +24,7 @@ mod topics;
 
 pub use clients::ClientMetrics;
 pub use data_dirs::{AskDataDir, CompactionFigures, DataDirFigures};
-pub use groups::{AskGroups, GROUP_STATES, GroupFigures};
+pub use groups::{AskGroups, BoundFigures, GROUP_STATES, GroupFigures};
 pub use health::{Health, State};
 pub use http::{HttpLimits, serve};
 pub use lag::{AskLag, Behind, LagFigures, LagRow, OneGroup};
@@ -164,7 +164,11 @@ impl Metrics {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         self.process.refresh();
         self.data_dirs.refresh();
-        self.groups.refresh();
+        if let Some(bounds) = self.groups.refresh() {
+            for (limit, bound) in bounds {
+                self.limit(limit).show(bound);
+            }
+        }
         let mut text = Text::behind(String::new());
         let partitions = self.ask_partitions.get().and_then(|ask| ask()).unwrap_or_default();
         let (topics, partitions) = asked.topics.show(&mut text, partitions);

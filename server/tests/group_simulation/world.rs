@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use server::config::{Bounded, ConsumerTimes};
+use server::coordinator::assignor::Assignor;
 use server::coordinator::group::consumer::ConsumerSettings;
-use server::coordinator::group::{Group, GroupMachine, GroupSettings, Op, Reply};
+use server::coordinator::group::{Bound, Group, GroupMachine, GroupSettings, Op, Reply};
 use server::coordinator::shard::{Core, Now, Waiter};
 use storage::env::{SimClock, SimFiles, SimRandom};
 use storage::{
@@ -15,9 +17,11 @@ use storage::{
     Ticket, TopicId,
 };
 
+use crate::history::History;
 use crate::member::{
-    Asked, GROUP, JOIN_PATIENCE_MS, Member, PARTITIONS, Phase, REBALANCE_MS, SESSION_MS, TOPIC,
+    Asked, GROUP, JOIN_PATIENCE_MS, Kind, Member, PARTITIONS, Phase, REBALANCE_MS, SESSION_MS, TOPIC,
 };
+use crate::topics;
 
 const LOG: LogId = LogId { topic: TopicId([1; 16]), partition: 0 };
 /// How long things go wrong.
@@ -27,6 +31,9 @@ const PEACE_MS: u64 = 2 * (SESSION_MS as u64 + REBALANCE_MS as u64) + 2 * JOIN_P
 const INITIAL_DELAY_MS: i32 = 1_000;
 /// How often a member says something.
 const STEP_MS: u64 = 1_000;
+
+/// What members of a run speak: one protocol all of them, or each one of both.
+const KINDS: &[&[Kind]] = &[&[Kind::Classic], &[Kind::Newer], &[Kind::Classic, Kind::Newer]];
 
 enum Event {
     /// A message reaches the coordinator.
@@ -40,6 +47,8 @@ enum Event {
         member: usize,
         request: u64,
         reply: Reply,
+        /// Of the group, when the answer was made.
+        life: u32,
     },
     /// A member does its next step.
     Step {
@@ -63,6 +72,7 @@ enum Shown {
     Answer {
         waiter: Waiter,
         reply: Reply,
+        life: u32,
     },
     /// For each partition the place in the history of commits that a reader saw.
     Read(Vec<Option<usize>>),
@@ -73,14 +83,6 @@ struct Process {
     core: Core<GroupMachine>,
     parked: Vec<Parked>,
     waiting: HashMap<Waiter, (usize, u64)>,
-}
-
-/// The commits of a partition in the order in which they were decided.
-#[derive(Default)]
-struct History {
-    offsets: Vec<i64>,
-    /// The last one that somebody knows of for sure.
-    known: Option<usize>,
 }
 
 pub(crate) struct World {
@@ -98,7 +100,12 @@ pub(crate) struct World {
     histories: Vec<History>,
     /// Of a waiter's commit: its partitions and offset.
     commits: HashMap<Waiter, (Vec<u8>, i64)>,
-    owners: HashMap<(i32, u8), usize>,
+    /// Which protocols members may speak when they begin anew.
+    kinds: &'static [Kind],
+    /// A group that was empty and is of the other kind now counts its generations anew: that is another life.
+    life: u32,
+    last_epoch: i32,
+    owners: HashMap<(u32, i32, u8), usize>,
     trace: Vec<String>,
 }
 
@@ -114,7 +121,10 @@ impl World {
         let (env, files, clock) = Env::simulated(seed);
         let random = SimRandom::new(seed ^ 0x5eed);
         let count = 2 + random.below(4) as usize;
-        let members = (0..count).map(|index| Member::new(index, random.below(4) == 0)).collect();
+        let kinds = KINDS[random.below(KINDS.len() as u64) as usize];
+        let kind = |random: &SimRandom| kinds[random.below(kinds.len() as u64) as usize];
+        let members =
+            (0..count).map(|index| Member::new(index, kind(&random), random.below(4) == 0)).collect();
         let mut world = Self {
             env,
             files,
@@ -129,6 +139,9 @@ impl World {
             starts: 0,
             histories: (0..PARTITIONS).map(|_| History::default()).collect(),
             commits: HashMap::new(),
+            kinds,
+            life: 0,
+            last_epoch: 0,
             owners: HashMap::new(),
             trace: Vec::new(),
         };
@@ -194,7 +207,7 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Arrives { member, request, op } => self.arrives(member, request, op),
-            Event::Returns { member, request, reply } => self.returns(member, request, &reply),
+            Event::Returns { member, request, reply, life } => self.returns(member, request, &reply, life),
             Event::Step { member } => {
                 self.step(member);
                 let after = STEP_MS / 2 + self.random.below(STEP_MS);
@@ -249,21 +262,28 @@ impl World {
             sweep_interval: Duration::from_secs(3600),
             batch_bytes_max: 1 << 20,
             consumer: ConsumerSettings {
-                session_timeout_ms: 45_000,
-                heartbeat_interval_ms: 5_000,
-                assignment_interval_ms: 1_000,
+                times: ConsumerTimes {
+                    session_timeout_ms: Bounded::free(SESSION_MS),
+                    heartbeat_interval_ms: Bounded::free(STEP_MS as i32),
+                    assignment_interval_ms: Bounded::free(1_000),
+                },
+                patterns_interval_ms: 600_000,
+                assignors: Assignor::ALL.to_vec(),
                 size_max: 100,
                 may_upgrade: true,
                 may_downgrade: true,
             },
+            group_bound: Bound::new(10),
+            pending_bound: Bound::new(1_000),
         };
         let now = self.now();
-        let core =
-            Core::load(GroupMachine::new(settings.into()), log, || now, |_| {}).expect("the log is read");
+        let core = Core::load(GroupMachine::new(settings.into(), topics::image()), log, || now, |_| {})
+            .expect("the log is read");
         for partition in 0..PARTITIONS {
             let found = core.machine().offsets().get(GROUP, TOPIC, i32::from(partition)).map(|c| c.offset);
             self.histories[usize::from(partition)].survived(found, partition);
         }
+        self.last_epoch = epoch_of(&core);
         let state = describe(&core);
         self.process = Some(Process { dir, core, parked: Vec::new(), waiting: HashMap::new() });
         self.note(format!("start {} {state}", self.starts));
@@ -320,7 +340,8 @@ impl World {
         let now = self.now();
         let Some(process) = &mut self.process else { return };
         let Ok(turn) = process.core.ring(now) else { return self.gives_up() };
-        let state = describe(&process.core);
+        let (state, epoch) = (describe(&process.core), epoch_of(&process.core));
+        self.see_epoch(epoch);
         self.note(format!("timer: {state}"));
         self.took_turn(turn.answers, turn.seen);
     }
@@ -340,13 +361,18 @@ impl World {
             self.commits.insert(waiter, (partitions, asked[0].offset));
         }
         process.waiting.insert(waiter, (member, request));
+        let op = Op::Seeing(topics::image(), Box::new(op));
         let Ok(turn) = process.core.decide(op, waiter, now) else { return self.gives_up() };
-        let state = describe(&process.core);
+        let (state, epoch) = (describe(&process.core), epoch_of(&process.core));
+        self.see_epoch(epoch);
         self.note(format!("m{member} asks {request}: {state}"));
         // A commit counts from here on: a restart may show it.
         for (answered, reply) in &turn.answers {
-            if let (Reply::Committed(Ok(_)), Some((partitions, offset))) = (reply, self.commits.get(answered))
-            {
+            let Some((partitions, offset)) = self.commits.get_mut(answered) else { continue };
+            if let Reply::Committed(Ok(outcomes)) = reply {
+                // What was refused is no part of it.
+                let mut taken = outcomes.iter().flatten().map(Result::is_ok);
+                partitions.retain(|_| taken.next() == Some(true));
                 for partition in partitions {
                     self.histories[usize::from(*partition)].offsets.push(*offset);
                 }
@@ -360,7 +386,7 @@ impl World {
 
     fn took_turn(&mut self, answers: Vec<(Waiter, Reply)>, seen: Option<Ticket>) {
         for (waiter, reply) in answers {
-            self.park(Shown::Answer { waiter, reply }, seen.clone());
+            self.park(Shown::Answer { waiter, reply, life: self.life }, seen.clone());
         }
     }
 
@@ -393,7 +419,7 @@ impl World {
                     history.known = history.known.max(place);
                 }
             }
-            Shown::Answer { waiter, reply } => {
+            Shown::Answer { waiter, reply, life } => {
                 if let (Reply::Committed(Ok(_)), Some((partitions, offset))) =
                     (&reply, self.commits.remove(&waiter))
                 {
@@ -404,7 +430,7 @@ impl World {
                 }
                 let to = self.process.as_mut().and_then(|process| process.waiting.remove(&waiter));
                 if let Some((member, request)) = to {
-                    self.send_back(member, request, reply);
+                    self.send_back(member, request, reply, life);
                 }
             }
         }
@@ -424,10 +450,18 @@ impl World {
         }
     }
 
-    fn send_back(&mut self, member: usize, request: u64, reply: Reply) {
+    fn send_back(&mut self, member: usize, request: u64, reply: Reply, life: u32) {
         if let Some(delay) = self.delay() {
-            self.after(delay, Event::Returns { member, request, reply });
+            self.after(delay, Event::Returns { member, request, reply, life });
         }
+    }
+
+    /// Within a process epochs rise, but for a group that begins anew.
+    fn see_epoch(&mut self, epoch: i32) {
+        if epoch < self.last_epoch {
+            self.life += 1;
+        }
+        self.last_epoch = epoch;
     }
 
     // The members.
@@ -443,6 +477,9 @@ impl World {
         }
         if member.asked.is_some_and(|asked| now_ms < asked.until_ms) {
             return;
+        }
+        if member.asked.take().is_some() {
+            member.gives_up();
         }
         let (op, patience_ms) = member.next(commits);
         let request = self.next_id;
@@ -461,9 +498,10 @@ impl World {
 
     /// A member dies, stalls or leaves.
     fn disturb(&mut self, index: usize) {
+        let next = self.kinds[self.random.below(self.kinds.len() as u64) as usize];
         match self.random.below(3) {
             0 => {
-                self.members[index].die();
+                self.members[index].die(next);
                 self.note(format!("m{index} dies"));
             }
             1 => {
@@ -473,7 +511,7 @@ impl World {
             }
             _ => {
                 let op = self.members[index].leave();
-                self.members[index].die();
+                self.members[index].die(next);
                 self.note(format!("m{index} leaves"));
                 if let Some(delay) = self.delay() {
                     self.after(delay, Event::Arrives { member: index, request: u64::MAX, op });
@@ -482,7 +520,7 @@ impl World {
         }
     }
 
-    fn returns(&mut self, index: usize, request: u64, reply: &Reply) {
+    fn returns(&mut self, index: usize, request: u64, reply: &Reply, life: u32) {
         let member = &mut self.members[index];
         if member.asked.is_none_or(|asked| asked.request != request) {
             return;
@@ -493,11 +531,13 @@ impl World {
         self.note(format!("m{index} hears {reply:?}"));
         if begins {
             for partition in owned {
-                let owner = *self.owners.entry((generation, partition)).or_insert(index);
+                let owner = *self.owners.entry((life, generation, partition)).or_insert(index);
                 assert_eq!(owner, index, "partition {partition} has two owners in generation {generation}");
             }
         }
-        if self.members[index].phase != Phase::Reading {
+        // Who speaks the newer protocol waits for its next step, as clients do.
+        let member = &self.members[index];
+        if member.phase != Phase::Reading && member.kind == Kind::Classic {
             self.step(index);
         }
     }
@@ -519,22 +559,18 @@ fn describe(core: &Core<GroupMachine>) -> String {
         Some(Group::Classic(group)) => {
             format!("{} {} of {}", group.state_name(), group.generation(), group.member_count())
         }
-        // Nobody here follows the other protocol.
-        Some(group @ Group::Consumer(_)) => format!("{} of {}", group.state_name(), group.member_count()),
+        Some(group @ Group::Consumer(_)) => {
+            format!("{} {} of {}, newer", group.state_name(), epoch_of(core), group.member_count())
+        }
         None => "no group".to_owned(),
     }
 }
 
-impl History {
-    fn place_of(&self, offset: i64) -> Option<usize> {
-        self.offsets.iter().rposition(|committed| *committed == offset)
-    }
-
-    /// What a new life found: nothing that anybody knew of may be missing.
-    fn survived(&mut self, found: Option<i64>, partition: u8) {
-        let place = found.map(|offset| self.place_of(offset).expect("nobody committed what was loaded"));
-        assert!(place >= self.known, "partition {partition}: {found:?} was loaded, of {:?}", self.offsets);
-        self.offsets.truncate(place.map_or(0, |place| place + 1));
-        self.known = place;
+/// The generation, or the epoch; 0 without a group.
+fn epoch_of(core: &Core<GroupMachine>) -> i32 {
+    match core.machine().group(GROUP) {
+        Some(Group::Classic(group)) => group.generation(),
+        Some(Group::Consumer(_)) => core.machine().describe_consumer(GROUP).map_or(0, |group| group.epoch),
+        None => 0,
     }
 }

@@ -65,22 +65,22 @@ fn from_joining_to_leaving_in_every_version() {
         let id = format!("g{version}");
         // From version 1 on the client makes the id.
         let joined = client.call(version, &joining(&id, if version == 0 { "" } else { "m" }));
-        assert_eq!((joined.error_code, joined.member_epoch, joined.heartbeat_interval_ms), (0, 1, 5000));
+        assert_eq!((joined.error_code, joined.member_epoch, joined.heartbeat_interval_ms), (0, 2, 5000));
         let member = joined.member_id.unwrap();
         assert!(!member.is_empty());
         let assigned = &joined.assignment.unwrap().topic_partitions[0];
         assert_eq!((assigned.topic_id, &assigned.partitions[..]), (topic, &[0, 1][..]));
-        let beaten = client.call(version, &beating(&id, &member, 1));
-        assert_eq!((beaten.error_code, beaten.member_epoch, beaten.assignment), (0, 1, None));
+        let beaten = client.call(version, &beating(&id, &member, 2));
+        assert_eq!((beaten.error_code, beaten.member_epoch, beaten.assignment), (0, 2, None));
 
         let ask = ConsumerGroupDescribeRequest::default().with_group_ids(vec![group(&id), group("none")]);
         let reply = client.call(version, &ask);
         let (ours, none) = (&reply.groups[0], &reply.groups[1]);
         assert_eq!(none.error_code, ErrorCode::GroupIdNotFound.code());
         assert_eq!((ours.error_code, &*ours.group_state, &*ours.assignor_name), (0, "Stable", "uniform"));
-        assert_eq!((ours.group_epoch, ours.assignment_epoch, ours.members.len()), (1, 1, 1));
+        assert_eq!((ours.group_epoch, ours.assignment_epoch, ours.members.len()), (2, 2, 1));
         let shown = &ours.members[0];
-        assert_eq!((&shown.member_id, shown.member_epoch), (&member, 1));
+        assert_eq!((&shown.member_id, shown.member_epoch), (&member, 2));
         assert_eq!(shown.member_type, if version == 0 { -1 } else { 1 });
         assert_eq!(&*shown.assignment.topic_partitions[0].topic_name.0, "logs");
         assert_eq!(shown.assignment, shown.target_assignment);
@@ -89,12 +89,12 @@ fn from_joining_to_leaving_in_every_version() {
         drop((broker, client));
         (broker, client) = start(&dir);
         let beaten = loop {
-            let beaten = client.call(version, &beating(&id, &member, 1));
+            let beaten = client.call(version, &beating(&id, &member, 2));
             if beaten.error_code != ErrorCode::CoordinatorLoadInProgress.code() {
                 break beaten;
             }
         };
-        assert_eq!((beaten.error_code, beaten.member_epoch), (0, 1));
+        assert_eq!((beaten.error_code, beaten.member_epoch), (0, 2));
 
         let fetch = |member: &StrBytes, epoch| {
             let asked = OffsetFetchRequestGroup::default().with_group_id(group(&id)).with_topics(None);
@@ -102,13 +102,13 @@ fn from_joining_to_leaving_in_every_version() {
             OffsetFetchRequest::default().with_groups(vec![asked])
         };
         let mut code = |member, epoch| client.call(9, &fetch(member, epoch)).groups[0].error_code;
-        assert_eq!(code(&member, 1), 0);
-        assert_eq!(code(&member, 2), ErrorCode::StaleMemberEpoch.code());
+        assert_eq!(code(&member, 2), 0);
+        assert_eq!(code(&member, 3), ErrorCode::StaleMemberEpoch.code());
         assert_eq!(code(&text("stranger"), 1), ErrorCode::UnknownMemberId.code());
 
         let left = client.call(version, &beating(&id, &member, LEAVES));
         assert_eq!((left.error_code, left.member_epoch), (0, LEAVES));
-        let again = client.call(version, &beating(&id, &member, 1));
+        let again = client.call(version, &beating(&id, &member, 2));
         assert_eq!(again.error_code, ErrorCode::UnknownMemberId.code());
         let listed = client.call(5, &ListGroupsRequest::default().with_types_filter(vec![text("Consumer")]));
         let listed = listed.groups.iter().find(|listed| *listed.group_id.0 == *id).unwrap();

@@ -8,6 +8,7 @@ mod admin;
 mod allowed;
 mod broken;
 mod cluster;
+mod group_settings;
 mod peer;
 mod reading;
 mod reply;
@@ -17,6 +18,7 @@ mod writing;
 
 use self::allowed::Judgement;
 use self::peer::{Outcome, Peer};
+pub(super) use self::reply::flat;
 use self::script::{Case, Script};
 use super::now_ms;
 use crate::harness::place::Judged;
@@ -41,11 +43,16 @@ const NAMES_SHOWN_MAX: usize = 8;
 
 pub(crate) fn requests_are_answered_alike(stage: &Stage) -> Result<()> {
     // Topics come by request alone: that Ottla answers their creation at once is a difference that is meant.
-    let spec = || Spec::default().set("auto.create.topics.enable", "false");
+    let mut spec = Spec::default().set("auto.create.topics.enable", "false");
+    for (name, value) in super::groups::SETTINGS {
+        spec = spec.set(name, value);
+    }
+    let spec = || spec.clone();
     let kafka = stage.broker_of(Judged::Kafka, spec())?;
     let ottla = stage.broker_of(Judged::Ottla, spec())?;
-    let mut kafka = Peer::connect(kafka.bootstrap())?;
-    let mut ottla = Peer::connect(ottla.bootstrap())?;
+    let brokers = (kafka.bootstrap().to_owned(), ottla.bootstrap().to_owned());
+    let mut kafka = Peer::connect(&brokers.0)?;
+    let mut ottla = Peer::connect(&brokers.1)?;
     let mut report = Report::default();
 
     play(&admin::topics_to_work_with(), &mut kafka, &mut ottla, &mut report)?;
@@ -60,6 +67,7 @@ pub(crate) fn requests_are_answered_alike(stage: &Stage) -> Result<()> {
     writing::delete_records(&mut script);
     writing::producer_ids(&mut script);
     settings::all(&mut script);
+    group_settings::all(&mut script);
     admin::create(&mut script);
     admin::partitions(&mut script);
     cluster::all(&mut script);
@@ -68,7 +76,7 @@ pub(crate) fn requests_are_answered_alike(stage: &Stage) -> Result<()> {
     play(&script, &mut kafka, &mut ottla, &mut report)?;
     ensure!(report.is_clean(), "{}", report.shown()?);
     report.check_coverage()?;
-    Ok(())
+    super::groups::are_answered_alike(stage, &brokers.0, &brokers.1)
 }
 
 fn play(script: &Script, kafka: &mut Peer, ottla: &mut Peer, report: &mut Report) -> Result<()> {
@@ -119,7 +127,10 @@ impl Report {
             Judgement::Meant(why) => drop(self.meant.insert(why)),
             Judgement::Different => {
                 self.different += 1;
-                self.kinds.entry(difference(theirs, ours)).or_default().push(case.name.clone());
+                self.kinds
+                    .entry(difference(&theirs.to_string(), &ours.to_string()))
+                    .or_default()
+                    .push(case.name.clone());
             }
         }
     }
@@ -156,9 +167,8 @@ impl Report {
 }
 
 /// The first lines that differ, with the path to them.
-fn difference(theirs: &Outcome, ours: &Outcome) -> String {
+pub(super) fn difference(theirs: &str, ours: &str) -> String {
     const LINES_MAX: usize = 6;
-    let (theirs, ours) = (theirs.to_string(), ours.to_string());
     let (a, b): (Vec<&str>, Vec<&str>) = (theirs.lines().collect(), ours.lines().collect());
     let same = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
     let rest = |lines: &[&str]| {

@@ -75,6 +75,10 @@ pub(super) fn comparable(key: i16, version: i16, body: &Bytes) -> Result<String>
             silence(&mut r.error_message);
             r.brokers.iter_mut().for_each(|b| b.port = b.port.min(1));
         }),
+        74 => told(body, version, |r: &mut ListConfigResourcesResponse| {
+            r.config_resources
+                .sort_by(|a, b| (a.resource_type, &a.resource_name).cmp(&(b.resource_type, &b.resource_name)))
+        }),
         75 => told(body, version, |r: &mut DescribeTopicPartitionsResponse| {
             r.topics.iter_mut().for_each(|t| settle(&mut t.topic_id));
         }),
@@ -91,7 +95,7 @@ fn told<M: Decodable + Debug>(body: &Bytes, version: i16, settle: impl FnOnce(&m
 }
 
 /// One field a line, without tags that nobody sent.
-fn flat(told: &str) -> String {
+pub(in crate::differential) fn flat(told: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in told.lines().filter(|line| line.trim() != "unknown_tagged_fields: {},") {
         let trimmed = line.trim();

@@ -19,7 +19,7 @@ pub(super) fn all(script: &mut Script) {
     script.ask("afterwards", |_| described(&[(TOPIC, "settings", None)]));
 }
 
-fn described(resources: &[(i8, &str, Option<&[&str]>)]) -> DescribeConfigsRequest {
+pub(super) fn described(resources: &[(i8, &str, Option<&[&str]>)]) -> DescribeConfigsRequest {
     let one = |(kind, name, keys): &(i8, &str, Option<&[&str]>)| {
         DescribeConfigsResource::default()
             .with_resource_type(*kind)
@@ -62,13 +62,13 @@ fn describe(script: &mut Script) {
 }
 
 /// A setting and its value.
-type Pair<'a> = (&'a str, Option<&'a str>);
+pub(super) type Pair<'a> = (&'a str, Option<&'a str>);
 /// A setting, what to do to it, a value.
-type Change<'a> = (&'a str, i8, Option<&'a str>);
+pub(super) type Change<'a> = (&'a str, i8, Option<&'a str>);
 /// A resource's type and name, and what is said of its settings.
-type About<'a, S> = (i8, &'a str, &'a [S]);
+pub(super) type About<'a, S> = (i8, &'a str, &'a [S]);
 
-fn replaced(resources: &[About<'_, Pair<'_>>], validate_only: bool) -> AlterConfigsRequest {
+pub(super) fn replaced(resources: &[About<'_, Pair<'_>>], validate_only: bool) -> AlterConfigsRequest {
     let setting = |(name, value): &(&str, Option<&str>)| {
         whole::AlterableConfig::default().with_name(text(name)).with_value(value.map(text))
     };
@@ -117,7 +117,10 @@ fn wrong(mut ask: impl FnMut(&str, &[(&str, Option<&str>)])) {
     }
 }
 
-fn changed(resources: &[About<'_, Change<'_>>], validate_only: bool) -> IncrementalAlterConfigsRequest {
+pub(super) fn changed(
+    resources: &[About<'_, Change<'_>>],
+    validate_only: bool,
+) -> IncrementalAlterConfigsRequest {
     let setting = |(name, operation, value): &(&str, i8, Option<&str>)| {
         single::AlterableConfig::default()
             .with_name(text(name))

@@ -1,6 +1,11 @@
-//! The fields of a metadata record: fixed-width integers, and strings with a length in front.
+//! The fields of a metadata record: fixed-width integers, strings with a length in front, and changes of settings.
+
+use std::collections::BTreeMap;
 
 use storage::TopicId;
+
+const REMOVED: u8 = 0;
+const SET: u8 = 1;
 
 #[derive(Default)]
 pub(super) struct Writer(Vec<u8>);
@@ -33,6 +38,21 @@ impl Writer {
     pub(super) fn string(&mut self, s: &str) {
         self.u32(s.len() as u32);
         self.0.extend(s.as_bytes());
+    }
+
+    /// Settings with their new values; `None`: no value any more.
+    pub(super) fn changes(&mut self, changes: &BTreeMap<String, Option<String>>) {
+        self.u32(changes.len() as u32);
+        for (name, value) in changes {
+            self.string(name);
+            match value {
+                None => self.u8(REMOVED),
+                Some(value) => {
+                    self.u8(SET);
+                    self.string(value);
+                }
+            }
+        }
     }
 }
 
@@ -74,5 +94,19 @@ impl<'a> Reader<'a> {
         let (head, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
         String::from_utf8(head.to_vec()).ok()
+    }
+
+    pub(super) fn changes(&mut self) -> Option<BTreeMap<String, Option<String>>> {
+        let mut changes = BTreeMap::new();
+        for _ in 0..self.u32()? {
+            let name = self.string()?;
+            let value = match self.u8()? {
+                REMOVED => None,
+                SET => Some(self.string()?),
+                _ => return None,
+            };
+            changes.insert(name, value);
+        }
+        Some(changes)
     }
 }

@@ -6,6 +6,7 @@
 mod broker_started;
 mod broker_starts;
 mod field;
+mod group_configured;
 mod producer_ids_reserved;
 mod topic_configured;
 mod topic_created;
@@ -15,6 +16,7 @@ mod topic_purged;
 
 pub use broker_started::BrokerStarted;
 pub use broker_starts::BrokerStarts;
+pub use group_configured::GroupConfigured;
 pub use producer_ids_reserved::ProducerIdsReserved;
 pub use topic_configured::TopicConfigured;
 pub use topic_created::TopicCreated;
@@ -85,7 +87,7 @@ macro_rules! records {
 
 records! {
     BrokerStarted, TopicCreated, TopicDeleted, TopicPurged, ProducerIdsReserved, TopicConfigured, BrokerStarts,
-    TopicGrown,
+    TopicGrown, GroupConfigured,
 }
 
 fn encode<B: Body>(body: &B) -> Vec<u8> {

@@ -22,6 +22,8 @@ fn record() -> impl Strategy<Value = Record> {
         (id.clone(), any::<u32>()).prop_map(|(id, partitions)| TopicGrown { id, partitions }.into()),
         (id, prop::collection::btree_map("[a-z.]{1,20}", any::<Option<String>>(), 0..4))
             .prop_map(|(id, changes)| TopicConfigured { id, changes }.into()),
+        (".{0,30}", prop::collection::btree_map("[a-z.]{1,20}", any::<Option<String>>(), 0..4))
+            .prop_map(|(group, changes)| GroupConfigured { group, changes }.into()),
         any::<u32>().prop_map(|count| BrokerStarts { count }.into()),
         any::<i64>().prop_map(|next| ProducerIdsReserved { next }.into()),
     ]
@@ -34,7 +36,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused(kind in 0u16..10, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn any_bytes_are_read_or_refused(kind in 0u16..11, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         let mut value = kind.to_be_bytes().to_vec();
         value.extend(bytes);
         let _ = Record::decode(&value);
@@ -69,7 +71,7 @@ fn golden() {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned))).collect()
     };
     let configs = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
-    let golden: [(Record, String); 8] = [
+    let golden: [(Record, String); 9] = [
         (BrokerStarted { node_id: 1 }.into(), "00010000000001".to_owned()),
         (
             TopicCreated { id, name: "ab".to_owned(), partitions: 3, configs }.into(),
@@ -84,6 +86,11 @@ fn golden() {
         ),
         (BrokerStarts { count: 5 }.into(), "00070000000005".to_owned()),
         (TopicGrown { id, partitions: 258 }.into(), format!("000800{ids}00000102")),
+        (
+            GroupConfigured { group: "g".to_owned(), changes: settings(&[("a", None), ("b", Some("v"))]) }
+                .into(),
+            "000900 00000001 67 00000002 00000001 61 00 00000001 62 01 00000001 76".to_owned(),
+        ),
     ];
     for (record, hex) in golden {
         let bytes: String = record.encode().iter().map(|byte| format!("{byte:02x}")).collect();

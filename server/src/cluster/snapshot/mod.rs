@@ -17,7 +17,9 @@ use storage::{Env, Offset, small_file};
 
 use super::apply::apply;
 use super::image::{Image, Topic};
-use super::records::{BrokerStarts, ProducerIdsReserved, Record, RecordError, TopicCreated, TopicDeleted};
+use super::records::{
+    BrokerStarts, GroupConfigured, ProducerIdsReserved, Record, RecordError, TopicCreated, TopicDeleted,
+};
 use file::Damage;
 
 /// The log grows by at least this much between two snapshots.
@@ -219,6 +221,10 @@ fn records_of(image: &Image) -> Vec<Record> {
         records.extend([created(topic), TopicDeleted { id: topic.id }.into()]);
     }
     records.extend(image.topics().map(|topic| created(topic)));
+    records.extend(image.configured_groups().map(|(group, configs)| {
+        let changes = configs.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
+        Record::from(GroupConfigured { group: group.to_string(), changes })
+    }));
     records
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use storage::env::OpenMode;
 
-use super::super::records::{BrokerStarted, TopicConfigured, TopicGrown, TopicPurged};
+use super::super::records::{BrokerStarted, GroupConfigured, TopicConfigured, TopicGrown, TopicPurged};
 use super::*;
 
 const DIR: &str = "/data/__cluster_metadata-0";
@@ -30,6 +30,12 @@ fn record() -> impl Strategy<Value = Record> {
             |(id, changes)| {
                 let text = |(name, value): (String, Option<u8>)| (name, value.map(|v| v.to_string()));
                 TopicConfigured { id, changes: changes.into_iter().map(text).collect() }.into()
+            }
+        ),
+        ("[gh]", prop::collection::btree_map("[a-c]", any::<Option<u8>>(), 0..3)).prop_map(
+            |(group, changes)| {
+                let text = |(name, value): (String, Option<u8>)| (name, value.map(|v| v.to_string()));
+                GroupConfigured { group, changes: changes.into_iter().map(text).collect() }.into()
             }
         ),
         (id.clone(), 1u32..20).prop_map(|(id, partitions)| TopicGrown { id, partitions }.into()),

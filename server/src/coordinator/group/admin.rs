@@ -29,7 +29,7 @@ impl GroupMachine {
 
     pub fn describe_consumer(&self, id: &str) -> Option<DescribedConsumer> {
         match self.group(id)? {
-            Group::Consumer(consumer) => Some(consumer.describe()),
+            Group::Consumer(consumer) => Some(consumer.describe(&self.settings.consumer)),
             Group::Classic(_) => None,
         }
     }

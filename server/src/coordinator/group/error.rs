@@ -30,6 +30,10 @@ pub enum GroupError {
     MetadataTooLarge,
     #[error("the commit is too large for one batch")]
     CommitTooLarge,
+    #[error("there are too many groups")]
+    TooManyGroups,
+    #[error("too many member ids wait to be joined with")]
+    TooManyPending,
     #[error("a request that no client sends")]
     Unexpected,
     #[error("the member is of another epoch: it gives up all it has and joins again")]

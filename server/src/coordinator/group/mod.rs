@@ -5,6 +5,7 @@
 //! outlive a group's type. One folder for each type, one for offsets. Must not know: clocks, logs, tasks, wire formats.
 
 mod admin;
+mod bounds;
 pub mod classic;
 pub mod consumer;
 mod error;
@@ -12,13 +13,15 @@ mod expiry;
 pub mod offsets;
 mod op;
 
+pub use bounds::{Bound, BoundFigures};
 pub use error::GroupError;
 pub use op::*;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::bounds::Held;
 use self::classic::ClassicGroup;
 use self::consumer::{Beat, Beaten, ConsumerGroup, ConsumerSettings};
 use self::offsets::Offsets;
@@ -39,6 +42,10 @@ pub struct GroupSettings {
     /// The largest batch that the log takes.
     pub batch_bytes_max: usize,
     pub consumer: ConsumerSettings,
+    /// Of all groups.
+    pub group_bound: Arc<Bound>,
+    /// Of the member ids, in all groups, that nobody has joined with yet.
+    pub pending_bound: Arc<Bound>,
 }
 
 /// What a group id is.
@@ -114,10 +121,12 @@ pub struct Tally {
 pub struct GroupMachine {
     settings: Arc<GroupSettings>,
     groups: HashMap<Arc<str>, Group>,
+    /// Soft: as many places as there are groups.
+    places: Held,
     offsets: Offsets,
     counts: Counts,
     tallies: HashMap<Arc<str>, Tally>,
-    /// Soft: the topics as the last request saw them, for what happens without one.
+    /// Soft: topics and groups' settings as the last request saw them, for what happens without one.
     image: Arc<Image>,
 }
 
@@ -139,6 +148,11 @@ impl Turn<'_> {
         self.tallies.entry(self.id.clone()).or_default().rebalances += 1;
     }
 
+    /// What the group has of settings of its own.
+    fn configs(&self) -> Option<&BTreeMap<String, String>> {
+        self.image.group_configs(&self.id)
+    }
+
     fn at(&self, ms: i64) -> Duration {
         self.now.at + Duration::from_millis(u64::try_from(ms).unwrap_or(0))
     }
@@ -151,9 +165,11 @@ impl From<Encoded> for KeyValue {
 }
 
 impl GroupMachine {
-    pub fn new(settings: Arc<GroupSettings>) -> Self {
-        let (offsets, counts, image) = (Offsets::default(), Counts::default(), Arc::default());
-        Self { settings, groups: HashMap::new(), offsets, counts, tallies: HashMap::new(), image }
+    /// A machine that sees `image` until a request brings a newer one.
+    pub fn new(settings: Arc<GroupSettings>, image: Arc<Image>) -> Self {
+        let (offsets, counts, places) = (Offsets::default(), Counts::default(), settings.group_bound.hold());
+        let (groups, tallies) = (HashMap::new(), HashMap::new());
+        Self { settings, groups, places, offsets, counts, tallies, image }
     }
 
     pub fn counts(&self) -> Counts {
@@ -272,13 +288,45 @@ impl Machine for GroupMachine {
     type Timer = Timer;
 
     fn decide(&mut self, op: Op, waiter: Waiter, now: Now, out: &mut Out<Self>) {
+        self.answer(op, waiter, now, out);
+        self.places.set(self.groups.len());
+    }
+
+    fn ring(&mut self, timer: Timer, now: Now, out: &mut Out<Self>) {
+        self.timer_rings(timer, now, out);
+        self.places.set(self.groups.len());
+    }
+
+    fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
+        let record = Record::decode(key, value).map_err(|error| error.to_string())?;
+        self.apply(record);
+        Ok(())
+    }
+
+    fn loaded(&mut self, now: Now, out: &mut Out<Self>) {
+        let ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
+        for id in ids {
+            if let Some((group, mut turn)) = self.classic(&id, now, out) {
+                group.loaded(&mut turn);
+            }
+            if let Some((group, mut turn)) = self.consumer(&id, now, out) {
+                group.loaded(&mut turn);
+            }
+        }
+        out.set_timer(Timer::Sweep, now.at + self.settings.sweep_interval);
+        self.places.set(self.groups.len());
+    }
+}
+
+impl GroupMachine {
+    fn answer(&mut self, op: Op, waiter: Waiter, now: Now, out: &mut Out<Self>) {
         let reply = match op {
             // Both answer whoever waits themselves, perhaps much later.
             Op::Join(join) => return self.join(*join, waiter, now, out),
             Op::Sync(sync) => return self.sync(sync, waiter, now, out),
             Op::Seeing(image, op) => {
                 self.image = image;
-                return self.decide(*op, waiter, now, out);
+                return self.answer(*op, waiter, now, out);
             }
             Op::Heartbeat { group, who } => Reply::Beaten(self.classic_beat(&group, &who, now, out)),
             Op::Leave { group, members } => Reply::Left(self.leave(&group, &members, now, out)),
@@ -299,7 +347,7 @@ impl Machine for GroupMachine {
         out.answer(waiter, reply);
     }
 
-    fn ring(&mut self, timer: Timer, now: Now, out: &mut Out<Self>) {
+    fn timer_rings(&mut self, timer: Timer, now: Now, out: &mut Out<Self>) {
         match timer {
             Timer::Session { group, member } => {
                 if let Some((consumer, mut turn)) = self.consumer(&group, now, out) {
@@ -336,27 +384,6 @@ impl Machine for GroupMachine {
         }
     }
 
-    fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
-        let record = Record::decode(key, value).map_err(|error| error.to_string())?;
-        self.apply(record);
-        Ok(())
-    }
-
-    fn loaded(&mut self, now: Now, out: &mut Out<Self>) {
-        let ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
-        for id in ids {
-            if let Some((group, mut turn)) = self.classic(&id, now, out) {
-                group.loaded(&mut turn);
-            }
-            if let Some((group, mut turn)) = self.consumer(&id, now, out) {
-                group.loaded(&mut turn);
-            }
-        }
-        out.set_timer(Timer::Sweep, now.at + self.settings.sweep_interval);
-    }
-}
-
-impl GroupMachine {
     fn join(&mut self, join: Join, waiter: Waiter, now: Now, out: &mut Out<Self>) {
         match self.group(&join.group) {
             Some(Group::Consumer(group)) if group.is_empty() => {
@@ -375,6 +402,10 @@ impl GroupMachine {
         if !self.groups.contains_key(&join.group) {
             if !join.member.is_empty() {
                 let refused = Joined::failed(GroupError::UnknownMember, join.member);
+                return out.answer(waiter, Reply::Joined(Box::new(refused)));
+            }
+            if !self.places.has_room() {
+                let refused = Joined::failed(GroupError::TooManyGroups, join.member);
                 return out.answer(waiter, Reply::Joined(Box::new(refused)));
             }
             let empty = ClassicGroup::new_record(now.wall_ms);
@@ -397,6 +428,7 @@ impl GroupMachine {
                 self.commit(Record::ClassicGroup(beat.group.to_string(), None), out);
             }
             Some(Group::Classic(_)) => self.upgrade(&beat.group, now, out)?,
+            None if !self.places.has_room() => return Err(GroupError::TooManyGroups),
             None => {}
         }
         let group = self.shared_id(&beat.group);

@@ -28,7 +28,7 @@ impl ClassicGroup {
         turn.cancel_join();
         turn.cancel_assignment();
         let pending = std::mem::take(&mut self.pending);
-        pending.iter().for_each(|id| turn.cancel_session(id));
+        pending.keys().for_each(|id| turn.cancel_session(id));
         for (id, member) in &mut self.members {
             turn.cancel_session(id);
             if let Some(waiting) = member.joining.take() {

@@ -77,7 +77,10 @@ impl ClassicGroup {
             return Ok(());
         }
         if join.takes_member_id {
-            self.pending.insert(id.clone());
+            let Some(place) = turn.settings.pending_bound.take() else {
+                return Err((GroupError::TooManyPending, Arc::default()));
+            };
+            self.pending.insert(id.clone(), place);
             turn.set_session(&id, join.session_timeout_ms);
             return Err((GroupError::MemberIdRequired, id));
         }
@@ -92,10 +95,10 @@ impl ClassicGroup {
         turn: &mut Turn<'_>,
     ) -> Result<(), (GroupError, Arc<str>)> {
         let id = join.member.clone();
-        if self.pending.contains(&id) {
+        if self.pending.contains_key(&id) {
             // An id that was given away belongs to no instance.
             if join.instance.is_some() {
-                return Err((GroupError::Unexpected, id));
+                return Err((GroupError::Unexpected, Arc::default()));
             }
             self.add(id, join, waiter, turn);
             return Ok(());

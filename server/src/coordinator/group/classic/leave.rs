@@ -29,7 +29,7 @@ impl ClassicGroup {
             let of_instance = leaving.instance.as_ref().and_then(|instance| self.instances.get(instance));
             of_instance.cloned().ok_or(GroupError::UnknownMember)?
         } else {
-            if !self.pending.contains(&leaving.member) {
+            if !self.pending.contains_key(&leaving.member) {
                 self.check_member(&leaving.member, leaving.instance.as_deref())?;
             }
             leaving.member.clone()
@@ -51,7 +51,7 @@ impl ClassicGroup {
 
     /// Nothing was heard of a member, or of somebody who was given an id, for its session timeout.
     pub(in crate::coordinator::group) fn session_over(&mut self, id: &Arc<str>, turn: &mut Turn<'_>) {
-        if self.pending.contains(id) {
+        if self.pending.contains_key(id) {
             self.remove(id);
             return self.complete_if_somebody_is_left(turn);
         }

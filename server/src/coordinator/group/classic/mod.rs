@@ -25,6 +25,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use self::member::Member;
+use super::bounds::Held;
 use super::expiry::Since;
 use super::{As, Described, GroupError, Protocol, Timer, Turn};
 use crate::coordinator::records::GroupMetadata;
@@ -75,7 +76,7 @@ pub struct ClassicGroup {
     /// Members whose join waits.
     joining: usize,
     /// Those who were given an id and have not joined with it yet.
-    pending: BTreeSet<Arc<str>>,
+    pending: BTreeMap<Arc<str>, Held>,
     /// Those who have not asked for their assignment yet.
     unsynced: BTreeSet<Arc<str>>,
     /// Somebody joined while the first rebalance waited.
@@ -97,7 +98,7 @@ impl ClassicGroup {
             instances: HashMap::new(),
             supported: HashMap::new(),
             joining: 0,
-            pending: BTreeSet::new(),
+            pending: BTreeMap::new(),
             unsynced: BTreeSet::new(),
             someone_came: false,
         }

@@ -27,7 +27,8 @@ impl ConsumerGroup {
             Err(GroupError::MemberIdRequired) => {
                 Joined::failed(GroupError::MemberIdRequired, join.new_member.clone())
             }
-            Err(error) => Joined::failed(error, join.member.clone()),
+            // Of a group of this kind Kafka's refusals name no member.
+            Err(error) => Joined::failed(error, Arc::default()),
         }
     }
 

@@ -51,7 +51,7 @@ pub(in crate::coordinator::group) fn seats(members: Vec<Converted>, image: &Imag
             client_id: member.client_id.to_string(),
             client_host: member.client_host.to_string(),
             topics: subscription.topics,
-            pattern: None,
+            pattern: Some(String::new()),
             rebalance_timeout_ms: member.rebalance_timeout_ms,
             assignor: None,
             classic: Some(ClassicMember {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ConsumerGroup, Member};
+use super::{ConsumerGroup, ConsumerSettings, Member};
 use crate::coordinator::records::{Partitions, WithEpochs};
 
 /// A group as ConsumerGroupDescribe shows it.
@@ -45,12 +45,12 @@ impl ConsumerGroup {
         }
     }
 
-    pub fn describe(&self) -> DescribedConsumer {
+    pub fn describe(&self, settings: &ConsumerSettings) -> DescribedConsumer {
         DescribedConsumer {
             state: self.state_name(),
             epoch: self.epoch,
             assignment_epoch: self.target_epoch.epoch,
-            assignor: self.assignor().name(),
+            assignor: self.assignor(settings).name(),
             members: self.members.iter().map(|(id, member)| self.describe_member(id, member)).collect(),
         }
     }

@@ -79,12 +79,12 @@ impl ConsumerGroup {
         self.make_target(turn);
         self.reconcile(&beat.member, changed, beat.owned.as_ref(), turn);
         let (id, member) = self.member(&beat.member);
-        turn.set_consumer_session(&id, turn.settings.consumer.session_timeout_ms);
+        turn.set_consumer_session(&id, turn.session_timeout_ms());
         let shows = beat.joins() || beat.is_full() || member.has.assigned != before.has.assigned;
         Ok(Beaten {
             member: id,
             epoch: member.has.epoch,
-            heartbeat_interval_ms: turn.settings.consumer.heartbeat_interval_ms,
+            heartbeat_interval_ms: turn.settings.consumer.times.heartbeat_interval_ms(turn.configs()),
             assigned: shows.then(|| without_epochs(&member.has)),
         })
     }

@@ -59,6 +59,11 @@ impl ConsumerGroup {
         for pattern in unused {
             self.commit(ConsumerRecord::Pattern(pattern, None), turn);
         }
+        // What follows is a classic group, and its rebalance makes the next generation.
+        let (may, size_max) = (turn.settings.consumer.may_downgrade, turn.settings.size_max);
+        if self.should_downgrade(may, size_max) && self.as_classic(turn.now.wall_ms, &turn.image).is_some() {
+            return;
+        }
         let topics_hash = self.hash_topics(&turn.image);
         self.commit(ConsumerRecord::Epoch(Some(GroupEpoch { epoch: self.epoch + 1, topics_hash })), turn);
         turn.count_rebalance();

@@ -36,6 +36,8 @@ use leave::LeaveKind;
 
 use super::{As, GroupError, Timer, Turn};
 use crate::cluster::Image;
+use crate::config::ConsumerTimes;
+use crate::coordinator::assignor::Assignor;
 use crate::coordinator::records::{
     ConsumerMember, ConsumerRecord, CurrentAssignment, MemberState, Partitions, Record, ResolvedPattern,
     TargetEpoch, WithEpochs,
@@ -44,10 +46,12 @@ use crate::coordinator::records::{
 /// The settings of these groups.
 #[derive(Debug, Clone)]
 pub struct ConsumerSettings {
-    pub session_timeout_ms: i32,
-    pub heartbeat_interval_ms: i32,
-    /// A target is not made again before this time is over.
-    pub assignment_interval_ms: i32,
+    /// Sessions and heartbeats; a target is not made again before the interval between assignments is over.
+    pub times: ConsumerTimes,
+    /// Resolved patterns are looked at again after this time, whether or not there are other topics.
+    pub patterns_interval_ms: i32,
+    /// The assignors that members may ask for. The first is for those who ask for none; there is one.
+    pub assignors: Vec<Assignor>,
     pub size_max: usize,
     /// A live classic group becomes one of this protocol when a member of it joins.
     pub may_upgrade: bool,
@@ -129,7 +133,8 @@ pub struct ConsumerGroup {
 impl Default for ConsumerGroup {
     fn default() -> Self {
         Self {
-            epoch: 0,
+            // As in Kafka since 4.3: 0 is the epoch of who joins.
+            epoch: 1,
             topics_hash: 0,
             has_partition_metadata: false,
             members: BTreeMap::new(),
@@ -338,7 +343,7 @@ impl Member {
 
     fn session_timeout_ms(&self, turn: &Turn<'_>) -> i32 {
         let classic = self.said.classic.as_ref().map(|classic| classic.session_timeout_ms);
-        classic.unwrap_or(turn.settings.consumer.session_timeout_ms)
+        classic.unwrap_or_else(|| turn.session_timeout_ms())
     }
 }
 
@@ -356,7 +361,18 @@ fn count_down(counts: &mut BTreeMap<String, usize>, name: &str) {
     }
 }
 
+impl ConsumerSettings {
+    /// For members that ask for none.
+    fn default_assignor(&self) -> Assignor {
+        self.assignors.first().copied().unwrap_or(Assignor::Uniform)
+    }
+}
+
 impl Turn<'_> {
+    fn session_timeout_ms(&self) -> i32 {
+        self.settings.consumer.times.session_timeout_ms(self.configs())
+    }
+
     fn set_consumer_session(&mut self, member: &Arc<str>, timeout_ms: i32) {
         let timer = Timer::Session { group: self.id.clone(), member: member.clone() };
         self.out.set_timer(timer, self.at(timeout_ms.into()));

@@ -50,14 +50,16 @@ impl ConsumerGroup {
         changed
     }
 
-    /// Looks which topics the patterns stand for: at once for new ones, for the others where there are other topics.
-    /// Says whether any stands for others than before.
+    /// Looks which topics the patterns stand for: at once for new ones, for the others where there are other topics, or
+    /// when it was done long ago. Says whether any stands for others than before.
     fn resolve_patterns(&mut self, turn: &mut Turn<'_>) -> bool {
         let now_ms = turn.now.wall_ms;
         let unresolved = self.subscribed.keys().any(|pattern| !self.patterns.contains_key(pattern));
         let same_topics = self.patterns_seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &turn.image));
-        let is_time = now_ms.saturating_sub(self.patterns_at_ms) > PATTERNS_INTERVAL_MS;
-        if !unresolved && (same_topics || !is_time) {
+        let age_ms = now_ms.saturating_sub(self.patterns_at_ms);
+        let is_time = age_ms > PATTERNS_INTERVAL_MS;
+        let is_old = age_ms > turn.settings.consumer.patterns_interval_ms.into();
+        if !unresolved && !is_old && (same_topics || !is_time) {
             return false;
         }
         let mut changed = false;

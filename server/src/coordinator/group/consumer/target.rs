@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use storage::TopicId;
 
-use super::ConsumerGroup;
-use crate::cluster::Image;
+use super::{ConsumerGroup, ConsumerSettings};
 use crate::coordinator::assignor::{Assignment, Assignor, PartitionCounts, Subscriber};
 use crate::coordinator::group::Turn;
 use crate::coordinator::records::{ConsumerRecord, TargetEpoch};
@@ -20,7 +19,7 @@ impl ConsumerGroup {
         if self.target_epoch.epoch >= self.epoch || !self.may_make_target(turn) {
             return;
         }
-        let made = self.assign(&turn.image);
+        let made = self.assign(turn);
         for (id, target) in made {
             let is_same =
                 self.target.get(&id).is_some_and(|before| Arc::ptr_eq(before, &target) || *before == target);
@@ -33,12 +32,13 @@ impl ConsumerGroup {
     }
 
     fn may_make_target(&self, turn: &Turn<'_>) -> bool {
-        let (made_ms, interval_ms) =
-            (self.target_epoch.made_ms, turn.settings.consumer.assignment_interval_ms);
+        let interval_ms = turn.settings.consumer.times.assignment_interval_ms(turn.configs());
+        let made_ms = self.target_epoch.made_ms;
         made_ms == 0 || interval_ms == 0 || turn.now.wall_ms >= made_ms.saturating_add(interval_ms.into())
     }
 
-    fn assign(&self, image: &Image) -> Vec<(Arc<str>, Arc<Assignment>)> {
+    fn assign(&self, turn: &Turn<'_>) -> Vec<(Arc<str>, Arc<Assignment>)> {
+        let image = &turn.image;
         // Most members subscribe to what others do: it is looked up once.
         let mut shared: HashMap<Subscription<'_>, Arc<BTreeSet<TopicId>>> = HashMap::new();
         let mut subscribed = Vec::with_capacity(self.members.len());
@@ -58,17 +58,20 @@ impl ConsumerGroup {
             let instance = member.said.instance.as_deref();
             subscribers.push(Subscriber { id, instance, topics, current });
         }
-        let assigned = self.assignor().assign(&subscribers, &counts);
+        let assigned = self.assignor(&turn.settings.consumer).assign(&subscribers, &counts);
         self.members.keys().cloned().zip(assigned).collect()
     }
 
-    /// The one that most members ask for.
-    pub(super) fn assignor(&self) -> Assignor {
+    /// The one that most members ask for, if it is still served.
+    pub(super) fn assignor(&self, settings: &ConsumerSettings) -> Assignor {
         let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
         for name in self.members.values().filter_map(|member| member.said.assignor.as_deref()) {
             *votes.entry(name).or_insert(0) += 1;
         }
         let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
-        most.and_then(|(name, _)| Assignor::named(name)).unwrap_or(Assignor::ALL[0])
+        let asked = most.and_then(|(name, _)| Assignor::named(name));
+        asked
+            .filter(|asked| settings.assignors.contains(asked))
+            .unwrap_or_else(|| settings.default_assignor())
     }
 }

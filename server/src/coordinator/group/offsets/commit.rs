@@ -75,6 +75,7 @@ impl GroupMachine {
             Some(Group::Classic(group)) => group.may_commit(&commit.who),
             Some(Group::Consumer(group)) => group.may_commit(&commit.who, commit.knows_unknown_groups),
             // Nobody's member: a tool, or a consumer that divides partitions by itself.
+            None if commit.who.generation < 0 && !self.places.has_room() => Err(GroupError::TooManyGroups),
             None if commit.who.generation < 0 => Ok(()),
             None if commit.knows_unknown_groups => Err(GroupError::GroupNotFound),
             None => Err(GroupError::IllegalGeneration),

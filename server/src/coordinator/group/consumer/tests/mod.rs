@@ -14,10 +14,11 @@ use storage::{DataDir, DataDirOptions, Env};
 use super::*;
 use crate::cluster::Topic;
 use crate::cluster::image::of_topics as test_image;
+use crate::config::{Bounded, ConsumerTimes};
 use crate::coordinator::group::tests::{GROUP, load, now};
 use crate::coordinator::group::{
-    Commit, CommitPartition, CommitTopic, Group, GroupMachine, GroupSettings, Join, Joined, Op, Protocol,
-    Reply, Sync,
+    Bound, Commit, CommitPartition, CommitTopic, Group, GroupMachine, GroupSettings, Join, Joined, Op,
+    Protocol, Reply, Sync,
 };
 use crate::coordinator::shard::{Core, Waiter};
 
@@ -34,13 +35,19 @@ fn settings() -> GroupSettings {
         sweep_interval: Duration::from_secs(600),
         batch_bytes_max: 1 << 20,
         consumer: ConsumerSettings {
-            session_timeout_ms: SESSION_MS,
-            heartbeat_interval_ms: INTERVAL_MS,
-            assignment_interval_ms: 1_000,
+            times: ConsumerTimes {
+                session_timeout_ms: Bounded::free(SESSION_MS),
+                heartbeat_interval_ms: Bounded::free(INTERVAL_MS),
+                assignment_interval_ms: Bounded::free(1_000),
+            },
+            patterns_interval_ms: 600_000,
+            assignors: Assignor::ALL.to_vec(),
             size_max: 6,
             may_upgrade: true,
             may_downgrade: true,
         },
+        group_bound: Bound::new(100),
+        pending_bound: Bound::new(100),
     }
 }
 
@@ -282,7 +289,7 @@ fn one_three_one() {
     let mut world = World::new(&[("t", 6)]);
     let mut members = vec![Client::new("a", &["t"])];
     let first = members[0].beat(&mut world).unwrap();
-    assert_eq!((first.epoch, first.heartbeat_interval_ms), (1, INTERVAL_MS));
+    assert_eq!((first.epoch, first.heartbeat_interval_ms), (2, INTERVAL_MS));
     assert_eq!(count(&first.assigned.unwrap()), 6);
     // Nothing new: nothing is said.
     assert_eq!(members[0].beat(&mut world).unwrap().assigned, None);
@@ -321,14 +328,14 @@ fn what_somebody_still_has_is_given_to_nobody() {
     for _ in 0..4 {
         b.beat(&mut world).unwrap();
         let told = a.beat(&mut world).unwrap();
-        assert_eq!((told.epoch, count(&a.has), count(&a.told), count(&b.has)), (1, 2, 1, 0));
+        assert_eq!((told.epoch, count(&a.has), count(&a.told), count(&b.has)), (2, 2, 1, 0));
     }
     assert_eq!(world.state(), "Reconciling");
     a.is_slow = false;
     a.follow();
     a.beat(&mut world).unwrap();
     b.beat(&mut world).unwrap();
-    assert_eq!((a.epoch, count(&a.has), count(&b.has), world.state()), (2, 1, 1, "Stable"));
+    assert_eq!((a.epoch, count(&a.has), count(&b.has), world.state()), (3, 1, 1, "Stable"));
 }
 
 #[test]
@@ -386,22 +393,22 @@ fn epochs_fence() {
     assert_eq!(world.beat(Beat { epoch: 3, ..a.request() }), Err(GroupError::GroupNotFound));
     assert_eq!(world.beat(Beat { epoch: LEAVES, ..a.request() }), Err(GroupError::GroupNotFound));
     a.beat(&mut world).unwrap();
-    assert_eq!(world.beat(Beat { epoch: 2, ..a.request() }), Err(GroupError::FencedMemberEpoch));
+    assert_eq!(world.beat(Beat { epoch: 3, ..a.request() }), Err(GroupError::FencedMemberEpoch));
     assert_eq!(world.beat(Beat { member: "x".into(), ..a.request() }), Err(GroupError::UnknownMember));
-    // The answer with epoch 2 is lost: the member comes with 1 and what it has, and is told again.
+    // The answer with epoch 3 is lost: the member comes with 2 and what it has, and is told again.
     let mut b = Client::new("b", &["t"]);
     b.beat(&mut world).unwrap();
     world.wait_ms(1_000);
     b.beat(&mut world).unwrap();
     a.beat(&mut world).unwrap();
     let lost = world.beat(a.request()).unwrap();
-    assert_eq!((a.epoch, lost.epoch), (1, 2));
-    assert_eq!(a.beat(&mut world).unwrap().epoch, 2);
+    assert_eq!((a.epoch, lost.epoch), (2, 3));
+    assert_eq!(a.beat(&mut world).unwrap().epoch, 3);
     // With more than it is to have it would be one that has missed something.
     let more = Partitions::from([(id("t"), [0, 1].into())]);
-    let lagging = Beat { epoch: 1, owned: Some(more), ..a.request() };
+    let lagging = Beat { epoch: 2, owned: Some(more), ..a.request() };
     assert_eq!(world.beat(lagging), Err(GroupError::FencedMemberEpoch));
-    assert_eq!(world.beat(Beat { epoch: 1, owned: None, ..a.request() }), Err(GroupError::FencedMemberEpoch));
+    assert_eq!(world.beat(Beat { epoch: 2, owned: None, ..a.request() }), Err(GroupError::FencedMemberEpoch));
     // Whoever joins again is told everything.
     let again = world.beat(Client::new("a", &["t"]).request());
     assert_eq!(count(&again.unwrap().assigned.unwrap()), 1);
@@ -524,14 +531,14 @@ fn members_commit_what_they_have() {
     };
     let stale = GroupError::StaleMemberEpoch;
     for (op, expected) in [
+        (commit("a", 3, mine, true), Ok(vec![vec![Ok(())]])),
+        // It has had this one since epoch 2, and the other one is not its own any more.
         (commit("a", 2, mine, true), Ok(vec![vec![Ok(())]])),
-        // It has had this one since epoch 1, and the other one is not its own any more.
-        (commit("a", 1, mine, true), Ok(vec![vec![Ok(())]])),
-        (commit("a", 1, 1 - mine, true), Ok(vec![vec![Err(stale)]])),
-        (commit("b", 1, 1 - mine, true), Ok(vec![vec![Err(stale)]])),
-        (commit("a", 3, mine, true), Err(stale)),
-        (commit("a", 2, mine, false), Err(GroupError::UnsupportedVersion)),
-        (commit("x", 2, mine, true), Err(GroupError::UnknownMember)),
+        (commit("a", 2, 1 - mine, true), Ok(vec![vec![Err(stale)]])),
+        (commit("b", 2, 1 - mine, true), Ok(vec![vec![Err(stale)]])),
+        (commit("a", 4, mine, true), Err(stale)),
+        (commit("a", 3, mine, false), Err(GroupError::UnsupportedVersion)),
+        (commit("x", 3, mine, true), Err(GroupError::UnknownMember)),
         (commit("", -1, mine, true), Err(GroupError::UnknownMember)),
     ] {
         let Reply::Committed(outcome) = world.ask(op) else { panic!() };
@@ -539,7 +546,7 @@ fn members_commit_what_they_have() {
     }
     let Some(Group::Consumer(group)) = world.core.machine().group(GROUP) else { panic!() };
     assert_eq!(group.may_fetch(None, -1), Ok(()));
-    assert_eq!(group.may_fetch(Some("a"), 2), Ok(()));
-    assert_eq!(group.may_fetch(Some("a"), 1), Err(stale));
-    assert_eq!(group.may_fetch(Some("x"), 1), Err(GroupError::UnknownMember));
+    assert_eq!(group.may_fetch(Some("a"), 3), Ok(()));
+    assert_eq!(group.may_fetch(Some("a"), 2), Err(stale));
+    assert_eq!(group.may_fetch(Some("x"), 2), Err(GroupError::UnknownMember));
 }
