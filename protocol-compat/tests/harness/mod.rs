@@ -15,7 +15,7 @@ mod kafka;
 pub(crate) mod kcat;
 pub(crate) mod losing;
 mod node;
-mod ottla;
+pub(crate) mod ottla;
 pub(crate) mod place;
 pub(crate) mod program;
 pub(crate) mod python;
