@@ -12,6 +12,8 @@ mod harness;
 
 #[path = "clients/across.rs"]
 mod across;
+#[path = "commands/mod.rs"]
+mod commands;
 #[path = "clients/console.rs"]
 mod console;
 #[path = "clients/defaults.rs"]
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         restart::scenarios(),
         losses::scenarios(),
         kills::scenarios(),
+        commands::scenarios(),
         console::scenarios(),
         tools::scenarios(),
         observed::scenarios(),

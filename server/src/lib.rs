@@ -1,10 +1,12 @@
 //! Ottla, the broker: connections, APIs, partitions, metadata, metrics.
 //!
 //! Imports run one way: `node` → `net` → `api` → { `coordinator`, `partition`, `cluster`, `security` } → `storage`;
-//! `config` and `metrics` stand beside them all and know none of them. A test walks the source and fails otherwise.
+//! `config` and `metrics` stand beside them all and know none of them; `client`, which the command line asks other
+//! brokers with, knows no module of this one. A test walks the source and fails otherwise.
 
 pub mod api;
 pub mod cli;
+pub mod client;
 pub mod cluster;
 pub mod config;
 pub mod coordinator;

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
-use server::cli::{Cli, Command, exit, run_log, run_top, show_config};
+use server::cli::{
+    Cli, Command, exit, print_completions, print_man, run_cluster, run_config, run_consume, run_group,
+    run_log, run_produce, run_top, run_topic, show_config,
+};
 use server::config::{Config, environment};
 use server::node::Node;
 use storage::Env;
@@ -17,18 +20,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match &cli.command {
-        Some(Command::Config(args)) => return show_config(&cli, args),
-        Some(Command::Log(args)) => {
-            // What is found is printed; the storage's own words are for those who ask.
-            if std::env::var_os("RUST_LOG").is_some() {
-                log_to_stderr();
-            }
-            raise_descriptor_limit();
-            return run_log(args);
-        }
-        Some(Command::Top(args)) => return run_top(args),
-        None => {}
+    if cli.has_idle_settings() {
+        eprintln!(
+            "ottla: --config and --set before this command have no meaning: they are settings of a broker"
+        );
+        return ExitCode::from(exit::USAGE);
+    }
+    if let Some(command) = &cli.command {
+        return run_command(&cli, command);
     }
     let config = match Config::load(&cli, environment()) {
         Ok(config) => config,
@@ -44,6 +43,32 @@ fn main() -> ExitCode {
             tracing::error!("{error:#}");
             ExitCode::from(exit::FAILED)
         }
+    }
+}
+
+/// What is no broker.
+fn run_command(cli: &Cli, command: &Command) -> ExitCode {
+    match command {
+        Command::Config(args) => match &args.command {
+            Some(command) => run_config(command),
+            None => show_config(cli, args),
+        },
+        Command::Topic(args) => run_topic(args),
+        Command::Produce(args) => run_produce(args),
+        Command::Consume(args) => run_consume(args),
+        Command::Cluster(args) => run_cluster(args),
+        Command::Group(args) => run_group(args),
+        Command::Log(args) => {
+            // What is found is printed; the storage's own words are for those who ask.
+            if std::env::var_os("RUST_LOG").is_some() {
+                log_to_stderr();
+            }
+            raise_descriptor_limit();
+            run_log(args)
+        }
+        Command::Top(args) => run_top(args),
+        Command::Completions(args) => print_completions(args),
+        Command::Man(args) => print_man(args),
     }
 }
 

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 const MAY_SEE: &[(&str, &[&str])] = &[
     ("config", &["cli"]),
     // `ottla log dump` shows what the records of an image say.
-    ("cli", &["cluster", "config"]),
+    ("cli", &["client", "cluster", "config"]),
+    ("client", &[]),
     ("metrics", &[]),
     ("security", &[]),
     ("cluster", &["config"]),

@@ -10,7 +10,7 @@ use std::io;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::batch::{BatchError, BatchHeader, HEADER_BYTES, MAGIC, OVERHEAD_BYTES, TimestampType, crc_of};
-use crate::codec::{self, Codec, Decompressor, Effort};
+use crate::codec::{self, Codec, Decompressor, Effort, Encoding};
 use crate::ids::{LeaderEpoch, Offset, ProducerId, TimestampMs};
 use crate::source::{Fault, SliceSource, Source, StreamSource, write_varint, write_varlong};
 
@@ -250,7 +250,7 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// Builds an uncompressed batch of our own records. The offsets come from the log.
+/// Builds a batch of our own records. The offsets come from the log.
 pub struct BatchBuilder {
     header: BatchHeader,
     records: Vec<u8>,
@@ -339,6 +339,14 @@ impl BatchBuilder {
 
     pub fn build(self) -> Bytes {
         self.finish(Codec::None, |plain| plain)
+    }
+
+    /// As [`Self::build`], with the records compressed.
+    pub fn build_in(self, encoding: Encoding) -> Bytes {
+        match encoding.codec {
+            Codec::None => self.build(),
+            codec => self.finish(codec, |plain| codec::compress(encoding, &plain)),
+        }
     }
 
     pub(crate) fn finish(mut self, codec: Codec, compress: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Bytes {

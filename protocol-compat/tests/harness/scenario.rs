@@ -271,7 +271,7 @@ impl Stage {
         &self.folder
     }
 
-    fn time_left(&self) -> Result<Duration> {
+    pub(crate) fn time_left(&self) -> Result<Duration> {
         let left = self.budget.checked_sub(self.started.lock().expect("no holder panics").elapsed());
         left.with_context(|| self.too_slow())
     }

@@ -1,18 +1,37 @@
-//! The command line: what it accepts, what `--help` says, and the commands that need no running broker.
+//! The command line: what it accepts, what `--help` says, the commands that need no running broker, and those that ask
+//! any Kafka server.
 //!
 //! Nothing here starts a server: a command line without a command means "serve", and that is the composition root's work.
 
+mod cluster;
+mod consume;
+mod generate;
+mod group;
 mod log;
+mod moment;
+mod produce;
+mod record_json;
+mod remote;
 mod show;
+mod table;
 mod top;
+mod topic;
+mod wire_config;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use cluster::{ClusterArgs, run_cluster};
+pub use consume::{ConsumeArgs, run_consume};
+pub use generate::{CompletionsArgs, ManArgs, print_completions, print_man};
+pub use group::{GroupArgs, run_group};
 pub use log::{DumpArgs, LogArgs, LogCommand, RepairArgs, VerifyArgs, run_log};
+pub use produce::{ProduceArgs, run_produce};
 pub use show::show_config;
 pub use top::{TopArgs, run_top};
+pub use topic::{TopicArgs, run_topic};
+pub use wire_config::{ConfigCommand, run_config};
 
 /// The process's exit codes; `--help` lists them.
 pub mod exit {
@@ -62,31 +81,78 @@ The variable RUST_LOG sets how much is logged (error, warn, info, debug, trace; 
 #[command(long_about = LONG_ABOUT, after_help = AFTER_HELP, max_term_width = 110)]
 pub struct Cli {
     /// Read settings from this file, in the format and with the names of Kafka's server.properties.
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     /// Set one setting; may be given any number of times, the last counts.
-    #[arg(long, value_name = "NAME=VALUE", global = true)]
+    #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<Assignment>,
 
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
+impl Cli {
+    /// Whether settings of a broker stand before a command that has nothing to do with them.
+    pub fn has_idle_settings(&self) -> bool {
+        let has_settings = self.config.is_some() || !self.set.is_empty();
+        let takes_them = match &self.command {
+            None => true,
+            Some(Command::Config(args)) => args.command.is_none(),
+            Some(_) => false,
+        };
+        has_settings && !takes_them
+    }
+
+    /// With the settings that stand behind `config`, too.
+    fn with(&self, args: &ConfigArgs) -> Cli {
+        let mut cli = self.clone();
+        cli.config = args.config.clone().or(cli.config);
+        cli.set.extend(args.set.iter().cloned());
+        cli
+    }
+}
+
 /// What to do instead of serving.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// List every setting with its value, default, bounds and meaning.
+    /// List every setting with its value, default, bounds and meaning; or describe and alter those of a running server.
+    ///
+    /// Without a further command: the settings that a broker started here would have. `describe` and `alter` ask a
+    /// running Kafka server about the settings of its topics, brokers and groups.
     Config(ConfigArgs),
+    /// Topics of any Kafka server: create, list, describe, alter, delete.
+    Topic(TopicArgs),
+    /// Write lines from standard input as records.
+    Produce(ProduceArgs),
+    /// Print records.
+    Consume(ConsumeArgs),
+    /// Show the brokers of any Kafka server and what they serve.
+    Cluster(ClusterArgs),
+    /// Consumer groups of any Kafka server: list, describe, lag, reset-offsets, delete.
+    Group(GroupArgs),
     /// Check, print or repair the files of logs, without a broker.
     Log(LogArgs),
     /// Watch a broker: topics, rates, groups, lag and what is wrong.
     Top(TopArgs),
+    /// Print a script that completes commands and options in a shell.
+    Completions(CompletionsArgs),
+    /// Print a manual page: of all commands, or of one.
+    Man(ManArgs),
 }
 
 /// How to list the settings.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = wire_config::EXAMPLES)]
 pub struct ConfigArgs {
+    /// Read settings from this file, in the format and with the names of Kafka's server.properties.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Set one setting; may be given any number of times, the last counts.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<Assignment>,
+
     /// Only check the settings: say what is wrong with them or what to know about them, and list nothing.
     #[arg(long)]
     pub check: bool,
@@ -94,6 +160,9 @@ pub struct ConfigArgs {
     /// List Kafka's settings without an effect here, too.
     #[arg(long, conflicts_with = "check")]
     pub all: bool,
+
+    #[command(subcommand)]
+    pub command: Option<ConfigCommand>,
 }
 
 /// One `NAME=VALUE`.

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 /// Runs `ottla config` over this process's environment and standard output.
 pub fn show_config(cli: &Cli, args: &ConfigArgs) -> ExitCode {
+    let cli = &cli.with(args);
     match write_config(cli, args, environment(), &mut io::stdout().lock()) {
         Ok(()) => ExitCode::from(exit::STOPPED),
         // Whoever reads the list has seen enough of it: `ottla config | head`.

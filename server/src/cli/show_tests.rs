@@ -10,7 +10,8 @@ fn cli(set: &[(&str, &str)]) -> Cli {
 fn shown(set: &[(&str, &str)], check: bool, all: bool) -> String {
     let mut out = Vec::new();
     let environment = [("OTTLA_NUM_PARTITIONS".to_owned(), "3".to_owned())];
-    write_config(&cli(set), &ConfigArgs { check, all }, environment, &mut out).expect("in order");
+    write_config(&cli(set), &ConfigArgs { check, all, ..ConfigArgs::default() }, environment, &mut out)
+        .expect("in order");
     String::from_utf8(out).expect("text")
 }
 
@@ -51,7 +52,8 @@ fn wrong_settings_are_an_error_and_nothing_is_listed() {
     let mut out = Vec::new();
     let wrong = cli(&[("num.partitions", "0")]);
     let error =
-        write_config(&wrong, &ConfigArgs { check: false, all: false }, [], &mut out).expect_err("refused");
+        write_config(&wrong, &ConfigArgs { check: false, all: false, ..ConfigArgs::default() }, [], &mut out)
+            .expect_err("refused");
     assert!(matches!(error, ShowError::Config(_)), "{error}");
     assert!(out.is_empty());
 }

@@ -29,11 +29,22 @@ fn set_may_be_repeated_and_holds_any_value() {
 fn options_count_on_either_side_of_a_command() {
     for args in [["--set", "a=1", "config", "--check"], ["config", "--check", "--set", "a=1"]] {
         let cli = parse(&args).expect("fine");
-        assert_eq!(cli.set.len(), 1, "{args:?}");
-        assert!(
-            matches!(cli.command, Some(Command::Config(ConfigArgs { check: true, all: false }))),
-            "{args:?}"
-        );
+        let Some(Command::Config(config)) = &cli.command else { panic!("{args:?}") };
+        assert!(config.check && !config.all, "{args:?}");
+        assert_eq!(cli.with(config).set.len(), 1, "{args:?}");
+    }
+}
+
+#[test]
+fn settings_of_a_broker_are_refused_where_they_mean_nothing() {
+    for (args, is_idle) in [
+        (&["--set", "a=1"][..], false),
+        (&["--set", "a=1", "config"], false),
+        (&["--set", "a=1", "group", "list"], true),
+        (&["--config", "f", "config", "describe", "--topic", "t"], true),
+        (&["group", "list"], false),
+    ] {
+        assert_eq!(parse(args).expect("fine").has_idle_settings(), is_idle, "{args:?}");
     }
 }
 

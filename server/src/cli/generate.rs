@@ -1,0 +1,117 @@
+//! `ottla completions` and `ottla man`: made from the declaration of the command line itself, so that they cannot differ
+//! from it.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Args, Command, CommandFactory};
+use clap_complete::Shell;
+
+use super::{Cli, exit};
+
+/// For which shell.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ottla completions bash > /etc/bash_completion.d/ottla
+  ottla completions zsh > \"${fpath[1]}/_ottla\"
+  ottla completions fish > ~/.config/fish/completions/ottla.fish")]
+pub struct CompletionsArgs {
+    pub shell: Shell,
+}
+
+/// Of which command.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ottla man | man -l -
+  ottla man group reset-offsets | man -l -
+  ottla man > /usr/share/man/man1/ottla.1")]
+pub struct ManArgs {
+    /// The command; nothing for the page of `ottla` itself.
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+pub fn print_completions(args: &CompletionsArgs) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "ottla", &mut script);
+    print(&script)
+}
+
+pub fn print_man(args: &ManArgs) -> ExitCode {
+    let mut root = Cli::command();
+    root.build();
+    let Some(command) = find(&root, &args.command) else {
+        eprintln!("ottla: there is no command `{}`", args.command.join(" "));
+        return ExitCode::from(exit::USAGE);
+    };
+    let mut page = Vec::new();
+    match page_of(&command, &args.command).render(&mut page) {
+        Ok(()) => print(&page),
+        Err(error) => {
+            eprintln!("ottla: {error}");
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+fn find(root: &Command, path: &[String]) -> Option<Command> {
+    let found = path.iter().try_fold(root, |command, name| command.find_subcommand(name));
+    found.cloned()
+}
+
+/// A page is named after the whole path, as in `ottla-group-lag(1)`.
+fn page_of(command: &Command, path: &[String]) -> clap_mangen::Man {
+    let name = std::iter::once("ottla").chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
+    clap_mangen::Man::new(command.clone().disable_help_subcommand(true)).title(name)
+}
+
+fn print(text: &[u8]) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::from(exit::STOPPED),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(exit::STOPPED),
+        Err(error) => {
+            eprintln!("ottla: {error}");
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ValueEnum;
+
+    #[test]
+    fn every_command_has_a_page() {
+        let mut root = Cli::command();
+        root.build();
+        let mut pending: Vec<Vec<String>> = vec![Vec::new()];
+        let mut pages = 0;
+        while let Some(path) = pending.pop() {
+            let command = find(&root, &path).unwrap();
+            let mut page = Vec::new();
+            page_of(&command, &path).render(&mut page).unwrap();
+            let page = String::from_utf8(page).unwrap();
+            let title = format!(".TH {} 1", [&["ottla".to_owned()], &path[..]].concat().join("-"));
+            assert!(page.contains(&title), "{title} is not in\n{page}");
+            pages += 1;
+            for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+                pending.push([&path[..], &[below.get_name().to_owned()]].concat());
+            }
+        }
+        assert!(pages > 15, "{pages} pages");
+    }
+
+    #[test]
+    fn every_shell_completes_the_commands() {
+        for shell in Shell::value_variants() {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "ottla", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            assert!(script.contains("reset-offsets") && script.contains("bootstrap-server"), "{shell}");
+        }
+    }
+}
