@@ -57,6 +57,8 @@ pub(crate) struct Member {
     pub(crate) generation: i32,
     leads: Option<Vec<Arc<str>>>,
     pub(crate) owned: Vec<u8>,
+    /// The last request that came to the coordinator whose answer tells in the newer protocol what to have.
+    pub(crate) last_told: Option<u64>,
     pub(crate) asked: Option<Asked>,
     /// It does not know what was heard of what it said, or has something new to say.
     says_all: bool,
@@ -77,6 +79,7 @@ impl Member {
             generation: -1,
             leads: None,
             owned: Vec::new(),
+            last_told: None,
             asked: None,
             says_all: true,
             has_beaten: false,

@@ -355,6 +355,21 @@ impl World {
             join.new_member = format!("m{member}-{}", waiter.0).into();
         }
         let Some(process) = &mut self.process else { return };
+        // In the newer protocol an answer tells once what changed, as in Kafka: a request that comes twice, or behind a
+        // later one, would take it away. A client's connection keeps them in order, and each once.
+        let is_newer = matches!(process.core.machine().group(GROUP), Some(Group::Consumer(_)));
+        let tells = match &op {
+            Op::Beat(beat) => beat.epoch >= 0,
+            Op::Join(_) | Op::Sync(_) => is_newer,
+            _ => false,
+        };
+        if tells {
+            let last = &mut self.members[member].last_told;
+            if last.is_some_and(|last| request <= last) {
+                return;
+            }
+            *last = Some(request);
+        }
         if let Op::Commit(commit) = &op {
             let asked = &commit.topics[0].partitions;
             let partitions = asked.iter().map(|p| p.partition as u8).collect();
