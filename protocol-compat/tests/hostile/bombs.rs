@@ -20,9 +20,9 @@ const TOPIC: &str = "bombs";
 const VERSION: i16 = 9;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A record of this size is all that such a batch holds.
-const BOMB_BYTES: usize = 200 << 20;
+const BOMB_BYTES: usize = 60 << 20;
 /// A record of this size is more than any batch of so few bytes may hold.
-const GREATER_BOMB_BYTES: usize = 300 << 20;
+const GREATER_BOMB_BYTES: usize = 200 << 20;
 /// Snappy cannot do better than one to twenty, and a batch may have a megabyte.
 const SNAPPY_BYTES: usize = 18 << 20;
 const IN_ONE_REQUEST: usize = 4;
@@ -90,9 +90,9 @@ fn bombs() -> Result<Vec<Bomb>> {
         bomb("gzip, greater", &batch(Form::Gzip, GREATER_BOMB_BYTES)),
         bomb("zstd, greater", &batch(Form::Zstd, GREATER_BOMB_BYTES)),
     ];
-    // The greatest window that decoders take makes one of them hold 128 MiB.
-    let record =
-        crate::differential::batch::sequence(&[Record::new(0, None, Some(&vec![0; BOMB_BYTES])).body()]);
+    // The greatest window that decoders take lets one of them hold 128 MiB, if as much comes out.
+    let body = Record::new(0, None, Some(&vec![0; GREATER_BOMB_BYTES])).body();
+    let record = crate::differential::batch::sequence(&[body]);
     let mut wide = Batch::of(Form::Zstd, 1, &[Record::new(0, None, None)]);
     let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).context("a zstd encoder")?;
     encoder.window_log(27)?;

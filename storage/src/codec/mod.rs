@@ -50,8 +50,9 @@ impl Encoding {
     }
 }
 
-/// The most that one batch may decompress to, unless it is so large itself that [`EXPANSION_MAX`] allows more.
-pub const DECOMPRESSED_BYTES_MAX: u64 = 256 << 20;
+/// The most that one batch may decompress to, unless it is so large itself that [`EXPANSION_MAX`] allows more. No client's
+/// batch comes near; and a zstd frame touches as much memory as comes out of it, up to a window of 128 MiB.
+pub const DECOMPRESSED_BYTES_MAX: u64 = 64 << 20;
 /// How many times its size a batch may grow to beyond [`DECOMPRESSED_BYTES_MAX`].
 pub const EXPANSION_MAX: u64 = 64;
 
