@@ -503,7 +503,15 @@ impl Segment {
 
     /// An offset behind the batches before a file position, the nearest that the index knows.
     pub(crate) fn end_before(&self, position: u64) -> Result<Option<Offset>, ReadError> {
-        let entry = self.with_indexes(|view| offset_index::ceiling(view.offsets, position))?;
+        let find = || self.with_indexes(|view| offset_index::ceiling(view.offsets, position));
+        let mut entry = find()?;
+        if let Some(found) = entry
+            && !self.has_batch_at(found, self.size_bytes())?
+        {
+            tracing::warn!(path = %self.path(INDEX_SUFFIX).display(), "an index is wrong and is made anew");
+            self.rebuild_indexes()?;
+            entry = find()?;
+        }
         Ok(entry.map(|entry| Offset(self.base.0 + i64::from(entry.relative) + 1)))
     }
 

@@ -169,14 +169,15 @@ impl Found<'_> {
                 continue;
             };
             let next = self.segments.get(place + 1).map(|next| next.base);
-            if next.is_some_and(|next| next <= from) {
+            let sum = producers.aborts.sum_of(base);
+            if sum.is_some() && next.is_some_and(|next| next <= from) {
                 producers.aborts.found(base);
                 continue;
             }
             let bytes = self.read(base, TXN_INDEX_SUFFIX)?;
             let mut entries = txn_index::decode(&bytes, base);
             let whole = entries.len() * txn_index::ENTRY_BYTES == bytes.len();
-            let is_wrong = producers.aborts.sum_of(base).is_some_and(|sum| !sum.fits(&bytes));
+            let is_wrong = sum.is_some_and(|sum| !sum.fits(&bytes));
             if is_wrong || (!whole && entries.last().is_none_or(|last| last.last < from)) {
                 let (segments, snapshots) = (&self.segments[..=place], &producers.snapshots);
                 entries =
@@ -185,7 +186,11 @@ impl Found<'_> {
                 continue;
             }
             entries.retain(|entry| entry.last < from);
-            producers.aborts.resume(base, entries);
+            match sum {
+                Some(_) => producers.aborts.resume(base, entries),
+                // Whoever wrote it was killed before it was flushed, perhaps: it is written again, before any snapshot.
+                None => producers.aborts.replace(base, entries),
+            }
         }
         Ok(())
     }
