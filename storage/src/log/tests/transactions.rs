@@ -1,6 +1,7 @@
 //! Transactions in a log: what is stable, and what readers of committed records are told.
 
 use super::*;
+use std::collections::BTreeSet;
 
 /// Records of a transaction.
 fn record(world: &World, id: i64, sequence: i32) -> Offset {
@@ -161,23 +162,27 @@ fn aborted_transactions_are_found_over_segments_and_restarts() {
 }
 
 /// Kafka's format has no checksum: ours stands beside.
+/// Many transactions, some aborted, over several segments.
+fn filled() -> World {
+    let world = World::new(small(Durability::Durable));
+    for round in 0..24 {
+        let id = round % 4;
+        record(&world, id, (round / 4) as i32);
+        record(&world, 9, round as i32);
+        end(&world, id, round % 3 == 0);
+        plain(&world, 1);
+    }
+    end(&world, 9, false);
+    world
+}
+
+/// What readers from every offset are told.
+fn told(world: &World) -> Vec<Vec<(i64, i64)>> {
+    (0..world.log.end_offset().0).map(|from| aborted(world, from, 900)).collect()
+}
+
 #[test]
 fn an_index_of_aborted_transactions_with_a_wrong_bit_or_without_its_file_is_made_anew() {
-    let filled = || {
-        let world = World::new(small(Durability::Durable));
-        for round in 0..24 {
-            let id = round % 4;
-            record(&world, id, (round / 4) as i32);
-            record(&world, 9, round as i32);
-            end(&world, id, round % 3 == 0);
-            plain(&world, 1);
-        }
-        end(&world, 9, false);
-        world
-    };
-    let told = |world: &World| -> Vec<Vec<(i64, i64)>> {
-        (0..world.log.end_offset().0).map(|from| aborted(world, from, 900)).collect()
-    };
     let world = filled();
     let (expected, last) = (told(&world), world.log.segment_count());
     let names: Vec<_> = world.files.list(&Path::new(DIR).join(NAME)).unwrap();
@@ -319,4 +324,36 @@ fn a_transaction_whose_records_are_gone_holds_nobody_up() {
     assert_eq!(world.log.last_stable(), Offset(5));
     end(&world, 7, false);
     assert_eq!(world.log.last_stable(), Offset(8));
+}
+
+/// It is asked where the range of a read ends, and by that which transactions have records in it.
+#[test]
+fn a_wrong_bit_in_an_index_hides_no_aborted_transaction() {
+    let world = filled();
+    let all: BTreeSet<_> = told(&world).into_iter().flatten().collect();
+    let names = world.files.list(&Path::new(DIR).join(NAME)).unwrap();
+    let indexes: Vec<_> = names.into_iter().filter(|entry| entry.name.ends_with(".index")).collect();
+    assert!(indexes.len() > 4);
+    for entry in &indexes {
+        for byte in 0..entry.len {
+            let mut world = filled();
+            world.dir.close();
+            world.files.flip_bit(&world.path(&entry.name), byte, (byte % 8) as u8).unwrap();
+            world.reopen();
+            for from in 0..world.log.end_offset().0 {
+                let plan = world.log.read(Offset(from), 900, true, Bound::LastStable).unwrap();
+                let (bytes, mut next) = (bytes_of(&plan), Offset(from));
+                let mut rest = &bytes[..];
+                while let Ok(header) = BatchHeader::parse(rest)
+                    && rest.len() >= header.total_bytes()
+                {
+                    next = header.next_offset();
+                    rest = &rest[header.total_bytes()..];
+                }
+                let told = aborted(&world, from, 900);
+                let hidden = all.iter().find(|txn| (from..next.0).contains(&txn.1) && !told.contains(txn));
+                assert_eq!(hidden, None, "{}, byte {byte}, from {from}", entry.name);
+            }
+        }
+    }
 }
