@@ -1,5 +1,7 @@
 """kafka-python as members of groups, each in a thread of its own."""
 
+import faulthandler
+import logging
 import os
 import threading
 import time
@@ -101,6 +103,9 @@ class Member(ConsumerRebalanceListener):
 
 
 def members(bootstrap):
+    # For whoever looks into a member that does not come: the client's words, and where its threads stand.
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(threadName)s %(name)s %(message)s")
+    faulthandler.dump_traceback_later(45)
     by_threads(lambda *order: Member(bootstrap, *order))
     expect_no_failure()
 
