@@ -4,22 +4,27 @@
 //! requests overlap; any other request begins when every earlier reply of the connection is decided, because Kafka
 //! serves one request of a connection at a time and clients rely on it. Back-pressure is not reading. A request whose
 //! records wait for their place in a log counts as memory until they have it, whether or not it is answered by then.
+//! How patient a connection is stands in `deadlines`, what is told of it in `telling`.
+
+mod deadlines;
+mod telling;
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use protocol_compat::frame::{self, FrameError, PREFIX_BYTES, Split};
+use protocol_compat::frame::{self, PREFIX_BYTES, Split};
 use protocol_compat::messages::ApiKey;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
+use self::deadlines::{ALARM_REST_MAX, Deadlines, Partial};
 use super::admission::Place;
 use super::buffers::{self, COPY_OUT_BELOW_BYTES, READ_STEP_BYTES};
 use super::end::End;
@@ -28,8 +33,7 @@ use super::output::Output;
 use super::replies::ReplyShare;
 use super::timing::{Arrived, Unsent};
 use crate::api::{self, Answer, Broker, Parked, Peer, Then};
-use crate::config::Config;
-use crate::metrics::{Limit, Parts, WaitsFor};
+use crate::metrics::Limit;
 
 /// Turns in a row before other connections of this thread are let in.
 const TURNS_MAX: usize = 16;
@@ -386,49 +390,6 @@ impl Connection {
         Ok(())
     }
 
-    /// A request that has no reply is over.
-    fn observe_silent(&self, request: Arrived, failed: bool) {
-        let now = self.broker.env.clock.monotonic();
-        let metrics = self.broker.metrics.api(request.key);
-        metrics.observe(request.observed(0, now, failed));
-        metrics.sent(request.parts(now, now));
-    }
-
-    /// A request that came will not be answered.
-    fn abandon(&self, key: i16) {
-        self.broker.metrics.api(key).abandoned(1);
-    }
-
-    /// Replies that are all with the kernel now.
-    fn count_sent(&mut self, now: Duration) {
-        while let Some((request, decided)) = self.unsent.sent_before(self.output.bytes()) {
-            let parts = request.parts(decided, now);
-            let metrics = self.broker.metrics.api(request.key);
-            metrics.sent(parts);
-            if parts.is_slow(self.broker.config.slow_request_log_ms, metrics.waits_for()) {
-                self.tell_slow(metrics.name(), metrics.waits_for(), parts, now);
-            }
-        }
-    }
-
-    fn tell_slow(&self, api: &'static str, waits_for: WaitsFor, parts: Parts, now: Duration) {
-        let address = self.peer.address;
-        let Some(kept_back) = self.place.telling().may_say("slow", address.ip(), now) else { return };
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        let wait = ms(parts.wait.unwrap_or_default());
-        let (durable_wait_ms, long_poll_ms) = match waits_for {
-            WaitsFor::Durability => (wait, 0.0),
-            WaitsFor::Others => (0.0, wait),
-        };
-        let (queue_ms, local_ms, send_ms) = (ms(parts.queue), ms(parts.local), ms(parts.send));
-        let client_id = self.peer.client_id.get().map_or("", |id| &**id);
-        let software = self.peer.software.get().map_or("unknown", |(name, _)| name.as_str());
-        tracing::warn!(
-            api, %address, client_id, software, queue_ms, local_ms, durable_wait_ms, long_poll_ms, send_ms,
-            kept_back, "a slow request"
-        );
-    }
-
     fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         if self.output.is_empty() {
             return Ok(false);
@@ -487,12 +448,7 @@ impl Connection {
             self.broker.metrics.api(api::key_of(&frame)).arrived();
             self.inbox.push_back(frame);
         }
-        let now = Partial { since: self.last_active, bytes: self.received.len() };
-        self.partial = match self.partial {
-            _ if self.received.is_empty() => None,
-            Some(before) if now.bytes < before.bytes + PROGRESS_BYTES => Some(before),
-            _ => Some(now),
-        };
+        self.partial = Partial::after(self.partial, self.last_active, self.received.len());
         Ok(true)
     }
 
@@ -510,120 +466,7 @@ impl Connection {
     fn is_drained(&self) -> bool {
         self.parked.is_empty() && self.output.is_empty()
     }
-
-    /// Looks at the deadlines when the alarm rings. It is set anew only then, and when a partial frame needs it earlier;
-    /// never at every byte.
-    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        loop {
-            let now = self.broker.env.clock.monotonic();
-            let rest = match self.time_left(now) {
-                // Memory is given back without a call: it is asked for again soon.
-                Ok(_) if self.starved => ALARM_REST_MIN,
-                Ok(rest) => rest.clamp(ALARM_REST_MIN, ALARM_REST_MAX),
-                Err(end) => return Poll::Ready(end),
-            };
-            let wanted = tokio::time::Instant::now() + rest;
-            if self.alarm.deadline() > wanted + ALARM_REST_MIN {
-                self.alarm.as_mut().reset(wanted);
-            }
-            ready!(self.alarm.as_mut().poll(cx));
-            self.alarm.as_mut().reset(wanted);
-            if self.starved {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-        }
-    }
-
-    /// How long until a deadline; an error when one has passed.
-    fn time_left(&self, now: Duration) -> Result<Duration, End> {
-        let Deadlines { idle, progress } = self.deadlines;
-        let mut left = idle.saturating_sub(now.saturating_sub(self.last_active));
-        if left.is_zero() {
-            // A peer that waits for a reply is not idle; one that does not take its replies is.
-            if self.parked.is_empty() && self.placing.is_empty() {
-                self.broker.metrics.limit(Limit::Idle).hits.increment(1);
-                return Err(End::Idle(idle));
-            }
-            left = ALARM_REST_MAX;
-        }
-        // While this side does not read, the peer cannot go on.
-        if let Some(partial) = self.partial.filter(|_| !self.paused) {
-            let progress_left = progress.saturating_sub(now.saturating_sub(partial.since));
-            if progress_left.is_zero() {
-                self.broker.metrics.limit(Limit::FrameProgress).hits.increment(1);
-                return Err(End::Stalled(progress));
-            }
-            left = left.min(progress_left);
-        }
-        Ok(left.min(self.time_for_others(now)?))
-    }
-
-    /// As long as nobody is short of anything, silence before the first request and replies that are not taken cost
-    /// nothing; otherwise they have the time of a frame that makes no progress.
-    fn time_for_others(&self, now: Duration) -> Result<Duration, End> {
-        let patience = self.deadlines.progress;
-        let is_over = |since: Duration| now.saturating_sub(since) >= patience;
-        if !self.has_asked && is_over(self.last_active) && self.place.is_wanted() {
-            return Err(End::Displaced(patience));
-        }
-        if !self.output.is_empty() && is_over(self.last_taken) && self.replies.is_full() {
-            return Err(End::Unread(patience));
-        }
-        Ok(if self.has_asked && self.output.is_empty() { Duration::MAX } else { patience })
-    }
-
-    fn report(&self, end: &End) {
-        self.broker.metrics.connections.closed(end.reason());
-        if let Some(software) = self.peer.software.get() {
-            self.broker.metrics.clients.closed(software);
-        }
-        if matches!(end, End::Frame(FrameError::TooLarge { .. })) {
-            self.broker.metrics.limit(Limit::Frame).hits.increment(1);
-        }
-        let software = self.peer.software.get().map_or("unknown", |(name, _)| name.as_str());
-        let address = self.peer.address;
-        let now = self.broker.env.clock.monotonic();
-        let told = end.misuse().and_then(|kind| self.place.telling().may_say(kind, address.ip(), now));
-        match told {
-            Some(kept_back) => {
-                tracing::warn!(%address, software, reason = %end, kept_back, "closed a connection")
-            }
-            None => tracing::debug!(%address, software, reason = %end, "a connection ended"),
-        }
-    }
 }
 
 const PRODUCE: i16 = ApiKey::Produce as i16;
 const FETCH: i16 = ApiKey::Fetch as i16;
-/// Deadlines are looked at no more often than this,
-const ALARM_REST_MIN: Duration = Duration::from_millis(20);
-/// and no less often than this.
-const ALARM_REST_MAX: Duration = Duration::from_secs(3600);
-
-/// So many bytes of a large frame count as progress.
-const PROGRESS_BYTES: usize = 64 << 10;
-
-/// A frame that is not complete: how much of it had come when it last made progress.
-#[derive(Clone, Copy)]
-struct Partial {
-    since: Duration,
-    bytes: usize,
-}
-
-/// How patient this broker is.
-#[derive(Clone, Copy)]
-struct Deadlines {
-    /// Without a byte in either direction.
-    idle: Duration,
-    /// For each `PROGRESS_BYTES` of a frame, and for its last bytes.
-    progress: Duration,
-}
-
-impl Deadlines {
-    fn new(config: &Config) -> Self {
-        // Negative: for ever.
-        let idle = u64::try_from(config.connections_max_idle_ms).map_or(Duration::MAX, Duration::from_millis);
-        Self { idle, progress: Duration::from_millis(config.frame_progress_timeout_ms) }
-    }
-}

@@ -40,7 +40,6 @@ impl Default for Traffic {
 
 impl Traffic {
     /// A batch was taken in. `before` is where readers stood before it came.
-    /// One record is followed at a time.
     pub fn took_in(&self, records: usize, bytes: usize, now: Duration, before: i64) {
         self.records_in.fetch_add(records as u64, Ordering::Relaxed);
         self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
