@@ -15,6 +15,10 @@ use crate::ids::{NO_TIMESTAMP, TimestampMs};
 use crate::offset_index;
 use crate::time_index;
 
+/// So many intervals of batches may stand in a segment before the entries for them are written: with a write for each entry,
+/// a large batch costs two. A kill takes what is not written; recovery then walks over the batches.
+const INTERVALS_UNWRITTEN: u64 = 16;
+
 /// The greatest time of a segment and the last offset, relative to its base, of the first batch that has it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MaxTimestamp {
@@ -91,6 +95,7 @@ pub(crate) struct ActiveIndexes {
     offsets: Growing,
     times: Growing,
     bytes_since_entry: u64,
+    bytes_since_write: u64,
     max: MaxTimestamp,
 }
 
@@ -100,6 +105,7 @@ impl ActiveIndexes {
             offsets: Growing::default(),
             times: Growing::default(),
             bytes_since_entry: 0,
+            bytes_since_write: 0,
             max: MaxTimestamp::NONE,
         }
     }
@@ -122,7 +128,7 @@ impl ActiveIndexes {
         let offsets = Growing::loaded(offsets, kept);
         let kept = time_index::plausible(&times, relative_end) * time_index::ENTRY_BYTES;
         let times = Growing::loaded(times, kept);
-        let mut indexes = ActiveIndexes { offsets, times, bytes_since_entry: 0, max: MaxTimestamp::NONE };
+        let mut indexes = ActiveIndexes { offsets, times, ..ActiveIndexes::new() };
         indexes.set_max_from_entries();
         indexes
     }
@@ -140,16 +146,15 @@ impl ActiveIndexes {
         bytes: u64,
         max_timestamp: TimestampMs,
         interval_bytes: u32,
-    ) -> bool {
+    ) {
         self.max.see(max_timestamp, relative);
-        let due = self.bytes_since_entry > u64::from(interval_bytes);
-        if due {
+        if self.bytes_since_entry > u64::from(interval_bytes) {
             offset_index::push(&mut self.offsets.bytes, offset_index::Entry { relative, position });
             self.push_time();
             self.bytes_since_entry = 0;
         }
         self.bytes_since_entry += bytes;
-        due
+        self.bytes_since_write += bytes;
     }
 
     fn push_time(&mut self) {
@@ -206,9 +211,16 @@ impl ActiveIndexes {
             || !fits(self.times.bytes.len() + time_index::ENTRY_BYTES, time_index::ENTRY_BYTES)
     }
 
+    /// Whether there are entries in memory alone, and enough for a write of theirs.
+    pub(crate) fn is_write_due(&self, interval_bytes: u32) -> bool {
+        self.offsets.written < self.offsets.bytes.len()
+            && self.bytes_since_write > INTERVALS_UNWRITTEN * u64::from(interval_bytes)
+    }
+
     pub(crate) fn write(&mut self, files: &dyn Files, offsets: &Path, times: &Path) -> io::Result<()> {
         self.offsets.write(files, offsets)?;
         self.times.write(files, times)?;
+        self.bytes_since_write = 0;
         Ok(())
     }
 

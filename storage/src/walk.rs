@@ -28,6 +28,8 @@ pub(crate) struct HeaderWalk<'s> {
     /// The file position of the buffer's first byte, and how much of it is filled.
     from: u64,
     filled: usize,
+    /// How much is worth reading at once: of batches that fill the buffer, no more than the header.
+    step: usize,
     /// What lies before this position is verified: captured, because other walks may complete the work meanwhile.
     below: u64,
     /// The offset that is due at the position, if that is known.
@@ -70,6 +72,7 @@ impl<'s> HeaderWalk<'s> {
             buffer: [0; WALK_BYTES],
             from: position,
             filled: 0,
+            step: WALK_BYTES,
             below: if verify { segment.verification.below() } else { 0 },
             due,
             index,
@@ -79,9 +82,9 @@ impl<'s> HeaderWalk<'s> {
         Ok(walk)
     }
 
-    /// Reads a buffer's worth at the position.
+    /// Reads on at the position.
     fn fill(&mut self) -> Result<(), ReadError> {
-        let wanted = (self.limit.saturating_sub(self.position)).min(WALK_BYTES as u64) as usize;
+        let wanted = (self.limit.saturating_sub(self.position)).min(self.step as u64) as usize;
         self.from = self.position;
         self.filled = self.file.read_at(&mut self.buffer[..wanted], self.position).map_err(|e| self.io(e))?;
         Ok(())
@@ -131,6 +134,7 @@ impl<'s> HeaderWalk<'s> {
             return Err(self.corrupt("the batch reaches beyond what was written".to_owned()));
         }
         self.due = Some(header.next_offset());
+        self.step = if header.total_bytes() < WALK_BYTES { WALK_BYTES } else { HEADER_BYTES };
         let at = std::mem::replace(&mut self.position, next);
         Ok(Some((at, header)))
     }

@@ -163,8 +163,9 @@ impl<'r> Replay<'r> {
         Ok(())
     }
 
-    /// Whether a checkpoint vouches for the bytes and they are right. What is safe is not written over: the journal may
-    /// be in doubt itself, and the power go in the middle.
+    /// Whether the bytes need not be written. What a checkpoint vouches for and is right is not written over: the journal
+    /// may be in doubt itself, and the power go in the middle. On another boot, what is read came from the disk, or will be
+    /// flushed with the rest.
     fn is_there(
         &self,
         log: LogId,
@@ -176,7 +177,7 @@ impl<'r> Replay<'r> {
         let end = position + payload.len() as u64;
         let is_below =
             |mark: &Mark| segment < mark.segment || (segment == mark.segment && end <= mark.position);
-        if !self.vouched.get(&log).is_some_and(is_below) {
+        if self.pages != Pages::Lost && !self.vouched.get(&log).is_some_and(is_below) {
             return Ok(false);
         }
         let mut found = vec![0; payload.len()];

@@ -12,9 +12,6 @@ use super::record::{
 };
 use super::ring::RingFile;
 
-/// Read at a time while looking for headers.
-const READ_BYTES: usize = 1 << 20;
-
 /// From where on a journal counts.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Since {
@@ -117,18 +114,12 @@ impl Scan {
     /// what counts: it was covered by a checkpoint before the file was used again.
     fn file(&mut self, key: Key, place: usize, file: &RingFile) -> io::Result<()> {
         let mut position = 0;
-        let mut buffer = vec![0; READ_BYTES.min(file.bytes as usize)];
-        let (mut from, mut filled) = (0, 0);
+        let mut block = [0; BLOCK_BYTES];
         while position + BLOCK_BYTES as u64 <= file.bytes {
-            if position < from || position + BLOCK_BYTES as u64 > from + filled as u64 {
-                let wanted = (file.bytes - position).min(buffer.len() as u64) as usize;
-                (from, filled) = (position, file.file.read_at(&mut buffer[..wanted], position)?);
-                if filled < BLOCK_BYTES {
-                    break;
-                }
+            if file.file.read_at(&mut block, position)? < BLOCK_BYTES {
+                break;
             }
-            let at = (position - from) as usize;
-            let header = CommitHeader::decode(key, &buffer[at..at + BLOCK_BYTES]);
+            let header = CommitHeader::decode(key, &block);
             let fits = |Whole { found: header, .. }: &Whole<CommitHeader>| {
                 header.count > 0
                     && header.last_lsn() >= self.least
