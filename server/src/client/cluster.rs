@@ -118,27 +118,30 @@ impl Client {
     pub(super) async fn ask<T>(
         &mut self,
         what: &str,
-        mut once: impl AsyncFnMut(&mut Client) -> Result<T, ClientError>,
+        once: impl AsyncFnMut(&mut Client) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
-        let mut attempts = Attempts::within(self.options.patience);
-        loop {
-            match self.in_time(what, &attempts, &mut once).await {
-                Err(error) if error.may_pass() => attempts.again(what, error).await?,
-                done => return done,
-            }
-        }
+        self.repeat(what, ClientError::may_pass, once).await
     }
 
     /// Does what changes something: again only if nothing can have come of it.
     pub(super) async fn order<T>(
         &mut self,
         what: &str,
+        once: impl AsyncFnMut(&mut Client) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        self.repeat(what, ClientError::left_no_trace, once).await
+    }
+
+    async fn repeat<T>(
+        &mut self,
+        what: &str,
+        is_worth_it: impl Fn(&ClientError) -> bool,
         mut once: impl AsyncFnMut(&mut Client) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
         let mut attempts = Attempts::within(self.options.patience);
         loop {
             match self.in_time(what, &attempts, &mut once).await {
-                Err(error) if error.left_no_trace() => attempts.again(what, error).await?,
+                Err(error) if is_worth_it(&error) => attempts.again(what, error).await?,
                 done => return done,
             }
         }
