@@ -108,7 +108,9 @@ impl DataDir {
         let checkpoint = opening::read_checkpoint(&env, &path)?;
         remove_leftovers(&env, &path)?;
         files.sync_dir(&path).map_err(OpenError::io("flushing", &path))?;
-        let opened = opening::open(&env, &path, &meta, &options, checkpoint)?;
+        // What it could not flush may be on the disk or not, whatever the page cache shows.
+        let opened = opening::open(&env, &path, &meta, &options, checkpoint)
+            .inspect_err(|_| lock_file::distrust(&*env.files, &path))?;
         let shared = Shared::new(env, path, opened, &options);
         shared.look_at_space();
         let threads = match options.flushing {
@@ -200,8 +202,8 @@ impl DataDir {
             opening.add(syncs);
             return Ok(());
         }
-        let (files, path) = (&*self.shared.env.files, &self.shared.path);
-        syncs.perform(files, path).map_err(OpenError::io("flushing what was recovered in", path))
+        let what = "flushing what was recovered in";
+        perform(&self.shared, &syncs).map_err(OpenError::io(what, &self.shared.path))
     }
 
     /// Logs that are opened while this lives are flushed together at its end: ten thousand at the cost of a few. Until
@@ -503,15 +505,19 @@ impl Drop for Opening<'_> {
     fn drop(&mut self) {
         let _cycle = self.shared.cycle();
         let Some(syncs) = self.shared.opening.lock().unwrap().take() else { return };
-        let flush = || syncs.perform(&*self.shared.env.files, &self.shared.path);
-        let flushed = match flush() {
-            Err(error) if is_out_of_files(&error) => self.shared.spare.lend(flush),
-            flushed => flushed,
-        };
-        if let Err(error) = flushed {
-            self.shared.go_offline("flushing what was recovered", &error);
-        }
+        let is_flushed = perform(self.shared, &syncs).is_ok();
+        self.shared.doubtful.store(!is_flushed, std::sync::atomic::Ordering::Relaxed);
     }
+}
+
+/// Flushes what was recovered; the directory goes offline where that fails.
+fn perform(shared: &Shared, syncs: &Syncs) -> io::Result<()> {
+    let flush = || syncs.perform(&*shared.env.files, &shared.path);
+    let flushed = match flush() {
+        Err(error) if is_out_of_files(&error) => shared.spare.lend(flush),
+        flushed => flushed,
+    };
+    flushed.inspect_err(|error| shared.go_offline("flushing what was recovered", error))
 }
 
 /// How a data directory stands.

@@ -5,6 +5,7 @@
 //! a durable log nothing is readable before a power cut leaves it; a deleted log gives and takes nothing. It must not know
 //! topics' names beyond its directory's.
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, Weak};
@@ -221,7 +222,15 @@ impl Log {
     }
 
     pub(crate) fn check_readable(&self) -> Result<(), ReadError> {
-        if self.is_deleted() { Err(ReadError::Deleted) } else { Ok(()) }
+        if self.is_deleted() {
+            return Err(ReadError::Deleted);
+        }
+        if self.shared.doubtful.load(Ordering::Relaxed) {
+            let source =
+                io::Error::other("what was recovered could not be flushed; repair the disk and restart");
+            return Err(ReadError::Io { path: self.path.to_path_buf(), source });
+        }
+        Ok(())
     }
 
     pub(crate) fn bound(&self, bound: Bound) -> Mark {

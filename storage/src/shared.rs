@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) cleaner: Cleaner,
     /// What became of what earlier processes wrote, for logs that are still to be opened.
     pages: Mutex<Pages>,
+    /// What was recovered could not be flushed: a power cut may take it, so that nobody gets to read it.
+    pub(crate) doubtful: AtomicBool,
     /// It was said that the journal lacks room.
     pub(crate) without_room: AtomicBool,
     slow: AtomicBool,
@@ -202,6 +204,7 @@ impl Shared {
             counts: Counts::default(),
             cleaner,
             pages: Mutex::new(pages),
+            doubtful: AtomicBool::new(false),
             without_room: AtomicBool::new(false),
             slow: AtomicBool::new(false),
             slow_appends: Mutex::default(),

@@ -183,10 +183,14 @@ impl World {
         self.starts += 1;
         loop {
             self.arm(3);
-            match self.open() {
-                Ok(()) if !self.files.power_is_out() => break,
-                Ok(()) => {}
-                Err(error) => assert!(self.files.power_is_out(), "{error}"),
+            let failing = (self.below(6) == 0).then(|| 1 + self.below(20));
+            self.files.fail_sync_after(failing);
+            let opened = self.open();
+            self.files.fail_sync_after(None);
+            match opened {
+                Ok(()) if !self.files.power_is_out() && !self.dir().is_offline() => break,
+                Ok(()) => self.nothing_is_read_in_doubt(),
+                Err(error) => assert!(self.files.power_is_out() || failing.is_some(), "{error}"),
             }
             let end = self.any_end();
             self.note(format!("start {} is cut short: {end:?}", self.starts));
@@ -219,6 +223,15 @@ impl World {
             under_test.log = Some(dir.open_log(under_test.id, &under_test.name, config, epoch)?);
         }
         Ok(())
+    }
+
+    /// What a start could not flush may vanish: nobody gets to see it.
+    fn nothing_is_read_in_doubt(&self) {
+        let is_in_doubt = !self.files.power_is_out() && self.dir().is_offline();
+        for under_test in self.logs.iter().filter(|_| is_in_doubt) {
+            let log = under_test.log.as_ref().expect("it was opened just now");
+            assert!(log.offset_for(OffsetSpec::Latest).is_err(), "{} is read", under_test.name);
+        }
     }
 
     /// As a broker does with the topics that its metadata calls deleted.

@@ -32,6 +32,8 @@ pub(super) struct Faults {
     pub(super) read: bool,
     /// How many durable writes are left until one fails, that one included.
     pub(super) durable_in: Option<u64>,
+    /// The same of flushes.
+    pub(super) sync_in: Option<u64>,
 }
 
 /// How a file's writes reach the disk.
@@ -46,10 +48,20 @@ pub(super) enum Writes {
 impl Faults {
     /// Whether the durable write that begins now fails.
     fn durable_write_fails(&mut self) -> bool {
-        let counted = self.durable_in.map(|left| left - 1);
-        self.durable_in = counted.filter(|left| *left > 0);
-        self.sync || counted == Some(0)
+        self.sync | is_last(&mut self.durable_in)
     }
+
+    /// Whether the flush of a file or directory that begins now fails.
+    fn sync_fails(&mut self) -> bool {
+        self.sync | is_last(&mut self.sync_in)
+    }
+}
+
+/// Counts down; whether that was the last.
+fn is_last(left: &mut Option<u64>) -> bool {
+    let counted = left.map(|left| left - 1);
+    *left = counted.filter(|left| *left > 0);
+    counted == Some(0)
 }
 
 fn eio() -> io::Error {
@@ -232,9 +244,10 @@ impl Disk {
     }
 
     fn sync_node(&mut self, id: NodeId, fate: Fate) -> io::Result<()> {
+        let fails = fate == Fate::Whole && self.faults.sync_fails();
         let node = &mut self.nodes[id];
         // A failure of which nobody heard is the next flush's: the kernel keeps it until it is told.
-        if self.faults.sync && fate == Fate::Whole {
+        if fails {
             if let Node::File(file) = node {
                 file.lose_unflushed();
             }

@@ -79,6 +79,15 @@ impl SimFiles {
         self.disk().faults.sync = fail;
     }
 
+    /// The `nth` flush of a file or directory from now on fails, and no other; 1 is the next, and with `None` none does.
+    ///
+    /// # Panics
+    /// If it is 0.
+    pub fn fail_sync_after(&self, nth: Option<u64>) {
+        assert_ne!(nth, Some(0), "the next flush is the first");
+        self.disk().faults.sync_in = nth;
+    }
+
     /// The `nth` durable write from now on fails with EIO, and no other; 1 is the next.
     ///
     /// # Panics
