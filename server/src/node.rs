@@ -12,7 +12,7 @@ use std::time::Duration;
 use protocol_compat::{guard, versions};
 use storage::{
     AppendError, CleanerOptions, Cleanup, DataDir, DataDirOptions, Durability, Env, JournalOptions,
-    LeaderEpoch, LogConfig, LogId, OnFlush, OnOffline, OpenError, TopicId,
+    LeaderEpoch, LogConfig, LogId, OnCheckpoint, OnFlush, OnOffline, OpenError, TopicId,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -159,6 +159,12 @@ fn on_offline(metadata_offline: &Arc<Notify>) -> OnOffline {
 fn on_flush(metrics: &Arc<Metrics>) -> OnFlush {
     let metrics = metrics.clone();
     Arc::new(move |elapsed| metrics.logs.flushed(elapsed))
+}
+
+/// And checkpoints.
+fn on_checkpoint(metrics: &Arc<Metrics>) -> OnCheckpoint {
+    let metrics = metrics.clone();
+    Arc::new(move |elapsed| metrics.logs.checkpointed(elapsed))
 }
 
 /// Every now and then partitions forget the producers that have been silent for long.
@@ -310,6 +316,7 @@ fn open_dirs(
             cleaner: cleaner_options(config),
             on_offline: dirs.is_empty().then(|| on_offline(metadata_offline)),
             on_flush: Some(on_flush(metrics)),
+            on_checkpoint: Some(on_checkpoint(metrics)),
             ..Default::default()
         };
         let dir = DataDir::open(env.clone(), path.clone(), options)?;

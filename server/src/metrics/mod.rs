@@ -295,6 +295,7 @@ pub struct LogMetrics {
     appended_records: Counter,
     appended_bytes: Counter,
     flush: Histogram,
+    checkpoint: Histogram,
     delivery: Histogram,
 }
 
@@ -305,6 +306,7 @@ impl LogMetrics {
             appended_records: registry.counter(&table::APPENDED_RECORDS, &[]),
             appended_bytes: registry.counter(&table::APPENDED_BYTES, &[]),
             flush: Histogram::new(table::FLUSH_TIME.buckets),
+            checkpoint: Histogram::new(table::CHECKPOINT_TIME.buckets),
             delivery: Histogram::new(table::DELIVERY_TIME.buckets),
         }
     }
@@ -319,15 +321,22 @@ impl LogMetrics {
         self.flush.record(elapsed);
     }
 
+    /// A checkpoint was written.
+    pub fn checkpointed(&self, elapsed: Duration) {
+        self.checkpoint.record(elapsed);
+    }
+
     /// A record was given to a reader for the first time, so long after its append.
     pub fn delivered(&self, after: Duration) {
         self.delivery.record(after);
     }
 
     fn show(&self, text: &mut Text) {
-        for (metric, histogram) in
-            [(&table::FLUSH_TIME, &self.flush), (&table::DELIVERY_TIME, &self.delivery)]
-        {
+        for (metric, histogram) in [
+            (&table::FLUSH_TIME, &self.flush),
+            (&table::CHECKPOINT_TIME, &self.checkpoint),
+            (&table::DELIVERY_TIME, &self.delivery),
+        ] {
             text.family(metric);
             text.histogram(metric, &[], histogram);
         }

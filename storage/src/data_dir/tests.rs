@@ -266,3 +266,25 @@ fn what_relaxed_logs_flush_brings_a_checkpoint_in_time() {
     assert_eq!(uncovered.load(std::sync::atomic::Ordering::Relaxed), 0);
     assert!(!flush(), "the count begins anew");
 }
+
+#[test]
+fn each_checkpoint_is_told_of() {
+    let (env, _, clock) = Env::simulated(1);
+    let (told, heard) = std::sync::mpsc::channel();
+    let options = DataDirOptions {
+        flushing: Flushing::Thread,
+        checkpoint_interval: Duration::from_millis(5),
+        // Nobody listens any more when the test is over.
+        on_checkpoint: Some(Arc::new(move |_| drop(told.send(())))),
+        ..options()
+    };
+    let dir = open(&env, options).unwrap();
+    for count in 1..=3 {
+        // The thread may look at the clock for the first time only after it was moved.
+        let is_told = (0..2_000).any(|_| {
+            clock.advance(Duration::from_millis(5));
+            heard.recv_timeout(Duration::from_millis(10)).is_ok()
+        });
+        assert!(is_told && dir.stats().checkpoints >= count);
+    }
+}
