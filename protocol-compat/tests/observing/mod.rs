@@ -9,6 +9,7 @@ use crate::harness::{Broker, Need, Scenario, Spec, Stage, debian, node, ottla, p
 use anyhow::{Context, Result, ensure};
 use load::{Left, Load};
 use prometheus::Prometheus;
+pub(crate) use prometheus::get as page;
 use std::path::PathBuf;
 use std::process::Command;
 

@@ -21,6 +21,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod traces;
 
 pub use clients::ClientMetrics;
 pub use data_dirs::{AskDataDir, CompactionFigures, DataDirFigures};
@@ -32,6 +33,7 @@ pub use limits::{Limit, LimitMetrics};
 pub use requests::{ApiMetrics, Observed, Parts, WaitsFor};
 pub use table::{Kind, METRICS, Metric, metric_of_series};
 pub use topics::{AskPartitions, Moved, PartitionFigures};
+pub use traces::TraceMetrics;
 
 use data_dirs::DataDirs;
 use exposition::Text;
@@ -89,6 +91,7 @@ pub struct Metrics {
     pub connections: ConnectionMetrics,
     pub fetch_sessions: FetchSessionMetrics,
     pub logs: LogMetrics,
+    pub traces: TraceMetrics,
 }
 
 struct Asked {
@@ -126,6 +129,7 @@ impl Metrics {
             connections: ConnectionMetrics::new(&registry),
             fetch_sessions: FetchSessionMetrics::new(&registry),
             logs: LogMetrics::new(&registry),
+            traces: TraceMetrics::new(&registry),
             registry,
         })
     }

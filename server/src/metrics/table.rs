@@ -226,6 +226,11 @@ metrics! {
     /// Partitions of the group coordinator whose log is still being read.
     GROUP_LOADING = Gauge "ottla_group_shards_loading";
 
+    /// Spans of sampled requests that the collector of traces took (`otlp.endpoint`).
+    TRACE_SPANS_SENT = Counter "ottla_trace_spans_sent_total";
+    /// Spans of sampled requests that it did not take, or that found no room to wait for it.
+    TRACE_SPANS_DROPPED = Counter "ottla_trace_spans_dropped_total";
+
     /// Processor time of the process, user and system; it only rises.
     PROCESS_CPU = Gauge "ottla_process_cpu_seconds" in "seconds";
     /// Memory of the process that is in RAM.
