@@ -54,6 +54,8 @@ mod restart;
 mod shippers;
 #[path = "tools/mod.rs"]
 mod tools;
+#[path = "clients/traces.rs"]
+mod traces;
 
 use harness::Scenario;
 use libtest_mimic::Arguments;
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         tools::scenarios(),
         observed::scenarios(),
         observing::scenarios(),
+        traces::scenarios(),
         generated::scenarios(),
         differential::scenarios(),
         golden_batches::scenarios(),

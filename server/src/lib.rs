@@ -1,7 +1,7 @@
 //! Ottla, the broker: connections, APIs, partitions, metadata, metrics.
 //!
 //! Imports run one way: `node` → `net` → `api` → { `coordinator`, `partition`, `cluster`, `security` } → `storage`;
-//! `config` and `metrics` stand beside them all and know none of them; `client`, which the command line asks other
+//! `config`, `metrics` and `traces` stand beside them all and know none of them; `client`, which the command line asks other
 //! brokers with, knows no module of this one. A test walks the source and fails otherwise.
 
 pub mod api;
@@ -16,3 +16,4 @@ pub mod node;
 pub mod observer;
 pub mod partition;
 pub mod security;
+pub mod traces;

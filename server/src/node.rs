@@ -12,7 +12,7 @@ use std::time::Duration;
 use protocol_compat::{guard, versions};
 use storage::{
     AppendError, CleanerOptions, Cleanup, DataDir, DataDirOptions, Durability, Env, JournalOptions,
-    LeaderEpoch, LogConfig, LogId, OnFlush, OnOffline, OpenError, TopicId,
+    LeaderEpoch, LogConfig, LogId, OnCheckpoint, OnFlush, OnOffline, OpenError, TopicId,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -33,6 +33,7 @@ use crate::observer;
 use crate::partition::fetch::FetchSessions;
 use crate::partition::{ColdReads, Partitions};
 use crate::security::Authorizer;
+use crate::traces::{self, Traces};
 
 /// Kafka's id of the metadata topic.
 /// What snapshots cover goes segment by segment.
@@ -72,6 +73,8 @@ pub struct Node {
     serving: JoinHandle<io::Result<()>>,
     /// Writes the metadata's snapshots.
     keeping: JoinHandle<()>,
+    /// Sends traces, if there is somebody to send them to.
+    exporter: Option<traces::Exporter>,
     helpers: Vec<JoinHandle<()>>,
     addresses: Vec<String>,
     metadata_offline: Arc<Notify>,
@@ -97,7 +100,8 @@ impl Node {
         }
         let metadata_offline = Arc::new(Notify::new());
         let dirs = open_dirs(&config, &env, &metrics, &metadata_offline)?;
-        let broker = Arc::new(open_broker(&config, &env, &dirs, &metrics).await?);
+        let (broker, exporter) = open_broker(&config, &env, &dirs, &metrics).await?;
+        let broker = Arc::new(broker);
         watch(&metrics, &broker);
         let bound = bind_all(&config)?;
         let advertised = advertise(&config, &bound);
@@ -110,7 +114,18 @@ impl Node {
         let keeping = tokio::spawn(keep_snapshots(broker.clone(), stopping.clone()));
         let serving = tokio::spawn(net::serve(bound, broker.clone(), admission, stopping));
         health.set(State::Ready);
-        Ok(Node { broker, dirs, health, stop, serving, keeping, helpers, addresses, metadata_offline })
+        Ok(Node {
+            broker,
+            dirs,
+            health,
+            stop,
+            serving,
+            keeping,
+            exporter,
+            helpers,
+            addresses,
+            metadata_offline,
+        })
     }
 
     /// Waits until this broker cannot go on: the directory of its metadata takes no more writes, so that nothing it would
@@ -138,6 +153,9 @@ impl Node {
         self.broker.groups.close();
         let served = self.serving.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
         self.helpers.iter().for_each(JoinHandle::abort);
+        if let Some(exporter) = self.exporter {
+            exporter.finish().await;
+        }
         // Nothing may be written once another process can have the directories.
         if let Err(panic) = self.keeping.await {
             tracing::error!(%panic, "the metadata's snapshots were not kept to the end");
@@ -159,6 +177,12 @@ fn on_offline(metadata_offline: &Arc<Notify>) -> OnOffline {
 fn on_flush(metrics: &Arc<Metrics>) -> OnFlush {
     let metrics = metrics.clone();
     Arc::new(move |elapsed| metrics.logs.flushed(elapsed))
+}
+
+/// And checkpoints.
+fn on_checkpoint(metrics: &Arc<Metrics>) -> OnCheckpoint {
+    let metrics = metrics.clone();
+    Arc::new(move |elapsed| metrics.logs.checkpointed(elapsed))
 }
 
 /// Every now and then partitions forget the producers that have been silent for long.
@@ -310,6 +334,7 @@ fn open_dirs(
             cleaner: cleaner_options(config),
             on_offline: dirs.is_empty().then(|| on_offline(metadata_offline)),
             on_flush: Some(on_flush(metrics)),
+            on_checkpoint: Some(on_checkpoint(metrics)),
             ..Default::default()
         };
         let dir = DataDir::open(env.clone(), path.clone(), options)?;
@@ -325,7 +350,7 @@ async fn open_broker(
     env: &Env,
     dirs: &[Arc<DataDir>],
     metrics: &Arc<Metrics>,
-) -> Result<Broker, StartError> {
+) -> Result<(Broker, Option<traces::Exporter>), StartError> {
     let kept = LogConfig {
         durability: Durability::Durable,
         cleanup: Cleanup { delete: false, compact: false },
@@ -345,8 +370,11 @@ async fn open_broker(
     log.set_leader_epoch(image.leader_epoch());
     let partitions = Partitions::new(dirs.to_vec(), config.clone(), env.clone(), &image, METADATA_LOG)?;
     partitions.open_existing(&image);
+    let identity = Identity { cluster_id: dirs[0].meta().cluster_id.clone(), node_id: config.node_id };
+    let service = traces::Service { cluster_id: &identity.cluster_id, node_id: identity.node_id };
+    let (traces, exporter) = Traces::start(config, env, metrics, service);
     let broker = Broker {
-        identity: Identity { cluster_id: dirs[0].meta().cluster_id.clone(), node_id: config.node_id },
+        identity,
         config: config.clone(),
         controller,
         partitions,
@@ -356,6 +384,7 @@ async fn open_broker(
         groups: Groups::new(config, env.clone()),
         authorizer: Authorizer,
         metrics: metrics.clone(),
+        traces,
         env: env.clone(),
         guard_limits: guard::Limits::default(),
         heavy_work: Arc::new(Semaphore::new(1)),
@@ -363,7 +392,7 @@ async fn open_broker(
     };
     image.deleting().for_each(|topic| broker.purge(topic));
     broker.groups.load(&broker.partitions, &image);
-    Ok(broker)
+    Ok((broker, exporter))
 }
 
 /// Writes a snapshot of the metadata whenever one is due, until the broker stops.

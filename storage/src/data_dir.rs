@@ -56,6 +56,8 @@ pub struct DataDirOptions {
     pub on_offline: Option<OnOffline>,
     /// Told how long each write to the journal took.
     pub on_flush: Option<OnFlush>,
+    /// Told how long each checkpoint took that was written while the directory is in use.
+    pub on_checkpoint: Option<OnCheckpoint>,
 }
 
 /// Called on whatever thread found out: it must not wait.
@@ -63,6 +65,9 @@ pub type OnOffline = Arc<dyn Fn() + Send + Sync>;
 
 /// Called on the committers' threads: it must be quick and must not wait.
 pub type OnFlush = Arc<dyn Fn(Duration) + Send + Sync>;
+
+/// Called on the checkpointer's thread: it must not wait.
+pub type OnCheckpoint = Arc<dyn Fn(Duration) + Send + Sync>;
 
 impl Default for DataDirOptions {
     fn default() -> DataDirOptions {
@@ -77,6 +82,7 @@ impl Default for DataDirOptions {
             cleaner: CleanerOptions::default(),
             on_offline: None,
             on_flush: None,
+            on_checkpoint: None,
         }
     }
 }

@@ -70,7 +70,8 @@ pub use codec::{Codec, Effort, Encoding};
 pub use compact::{CleanerOptions, CleanerStats};
 pub use config::{Cleanup, Durability, LogConfig};
 pub use data_dir::{
-    DataDir, DataDirOptions, DataDirStats, Flushing, MetaProperties, OnFlush, OnOffline, Opening,
+    DataDir, DataDirOptions, DataDirStats, Flushing, MetaProperties, OnCheckpoint, OnFlush, OnOffline,
+    Opening,
 };
 pub use env::{Clock, Env, File, Files, Random};
 pub use error::{OpenError, ReadError};

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::checkpoint;
 use crate::compact::Cleaner;
-use crate::data_dir::{DataDirOptions, OnFlush, OnOffline};
+use crate::data_dir::{DataDirOptions, OnCheckpoint, OnFlush, OnOffline};
 use crate::env::Env;
 use crate::ids::LogId;
 use crate::journal::Journal;
@@ -53,6 +53,7 @@ pub(crate) struct Shared {
     /// Where in the journal, in LSNs, each of the two checkpoints on the disk begins.
     pub(crate) replays: Mutex<Pair<u64>>,
     pub(crate) on_flush: Option<OnFlush>,
+    pub(crate) on_checkpoint: Option<OnCheckpoint>,
     on_offline: Option<OnOffline>,
     space: Space,
     pub(crate) spare: Spare,
@@ -198,6 +199,7 @@ impl Shared {
             known: Mutex::new(known),
             replays: Mutex::new(Pair::both(next_lsn)),
             on_flush: options.on_flush.clone(),
+            on_checkpoint: options.on_checkpoint.clone(),
             on_offline: options.on_offline.clone(),
             space: Space::new(options.free_bytes_min),
             spare,

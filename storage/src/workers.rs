@@ -89,8 +89,12 @@ fn checkpoint(shared: &Shared, interval: Duration) {
         }
         let since = clock.monotonic().saturating_sub(last);
         if shared.do_chores(since) || since >= interval || failed {
+            let begun = clock.monotonic();
             failed = !shared.checkpoint_cycle();
             last = clock.monotonic();
+            if let Some(on_checkpoint) = shared.on_checkpoint.as_ref().filter(|_| !failed) {
+                on_checkpoint(last.saturating_sub(begun));
+            }
         }
     }
 }

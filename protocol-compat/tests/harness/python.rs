@@ -25,6 +25,8 @@ pub(crate) enum Packages {
     Current,
     /// kafka-python 2.0.2.
     Older,
+    /// OpenTelemetry's messages.
+    Collector,
 }
 
 impl Packages {
@@ -32,6 +34,7 @@ impl Packages {
         match self {
             Self::Current => "requirements.txt",
             Self::Older => "older-requirements.txt",
+            Self::Collector => "collector-requirements.txt",
         }
     }
 
@@ -39,6 +42,7 @@ impl Packages {
         match self {
             Self::Current => "python",
             Self::Older => "python-older",
+            Self::Collector => "python-collector",
         }
     }
 }
@@ -52,9 +56,11 @@ pub(crate) fn command(script: &str) -> Result<Command> {
 pub(crate) fn with(packages: Packages, program: impl AsRef<OsStr>) -> Result<Command> {
     static CURRENT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     static OLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    static COLLECTOR: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let known = match packages {
         Packages::Current => &CURRENT,
         Packages::Older => &OLDER,
+        Packages::Collector => &COLLECTOR,
     };
     let interpreter = known.get_or_init(|| interpreter(packages).map_err(|e| format!("{e:#}")));
     let interpreter = interpreter.as_ref().map_err(|e| anyhow!("{e}"))?;

@@ -23,6 +23,8 @@ const LOG_SHOWN_BYTES: usize = 16 << 10;
 /// What a scenario needs besides a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
+    /// Python, and OpenTelemetry's messages for it.
+    Collector,
     /// Java, and the jars of Kafka Connect.
     Connect,
     /// Programs as Debian packages them.
@@ -48,7 +50,7 @@ impl Need {
             Self::Go => compiled::go_missing(),
             Self::Java | Self::Connect => java::missing(),
             Self::Node => node::missing(),
-            Self::Python => python::missing(),
+            Self::Python | Self::Collector => python::missing(),
             Self::Rust => None,
         };
         known.push((self, missing.clone()));
@@ -63,6 +65,7 @@ impl Need {
             Self::Connect => java::connect().map(drop),
             Self::Node => node::command().map(drop),
             Self::Python => python::command("suite.py").map(drop),
+            Self::Collector => python::with(python::Packages::Collector, "").map(drop),
             Self::Rust => compiled::rust().map(drop),
         }
     }

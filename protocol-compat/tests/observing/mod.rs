@@ -9,6 +9,7 @@ use crate::harness::{Broker, Need, Scenario, Spec, Stage, debian, node, ottla, p
 use anyhow::{Context, Result, ensure};
 use load::{Left, Load};
 use prometheus::Prometheus;
+pub(crate) use prometheus::get as page;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -112,6 +113,10 @@ fn every_panel_and_rule(stage: &Stage) -> Result<()> {
     let prometheus = Prometheus::start(stage, broker.metrics()?)?;
     let left = Load::new(stage, broker.bootstrap()).run()?;
     matches_the_client(stage, &prometheus, &left)?;
+    // One is written each minute.
+    let checkpoints =
+        || Ok(prometheus.value("sum(increase(ottla_checkpoint_seconds_count[15m]))")? > Some(0.0));
+    stage.wait_for("a checkpoint", checkpoints)?;
     queries::every_panel_has_data(&prometheus)?;
     queries::every_rule_has_data(stage, &prometheus)?;
     for alert in ["OttlaRestarted", "OttlaMetricsFolded"] {

@@ -96,7 +96,7 @@ impl Drop for Prometheus {
 }
 
 /// The body of an answer, over the plainest HTTP there is: version 1.0 has no chunks.
-pub(super) fn get(url: &str) -> Result<String> {
+pub(crate) fn get(url: &str) -> Result<String> {
     let (host, path) = url.trim_start_matches("http://").split_once('/').context("the address has a path")?;
     let mut stream = TcpStream::connect(host).with_context(|| format!("connecting to {host}"))?;
     stream.set_read_timeout(Some(READ_LIMIT))?;

@@ -20,6 +20,7 @@ pub use crate::partition::ColdReads;
 use crate::partition::Partitions;
 use crate::partition::fetch::FetchSessions;
 use crate::security::{Authorizer, Operation, Principal, Resource};
+use crate::traces::Traces;
 
 /// How long between two looks whether a log is durable yet. It takes a flush, of milliseconds.
 const DURABILITY_LOOK: Duration = Duration::from_millis(2);
@@ -43,6 +44,7 @@ pub struct Broker {
     pub groups: Groups,
     pub authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
+    pub traces: Traces,
     pub env: Env,
     pub guard_limits: guard::Limits,
     /// One batch at a time that is much work to check, so that neither threads nor memory go to such batches alone.

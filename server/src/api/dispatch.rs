@@ -49,6 +49,11 @@ pub fn key_of(frame: &[u8]) -> i16 {
     frame.first_chunk::<2>().map_or(-1, |key| i16::from_be_bytes(*key))
 }
 
+/// The version in which this frame asks; -1 for what is too short to say.
+pub fn version_of(frame: &[u8]) -> i16 {
+    frame.get(2..).and_then(<[u8]>::first_chunk).map_or(-1, |version| i16::from_be_bytes(*version))
+}
+
 /// Begins the request in `frame`.
 pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Result<Begun, Refused> {
     let header = match decode_request_header(&frame) {

@@ -12,7 +12,7 @@ mod groups;
 mod reply;
 
 pub use context::{Broker, ColdReads, Cx, Identity, Peer};
-pub use dispatch::{Begun, Refused, begin, is_produce, key_of};
+pub use dispatch::{Begun, Refused, begin, is_produce, key_of, version_of};
 pub use reply::{Answer, Errors, Frame, Records, Unencodable};
 
 use std::future::Future;

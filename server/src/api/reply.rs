@@ -57,6 +57,11 @@ impl Errors {
         self.0.is_empty()
     }
 
+    /// Kafka's name of the first of them.
+    pub fn first(&self) -> Option<&'static str> {
+        self.by_name().next().map(|(name, _)| name)
+    }
+
     /// Kafka's name of each error, and how often it is there.
     pub fn by_name(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let unknown = ErrorCode::UnknownServerError;

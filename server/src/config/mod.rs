@@ -5,6 +5,7 @@
 //! changes and holds nothing that still needs checking. This module binds no socket, opens no data directory and asks no clock.
 
 mod closest;
+mod collector;
 mod describe;
 mod error;
 mod group;
@@ -21,6 +22,7 @@ pub mod topic;
 mod topic_docs;
 mod values;
 
+pub use collector::CollectorUrl;
 pub use describe::{Described, Synonym, ValueSource, describe_broker, describe_group, describe_topic};
 pub use error::{BadValue, ConfigError, Given};
 pub use group::{Bounded, ConsumerTimes, GroupConfigError, assignor_name, check_group, group_setting};

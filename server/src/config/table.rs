@@ -4,6 +4,7 @@
 //! said here. `--help`, `ottla config`, DescribeConfigs and the messages about wrong values are all made from this table.
 //! A rule that concerns more than one setting does not belong here but in `resolve`.
 
+use super::collector::CollectorUrl;
 use super::kafka_names;
 use super::kinds::{Allowed, Kind, Update, find};
 use super::listeners::{Advertised, Endpoint, Listener};
@@ -204,6 +205,13 @@ settings! {
     /// parts and its client, for each client once a minute. -1: none is.
     pub slow_request_log_ms: i64 =
         own("slow.request.log.ms", Kind::Long, Some("1000"), at_least(&[(-1, i64::MAX)]));
+    /// The OpenTelemetry collector that gets traces of sampled requests, by OTLP over HTTP: `http://host:4318`, or `off`.
+    /// The traces go to `/v1/traces` there.
+    pub otlp_endpoint: Option<CollectorUrl> =
+        own("otlp.endpoint", Kind::Text, Some("off"), Allowed::Anything);
+    /// The share of requests that are traced, from 0 to 1, where `otlp.endpoint` is set.
+    pub otlp_traces_sample_ratio: f64 =
+        own("otlp.traces.sample.ratio", Kind::Double, Some("0.01"), Allowed::Real { min: 0.0, max: 1.0 });
 
     /// The threads that serve connections. Unset: one for each processor.
     pub num_network_threads: Option<usize> = kafka_but("num.network.threads", None);

@@ -2,6 +2,7 @@
 //!
 //! Bounds are checked before a text comes here; what is refused here could not be said as a bound.
 
+use super::collector::CollectorUrl;
 use super::kinds;
 use super::listeners::Endpoint;
 use storage::{Durability, RecordValidation, TimestampType};
@@ -110,6 +111,18 @@ impl FromSetting for Option<Endpoint> {
         match text.map(str::trim) {
             None | Some("off") => Ok(None),
             Some(text) => Endpoint::parse(text).map(Some).ok_or_else(|| "host:port, or off".to_owned()),
+        }
+    }
+}
+
+impl FromSetting for Option<CollectorUrl> {
+    fn from_setting(text: Option<&str>) -> Result<Self, String> {
+        match text.map(str::trim) {
+            None | Some("" | "off") => Ok(None),
+            Some(text) => {
+                let allowed = || "http://host:port, or off; TLS is not spoken here".to_owned();
+                CollectorUrl::parse(text).map(Some).ok_or_else(allowed)
+            }
         }
     }
 }

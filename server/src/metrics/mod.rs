@@ -21,6 +21,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod traces;
 
 pub use clients::ClientMetrics;
 pub use data_dirs::{AskDataDir, CompactionFigures, DataDirFigures};
@@ -32,6 +33,7 @@ pub use limits::{Limit, LimitMetrics};
 pub use requests::{ApiMetrics, Observed, Parts, WaitsFor};
 pub use table::{Kind, METRICS, Metric, metric_of_series};
 pub use topics::{AskPartitions, Moved, PartitionFigures};
+pub use traces::TraceMetrics;
 
 use data_dirs::DataDirs;
 use exposition::Text;
@@ -89,6 +91,7 @@ pub struct Metrics {
     pub connections: ConnectionMetrics,
     pub fetch_sessions: FetchSessionMetrics,
     pub logs: LogMetrics,
+    pub traces: TraceMetrics,
 }
 
 struct Asked {
@@ -126,6 +129,7 @@ impl Metrics {
             connections: ConnectionMetrics::new(&registry),
             fetch_sessions: FetchSessionMetrics::new(&registry),
             logs: LogMetrics::new(&registry),
+            traces: TraceMetrics::new(&registry),
             registry,
         })
     }
@@ -295,6 +299,7 @@ pub struct LogMetrics {
     appended_records: Counter,
     appended_bytes: Counter,
     flush: Histogram,
+    checkpoint: Histogram,
     delivery: Histogram,
 }
 
@@ -305,6 +310,7 @@ impl LogMetrics {
             appended_records: registry.counter(&table::APPENDED_RECORDS, &[]),
             appended_bytes: registry.counter(&table::APPENDED_BYTES, &[]),
             flush: Histogram::new(table::FLUSH_TIME.buckets),
+            checkpoint: Histogram::new(table::CHECKPOINT_TIME.buckets),
             delivery: Histogram::new(table::DELIVERY_TIME.buckets),
         }
     }
@@ -319,15 +325,22 @@ impl LogMetrics {
         self.flush.record(elapsed);
     }
 
+    /// A checkpoint was written.
+    pub fn checkpointed(&self, elapsed: Duration) {
+        self.checkpoint.record(elapsed);
+    }
+
     /// A record was given to a reader for the first time, so long after its append.
     pub fn delivered(&self, after: Duration) {
         self.delivery.record(after);
     }
 
     fn show(&self, text: &mut Text) {
-        for (metric, histogram) in
-            [(&table::FLUSH_TIME, &self.flush), (&table::DELIVERY_TIME, &self.delivery)]
-        {
+        for (metric, histogram) in [
+            (&table::FLUSH_TIME, &self.flush),
+            (&table::CHECKPOINT_TIME, &self.checkpoint),
+            (&table::DELIVERY_TIME, &self.delivery),
+        ] {
             text.family(metric);
             text.histogram(metric, &[], histogram);
         }

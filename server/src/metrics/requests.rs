@@ -20,6 +20,16 @@ pub enum WaitsFor {
     Others,
 }
 
+impl WaitsFor {
+    /// The name of the part that is this wait.
+    pub fn part(self) -> &'static str {
+        match self {
+            WaitsFor::Durability => "durable_wait",
+            WaitsFor::Others => "long_poll",
+        }
+    }
+}
+
 /// Where the time of a request went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
@@ -161,10 +171,7 @@ pub(super) fn show<'a>(text: &mut Text, apis: impl Iterator<Item = &'a ApiMetric
     text.family(&table::REQUEST_PART_TIME);
     for api in apis.clone() {
         let Some(times) = api.parts.get() else { continue };
-        let wait = match api.waits_for {
-            WaitsFor::Durability => "durable_wait",
-            WaitsFor::Others => "long_poll",
-        };
+        let wait = api.waits_for.part();
         for (part, histogram) in
             [("queue", &times.queue), ("local", &times.local), (wait, &times.wait), ("send", &times.send)]
         {

@@ -47,6 +47,10 @@ const FLUSH_SECONDS: &[f64] = &[
     1.0, 5.0, 30.0,
 ];
 
+/// From a directory at rest to one with thousands of logs to flush on a slow disk.
+const CHECKPOINT_SECONDS: &[f64] =
+    &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+
 macro_rules! metrics {
     ($( $(#[doc = $help:literal])+ $constant:ident = $kind:ident $name:literal $([$($label:literal),+])? $(in $unit:literal)? $(buckets $buckets:ident)?; )+) => {
         $(
@@ -121,6 +125,9 @@ metrics! {
     APPENDED_BYTES = Counter "ottla_appended_bytes_total" in "bytes";
     /// Time of each write to the journal, its flush to the disk included; the count of writes is the histogram's own.
     FLUSH_TIME = Histogram "ottla_flush_seconds" in "seconds" buckets FLUSH_SECONDS;
+    /// Time of each checkpoint, the flushes of what it covers included. Appends go on meanwhile; those of durable logs
+    /// wait if the journal is full before it ends.
+    CHECKPOINT_TIME = Histogram "ottla_checkpoint_seconds" in "seconds" buckets CHECKPOINT_SECONDS;
 
     /// Time from a record's append to its first delivery to a reader. In each partition one record at a time is followed.
     DELIVERY_TIME = Histogram "ottla_produce_to_fetch_seconds" in "seconds" buckets DELIVERY_SECONDS;
@@ -218,6 +225,11 @@ metrics! {
     GROUP_REBALANCES = Counter "ottla_group_rebalances_total";
     /// Partitions of the group coordinator whose log is still being read.
     GROUP_LOADING = Gauge "ottla_group_shards_loading";
+
+    /// Spans of sampled requests that the collector of traces took (`otlp.endpoint`).
+    TRACE_SPANS_SENT = Counter "ottla_trace_spans_sent_total";
+    /// Spans of sampled requests that it did not take, or that found no room to wait for it.
+    TRACE_SPANS_DROPPED = Counter "ottla_trace_spans_dropped_total";
 
     /// Processor time of the process, user and system; it only rises.
     PROCESS_CPU = Gauge "ottla_process_cpu_seconds" in "seconds";

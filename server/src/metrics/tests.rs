@@ -43,7 +43,10 @@ fn touched() -> Arc<Metrics> {
     metrics.limit(Limit::Frame).hits.increment(1);
     metrics.logs.appended(1, 5, 100);
     metrics.logs.flushed(Duration::from_millis(3));
+    metrics.logs.checkpointed(Duration::from_millis(6));
     metrics.logs.delivered(Duration::from_millis(7));
+    metrics.traces.sent(8);
+    metrics.traces.dropped(9);
     metrics.watch_data_dir("data", Box::new(|| Some(FIGURES)));
     metrics.watch_partitions(Box::new(|| Some(vec![partition("orders", 0, 10), partition("orders", 1, 20)])));
     metrics.watch_groups(Box::new(|| None), Box::new(|rows_max| Some(two_groups(rows_max))));
@@ -223,6 +226,10 @@ fn what_is_counted_is_what_is_shown() {
         ("ottla_appended_records_total", 5.0),
         ("ottla_appended_bytes_total", 100.0),
         ("ottla_flush_seconds_count", 1.0),
+        ("ottla_trace_spans_sent_total", 8.0),
+        ("ottla_trace_spans_dropped_total", 9.0),
+        ("ottla_checkpoint_seconds_sum", 0.006),
+        ("ottla_checkpoint_seconds_bucket{le=\"0.005\"}", 0.0),
         ("ottla_journal_commits_total{dir=\"data\"}", 11.0),
         ("ottla_journal_bytes_total{dir=\"data\"}", 12.0),
         ("ottla_journal_live_bytes{dir=\"data\"}", 13.0),

@@ -31,7 +31,7 @@ use super::end::End;
 use super::memory::Share;
 use super::output::Output;
 use super::replies::ReplyShare;
-use super::timing::{Arrived, Unsent};
+use super::timing::{Arrived, Replied, Unsent};
 use crate::api::{self, Answer, Broker, Parked, Peer, Then};
 use crate::metrics::Limit;
 
@@ -309,6 +309,7 @@ impl Connection {
             let Some(frame) = self.inbox.pop_front() else { break };
             moved = true;
             let (key, bytes) = (api::key_of(&frame), frame.len() + PREFIX_BYTES);
+            let traced = self.broker.traces.samples().then(|| api::version_of(&frame));
             let then = match api::begin(&self.broker, &self.peer, frame) {
                 Ok(begun) => begun.then,
                 Err(refused) => {
@@ -317,7 +318,10 @@ impl Connection {
                     break;
                 }
             };
-            self.begun(Arrived { key, bytes, came: self.inbox_since, began: at, parked: None }, then)?;
+            self.begun(
+                Arrived { key, traced, bytes, came: self.inbox_since, began: at, parked: None },
+                then,
+            )?;
         }
         Ok(moved)
     }
@@ -386,7 +390,8 @@ impl Connection {
             metrics.answered_errors(answer.errors.by_name());
         }
         metrics.observe(request.observed(bytes, now, !answer.errors.is_empty()));
-        self.unsent.push(request, bytes, now);
+        let replied = request.traced.map(|_| Box::new(Replied { bytes, error: answer.errors.first() }));
+        self.unsent.push(request, bytes, now, replied);
         Ok(())
     }
 

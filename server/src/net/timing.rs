@@ -12,6 +12,8 @@ const TIMED_MAX: usize = 1024;
 #[derive(Clone, Copy)]
 pub(super) struct Arrived {
     pub(super) key: i16,
+    /// Its version, if it is one of those to be traced.
+    pub(super) traced: Option<i16>,
     pub(super) bytes: usize,
     /// When its last byte came,
     pub(super) came: Duration,
@@ -38,31 +40,51 @@ impl Arrived {
     }
 }
 
+/// What a trace wants to know of a reply.
+pub(super) struct Replied {
+    pub(super) bytes: usize,
+    pub(super) error: Option<&'static str>,
+}
+
+/// A request whose reply is sent.
+pub(super) struct Sent {
+    pub(super) request: Arrived,
+    pub(super) decided: Duration,
+    /// Of one that is traced.
+    pub(super) replied: Option<Box<Replied>>,
+}
+
 /// Requests whose replies are decided and not all sent, in order.
 #[derive(Default)]
 pub(super) struct Unsent {
-    /// With the time of the decision, and where in all that is sent the reply ends.
-    requests: VecDeque<(Arrived, Duration, u64)>,
+    /// With where in all that is sent the reply ends.
+    requests: VecDeque<(Sent, u64)>,
     /// Bytes of all replies so far.
     pushed_bytes: u64,
 }
 
 impl Unsent {
-    pub(super) fn push(&mut self, request: Arrived, bytes: usize, now: Duration) {
+    pub(super) fn push(
+        &mut self,
+        request: Arrived,
+        bytes: usize,
+        decided: Duration,
+        replied: Option<Box<Replied>>,
+    ) {
         self.pushed_bytes += bytes as u64;
         if self.requests.len() < TIMED_MAX {
-            self.requests.push_back((request, now, self.pushed_bytes));
+            self.requests.push_back((Sent { request, decided, replied }, self.pushed_bytes));
         }
     }
 
     /// The first of them whose reply is sent, when so many bytes of all replies are not.
-    pub(super) fn sent_before(&mut self, unsent_bytes: usize) -> Option<(Arrived, Duration)> {
+    pub(super) fn sent_before(&mut self, unsent_bytes: usize) -> Option<Sent> {
         let sent_bytes = self.pushed_bytes.saturating_sub(unsent_bytes as u64);
         let (.., end) = self.requests.front()?;
         if *end > sent_bytes {
             return None;
         }
-        self.requests.pop_front().map(|(request, decided, _)| (request, decided))
+        self.requests.pop_front().map(|(sent, _)| sent)
     }
 }
 
@@ -75,7 +97,7 @@ mod tests {
     }
 
     fn request(key: i16) -> Arrived {
-        Arrived { key, bytes: 10, came: ms(1), began: ms(3), parked: None }
+        Arrived { key, traced: None, bytes: 10, came: ms(1), began: ms(3), parked: None }
     }
 
     #[test]
@@ -91,13 +113,13 @@ mod tests {
     #[test]
     fn a_reply_is_sent_when_its_last_byte_is() {
         let mut unsent = Unsent::default();
-        unsent.push(request(0), 100, ms(5));
-        unsent.push(request(1), 50, ms(6));
-        let sent = |unsent: &mut Unsent, left| unsent.sent_before(left).map(|(request, _)| request.key);
+        unsent.push(request(0), 100, ms(5), None);
+        unsent.push(request(1), 50, ms(6), None);
+        let sent = |unsent: &mut Unsent, left| unsent.sent_before(left).map(|sent| sent.request.key);
         assert_eq!(sent(&mut unsent, 51), None);
         assert_eq!(sent(&mut unsent, 50), Some(0));
         assert_eq!(sent(&mut unsent, 1), None);
-        unsent.push(request(2), 7, ms(7));
+        unsent.push(request(2), 7, ms(7), None);
         assert_eq!(
             (sent(&mut unsent, 0), sent(&mut unsent, 0), sent(&mut unsent, 0)),
             (Some(1), Some(2), None)
@@ -107,11 +129,11 @@ mod tests {
     #[test]
     fn a_peer_that_reads_nothing_takes_no_more_memory() {
         let mut unsent = Unsent::default();
-        (0..10_000).for_each(|_| unsent.push(request(0), 10, ms(5)));
+        (0..10_000).for_each(|_| unsent.push(request(0), 10, ms(5), None));
         assert_eq!(unsent.requests.len(), TIMED_MAX);
-        unsent.push(request(1), 10, ms(5));
+        unsent.push(request(1), 10, ms(5), None);
         while unsent.sent_before(0).is_some() {}
-        unsent.push(request(2), 10, ms(6));
-        assert_eq!(unsent.sent_before(0).map(|(request, _)| request.key), Some(2));
+        unsent.push(request(2), 10, ms(6), None);
+        assert_eq!(unsent.sent_before(0).map(|sent| sent.request.key), Some(2));
     }
 }

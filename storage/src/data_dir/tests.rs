@@ -304,4 +304,24 @@ fn a_flush_that_fails_at_a_start_costs_nothing_that_was_acknowledged() {
         assert_eq!(open_log(&dir).unwrap().end_offset(), Offset(1), "flush {nth} of a start failed");
     }
     assert!(failed > 10, "{failed} starts met a flush that failed");
+#[test]
+fn each_checkpoint_is_told_of() {
+    let (env, _, clock) = Env::simulated(1);
+    let (told, heard) = std::sync::mpsc::channel();
+    let options = DataDirOptions {
+        flushing: Flushing::Thread,
+        checkpoint_interval: Duration::from_millis(5),
+        // Nobody listens any more when the test is over.
+        on_checkpoint: Some(Arc::new(move |_| drop(told.send(())))),
+        ..options()
+    };
+    let dir = open(&env, options).unwrap();
+    for count in 1..=3 {
+        // The thread may look at the clock for the first time only after it was moved.
+        let is_told = (0..2_000).any(|_| {
+            clock.advance(Duration::from_millis(5));
+            heard.recv_timeout(Duration::from_millis(10)).is_ok()
+        });
+        assert!(is_told && dir.stats().checkpoints >= count);
+    }
 }

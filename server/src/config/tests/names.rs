@@ -17,6 +17,7 @@ fn without_any_source_the_defaults_count() {
     assert_eq!((config.message_max_bytes, config.fetch_max_bytes), (1_048_588, 57_671_680));
     assert_eq!(config.log_durability, storage::Durability::Durable);
     assert_eq!(config.metrics_listener.as_ref().map(ToString::to_string), Some("127.0.0.1:9464".to_owned()));
+    assert_eq!((config.otlp_endpoint.clone(), load(&[("otlp.endpoint", "")]).otlp_endpoint), (None, None));
     assert_eq!(config.max_in_flight_requests_per_connection, 64);
     assert_eq!((config.cluster_id.clone(), config.num_network_threads), (None, None));
     assert!(config.auto_create_topics_enable && config.journal_direct);
@@ -162,6 +163,8 @@ fn declared_settings_refuse_what_is_out_of_bounds() {
         ("log.message.timestamp.type", "createtime", "CreateTime, LogAppendTime"),
         ("log.cleanup.policy", "shred", "compact, delete"),
         ("metrics.listener", "9464", "host:port, or off"),
+        ("otlp.endpoint", "https://localhost:4318", "http://host:port, or off"),
+        ("otlp.traces.sample.ratio", "1.5", "a number from 0 to 1"),
         ("journal.bytes.max", "1", "at least 33554432"),
         ("max.in.flight.requests.per.connection", "4", "from 5 to"),
         ("request.timeout.ms", "-5", "a number from 0"),

@@ -9,7 +9,11 @@ use protocol_compat::frame::FrameError;
 use super::Connection;
 use crate::metrics::{Limit, Parts, WaitsFor};
 use crate::net::end::End;
-use crate::net::timing::Arrived;
+use crate::net::timing::{Arrived, Sent};
+use crate::traces::{Client, Request};
+
+/// OpenTelemetry's word for an error that has no name.
+const WITHOUT_A_NAME: &str = "_OTHER";
 
 impl Connection {
     /// A request that has no reply is over.
@@ -17,7 +21,38 @@ impl Connection {
         let now = self.broker.env.clock.monotonic();
         let metrics = self.broker.metrics.api(request.key);
         metrics.observe(request.observed(0, now, failed));
-        metrics.sent(request.parts(now, now));
+        let parts = request.parts(now, now);
+        metrics.sent(parts);
+        if request.traced.is_some() {
+            self.trace(request, parts, None, failed.then_some(WITHOUT_A_NAME));
+        }
+    }
+
+    /// A sampled request is over.
+    fn trace(
+        &self,
+        request: Arrived,
+        parts: Parts,
+        response_bytes: Option<usize>,
+        error: Option<&'static str>,
+    ) {
+        let metrics = self.broker.metrics.api(request.key);
+        let client = Client {
+            address: self.peer.address,
+            id: self.peer.client_id.get().cloned().unwrap_or_default(),
+            software: self.peer.software.get().cloned(),
+        };
+        self.broker.traces.push(Request {
+            api: metrics.name(),
+            version: request.traced.unwrap_or(-1),
+            came: request.came,
+            parts,
+            waits_for: metrics.waits_for(),
+            request_bytes: request.bytes,
+            response_bytes,
+            error,
+            client,
+        });
     }
 
     /// A request that came will not be answered.
@@ -27,8 +62,11 @@ impl Connection {
 
     /// Replies that are all with the kernel now.
     pub(super) fn count_sent(&mut self, now: Duration) {
-        while let Some((request, decided)) = self.unsent.sent_before(self.output.bytes()) {
+        while let Some(Sent { request, decided, replied }) = self.unsent.sent_before(self.output.bytes()) {
             let parts = request.parts(decided, now);
+            if let Some(replied) = replied {
+                self.trace(request, parts, Some(replied.bytes), replied.error);
+            }
             let metrics = self.broker.metrics.api(request.key);
             metrics.sent(parts);
             if parts.is_slow(self.broker.config.slow_request_log_ms, metrics.waits_for()) {
