@@ -228,6 +228,19 @@ fn panels_are_laid_out() {
     }
 }
 
+/// A picture of each is kept, and the README leads to it.
+#[test]
+fn pictures_are_in_the_readme() {
+    let root = grafana().join("..");
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("there is a README");
+    for (file, _) in dashboards() {
+        let picture = format!("grafana/renderings/{}", file.replace(".json", ".png"));
+        assert!(readme.contains(&format!("]({picture})")), "{picture} is not in the README");
+        let bytes = std::fs::read(root.join(&picture)).unwrap_or_else(|error| panic!("{picture}: {error}"));
+        assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{picture} is no picture");
+    }
+}
+
 /// The provisioned source is of the kind that the dashboards ask for, and the dashboards' folder is where they are.
 #[test]
 fn provisioning_fits_the_dashboards() {

@@ -4,7 +4,7 @@
 use crate::harness::{cache, program};
 use anyhow::{Context, Result, anyhow};
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,21 +12,33 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Each line can be installed by itself.
-const PACKAGES: &[&[&str]] = &[
+type Packages = &'static [&'static [&'static str]];
+const PROGRAMS: Packages = &[
     &["rsyslog", "rsyslog-kafka"],
     &["syslog-ng-core", "syslog-ng-mod-rdkafka"],
     &["kcat"],
     &["prometheus"],
 ];
+/// It is larger than all the others together, and few tests need it.
+const BROWSER: Packages = &[&["chromium-headless-shell"]];
 const ASK_LIMIT: Duration = Duration::from_secs(60);
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(600);
 
 /// What is missing for Debian's packages, in words for a person.
 pub(crate) fn missing() -> Option<String> {
+    missing_of(PROGRAMS)
+}
+
+/// What is missing for the browser.
+pub(crate) fn browser_missing() -> Option<String> {
+    missing_of(BROWSER)
+}
+
+fn missing_of(packages: Packages) -> Option<String> {
     let is_there = |name: &str, words: &[&str]| {
         program::run(Command::new(name).args(words), "", ASK_LIMIT).is_ok_and(|ran| ran.success)
     };
-    let ask = [&["download", "--print-uris"][..], &PACKAGES.concat()].concat();
+    let ask = [&["download", "--print-uris"][..], &packages.concat()].concat();
     if !is_there("apt-get", &ask) || !is_there("dpkg-deb", &["--version"]) {
         return Some("Debian's apt-get and dpkg-deb, with lists of packages (apt-get update)".to_owned());
     }
@@ -37,14 +49,28 @@ pub(crate) fn missing() -> Option<String> {
 #[derive(Debug)]
 pub(crate) struct Kit {
     root: PathBuf,
-    /// Where the loader finds the libraries.
     libraries: OsString,
 }
 
 /// The kit, made at most once.
 pub(crate) fn kit() -> Result<&'static Kit> {
     static KIT: OnceLock<Result<Kit, String>> = OnceLock::new();
-    KIT.get_or_init(|| make().map_err(|e| format!("{e:#}"))).as_ref().map_err(|e| anyhow!("{e}"))
+    made_once(&KIT, "debian", PROGRAMS)
+}
+
+/// A browser without a screen, made at most once.
+pub(crate) fn browser() -> Result<&'static Kit> {
+    static KIT: OnceLock<Result<Kit, String>> = OnceLock::new();
+    made_once(&KIT, "browser", BROWSER)
+}
+
+fn made_once(
+    kit: &'static OnceLock<Result<Kit, String>>,
+    name: &str,
+    packages: Packages,
+) -> Result<&'static Kit> {
+    let made = kit.get_or_init(|| make(name, packages).map_err(|e| format!("{e:#}")));
+    made.as_ref().map_err(|e| anyhow!("{e}"))
 }
 
 impl Kit {
@@ -57,6 +83,11 @@ impl Kit {
         Ok(command)
     }
 
+    /// Where the loader finds the libraries.
+    pub(crate) fn libraries(&self) -> &OsStr {
+        &self.libraries
+    }
+
     /// The folder that holds a module of this name.
     pub(crate) fn folder_of(&self, name: &str) -> Result<PathBuf> {
         let is_it = |file: &PathBuf| file.file_name().is_some_and(|found| found == name);
@@ -66,10 +97,10 @@ impl Kit {
     }
 }
 
-fn make() -> Result<Kit> {
-    let wanted = wanted()?;
+fn make(name: &str, packages: Packages) -> Result<Kit> {
+    let wanted = wanted(packages)?;
     let ingredients: Vec<&str> = wanted.iter().map(String::as_str).collect();
-    let root = cache::once("debian", &ingredients, |root| {
+    let root = cache::once(name, &ingredients, |root| {
         let mut download = Command::new("apt-get");
         // As root it would hand the download to a user who cannot write here.
         download.args(["-qq", "-o", "APT::Sandbox::User=root", "download"]).args(&wanted).current_dir(root);
@@ -83,7 +114,7 @@ fn make() -> Result<Kit> {
     })?;
     let mut folders: Vec<PathBuf> = files(&root)?
         .iter()
-        .filter(|file| file.file_name().is_some_and(|name| name.to_string_lossy().contains(".so.")))
+        .filter(|file| is_library(file))
         .filter_map(|file| file.parent().map(Path::to_owned))
         .collect();
     folders.sort();
@@ -92,9 +123,9 @@ fn make() -> Result<Kit> {
 }
 
 /// The packages with their versions, and those that the machine lacks to run them.
-fn wanted() -> Result<Vec<String>> {
+fn wanted(packages: Packages) -> Result<Vec<String>> {
     let mut wanted = Vec::new();
-    for packages in PACKAGES {
+    for packages in packages {
         let mut ask = Command::new("apt-get");
         ask.args(["--simulate", "--no-install-recommends", "install"]).args(*packages);
         let said = program::run_well(&mut ask, "", ASK_LIMIT)?.stdout;
@@ -114,6 +145,12 @@ fn wanted() -> Result<Vec<String>> {
     wanted.sort();
     wanted.dedup();
     Ok(wanted)
+}
+
+/// By its name: `libx.so.1`, or `libx-1.so`.
+fn is_library(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name.contains(".so.") || name.ends_with(".so")
 }
 
 /// All files below a folder, and the links among them.

@@ -40,6 +40,15 @@ pub(crate) fn schema_check() -> Result<Command> {
     Ok(command)
 }
 
+/// A command that draws Grafana's dashboards.
+pub(crate) fn drawing() -> Result<Command> {
+    let folder =
+        install_from("observing/drawing", &["draw.js", "page.js", "graph.js", "parts.js", "page.css"])?;
+    let mut command = Command::new("node");
+    command.arg(folder.join("draw.js"));
+    Ok(command)
+}
+
 fn install() -> Result<PathBuf> {
     install_from("node", &PROGRAMS)
 }

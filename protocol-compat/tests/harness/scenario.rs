@@ -29,6 +29,8 @@ pub(crate) enum Need {
     Connect,
     /// Programs as Debian packages them.
     Debian,
+    /// A browser without a screen, and what draws dashboards in it.
+    Drawing,
     Go,
     Java,
     Node,
@@ -47,6 +49,7 @@ impl Need {
         }
         let missing = match self {
             Self::Debian => debian::missing(),
+            Self::Drawing => debian::browser_missing().or_else(node::missing),
             Self::Go => compiled::go_missing(),
             Self::Java | Self::Connect => java::missing(),
             Self::Node => node::missing(),
@@ -60,6 +63,7 @@ impl Need {
     fn set_up(self) -> Result<()> {
         match self {
             Self::Debian => debian::kit().map(drop),
+            Self::Drawing => debian::browser().and_then(|_| node::drawing()).map(drop),
             Self::Go => compiled::go().map(drop),
             Self::Java => java::kit().map(drop),
             Self::Connect => java::connect().map(drop),

@@ -62,6 +62,11 @@ impl<'a> Load<'a> {
         self.produce(1)
     }
 
+    /// Nothing but a record that is too large.
+    pub(super) fn refused(mut self) -> Result<()> {
+        self.send_too_large(0)
+    }
+
     fn produce(&mut self, round: usize) -> Result<()> {
         let lines: String = (0..RECORDS).map(|n| format!("record {round} {n}\n")).collect();
         let mut kcat = kcat::command(self.bootstrap)?;

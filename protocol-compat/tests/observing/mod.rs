@@ -1,9 +1,11 @@
 //! Debian's Prometheus looks at a broker under load from a real client: what `promtool` thinks of the metrics and the rules,
 //! and whether every panel and every rule finds what it asks for, and what it finds is what the client did.
 
+mod drawing;
 mod load;
 mod prometheus;
 mod queries;
+mod scene;
 
 use crate::harness::{Broker, Need, Scenario, Spec, Stage, debian, node, ottla, place};
 use anyhow::{Context, Result, ensure};
@@ -20,6 +22,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("every_alert_fires_and_rests", every_alert_fires_and_rests),
         scenario("every_panel_and_rule_finds_what_the_client_did", every_panel_and_rule),
         Scenario::of_ottla("observing::dashboards_fit_grafanas_schema", &[Need::Node], dashboards_fit),
+        Scenario::of_ottla(
+            "observing::every_dashboard_is_drawn",
+            &[Need::Debian, Need::Drawing],
+            drawing::every_dashboard_is_drawn,
+        ),
         scenario("top_in_a_terminal", top_in_a_terminal),
         scenario("slow_requests_are_in_the_log", slow_requests_are_in_the_log),
     ]

@@ -54,6 +54,11 @@ impl Prometheus {
         Ok(prometheus)
     }
 
+    /// `host:port` of its API.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// What a query finds now: each series' value.
     pub(super) fn values(&self, query: &str) -> Result<Vec<f64>> {
         let answer = self.ask(&format!("/api/v1/query?query={}", encoded(query)))?;

@@ -9,7 +9,8 @@ use std::fs;
 
 /// The scrapes are a second apart here.
 const RATE_INTERVAL: &str = "60s";
-const VARIABLES: [&str; 5] = ["$job", "$instance", "$topic", "$group", "$api"];
+/// Of the dashboards; each stands for all there is.
+pub(super) const VARIABLES: [&str; 5] = ["$job", "$instance", "$topic", "$group", "$api"];
 
 /// What of an alert is compared last is what it looks at: it finds something although the alert rests.
 const COMPARISONS: [&str; 3] = [" > ", " < ", " == "];
