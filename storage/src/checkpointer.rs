@@ -140,14 +140,18 @@ impl Shared {
                 let id = entry.id;
                 let before = self.known().insert(id, entry).map_or(Offset(0), |before| before.start);
                 if start > before {
-                    log.note_start_again();
                     news.push((id, before));
                 }
                 covered.push((log, segment));
             }
         }
         let entries = self.known().values().cloned().collect();
-        write(self, &Checkpoint { journal, clean, entries }).inspect_err(|_| self.forget_starts(news))?;
+        let checkpoint = Checkpoint { journal, clean, entries };
+        // The journal's records of new starts may be gone after this one, and recovery may have to begin at the one
+        // before: both know them.
+        for _ in 0..if news.is_empty() { 1 } else { 2 } {
+            write(self, &checkpoint).inspect_err(|_| self.forget_starts(&news))?;
+        }
         let mut replays = *self.replays.lock().unwrap();
         replays.push(journal.lsn);
         floor::write(&*self.env.files, &self.path, replays.least())?;
@@ -161,10 +165,10 @@ impl Shared {
 
 impl Shared {
     /// The checkpoint that was the first to know these starts was not written: the next one will be.
-    fn forget_starts(&self, news: Vec<(LogId, Offset)>) {
+    fn forget_starts(&self, news: &[(LogId, Offset)]) {
         let mut known = self.known();
         for (id, before) in news {
-            known.entry(id).and_modify(|entry| entry.start = before);
+            known.entry(*id).and_modify(|entry| entry.start = *before);
         }
     }
 }

@@ -232,16 +232,6 @@ impl Log {
         true
     }
 
-    /// A checkpoint knows of a start that the one before did not. The journal's record of it may be gone after this one,
-    /// and recovery may have to begin at the one before: it gets another.
-    pub(crate) fn note_start_again(&self) {
-        let mut writer = self.writer.lock().unwrap();
-        if !self.is_deleted() {
-            let start = self.start_offset();
-            self.note_start(&mut writer, start);
-        }
-    }
-
     /// Raises the start above what is due; the LSN with which that is durable, if anything is.
     fn expire(&self) -> Result<Option<u64>, ReadError> {
         if self.is_deleted() || self.shared.refusal().is_some() {
