@@ -149,7 +149,7 @@ impl Bench {
         let mut entrant = Entrant { contender, broker, filled: None, runs: 0, samples: Vec::new() };
         if let Work::Fetch { record_bytes, .. } = row.work {
             let topic = format!("bench-{}-{}", row.id, contender.key());
-            self.make_topic(&entrant.broker, &topic)?;
+            self.make_topic(row, &entrant.broker, &topic)?;
             self.send_volume(&entrant.broker, &topic, record_bytes)?;
             entrant.filled = Some(topic);
         }
@@ -160,8 +160,13 @@ impl Bench {
         self.ottla.as_ref().context("Ottla takes no part")?.start(dir, durability, settings)
     }
 
-    fn make_topic(&self, broker: &Broker, topic: &str) -> Result<()> {
-        Client::connect(broker.address)?.create_topic(topic, self.connections, &[])
+    /// A partition for each who has one of his own: a connection, or a member of a group.
+    fn make_topic(&self, row: &Row, broker: &Broker, topic: &str) -> Result<()> {
+        let partitions = match row.work {
+            Work::Groups { members, .. } => members,
+            _ => self.connections,
+        };
+        Client::connect(broker.address)?.create_topic(topic, partitions, &[])
     }
 
     /// One run, with what it cost the broker and the generator.
@@ -191,7 +196,7 @@ impl Bench {
             Some(topic) => topic.clone(),
             None => {
                 let topic = format!("bench-{}-{}-{}", row.id, entrant.contender.key(), entrant.runs);
-                self.make_topic(&entrant.broker, &topic)?;
+                self.make_topic(row, &entrant.broker, &topic)?;
                 topic
             }
         };
@@ -200,11 +205,11 @@ impl Bench {
         if kind == Kind::Counted && matches!(row.work, Work::Volume { .. }) {
             reclaim_memory(broker.dir.path(), self.effort.volume_bytes * RECLAIM_SHARE)?;
         }
-        let ready = self.prepare(row, broker, &topic)?;
+        let mut ready = self.prepare(row, broker, &topic)?;
         let pid = broker.process.pid();
         cpu::forget_peak_memory(pid)?;
         let (broker_before, own_before) = (cpu::process_cpu(pid)?, cpu::own_cpu());
-        let done = match ready {
+        let done = match &mut ready {
             Some(ready) => groups::run(ready, self.effort.span)?,
             None => self.work(row, broker, &topic)?,
         };
@@ -212,6 +217,8 @@ impl Bench {
         broker.process.check_alive()?;
         ensure!(done.requests > 0, "the run ended without a single request");
         let broker_cpu_seconds = (broker_after - broker_before).as_secs_f64();
+        let peak_memory_bytes = cpu::peak_memory_bytes(pid)?;
+        ready.map_or(Ok(()), groups::leave).context("letting the members leave")?;
         // Free work would meet every goal; it means that the process started here is not the one that serves.
         ensure!(broker_cpu_seconds > 0.0, "the broker's process took no CPU: is it a wrapper of another?");
         Ok(Sample {
@@ -220,7 +227,7 @@ impl Bench {
             requests: done.requests,
             broker_cpu_seconds,
             generator_cpu_seconds: (own_after - own_before).as_secs_f64(),
-            peak_memory_bytes: cpu::peak_memory_bytes(pid)?,
+            peak_memory_bytes,
             latency_ns: done.latency_ns,
         })
     }

@@ -14,15 +14,19 @@ use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 
 use super::roundtrip::new_histogram;
-use super::{Done, Replies, connect, join_all};
+use super::{Done, Replies, SILENCE_MAX, connect, join_all};
 use crate::wire::reply;
 use crate::wire::request::{self, CORRELATION_AT};
 
 /// As clients do by their defaults: `group.consumer.heartbeat.interval.ms` and `auto.commit.interval.ms`.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
+/// The epoch by which a member says that it leaves.
+const LEAVES: i32 = -1;
 /// So many, that no member waits for another group's.
 const CONNECTIONS: usize = 40;
+/// How often a coordinator that is not there yet is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// A group that has not come to rest by then never will.
 const ROUNDS_MAX: usize = 30;
 
@@ -45,6 +49,8 @@ struct Member {
 /// One connection and the members that speak on it.
 #[derive(Debug)]
 struct Lane {
+    /// Among all connections, from 0 to 1: no two of them are due at the same moments.
+    phase: f64,
     stream: TcpStream,
     replies: Replies,
     correlation_id: i32,
@@ -63,8 +69,10 @@ pub(crate) fn prepare(address: SocketAddr, plan: Plan<'_>) -> Result<Ready> {
     let share = plan.groups.div_ceil(CONNECTIONS);
     let numbers: Vec<usize> = (0..plan.groups).collect();
     let lanes = thread::scope(|scope| {
-        let threads =
-            numbers.chunks(share).map(|groups| scope.spawn(move || Lane::open(address, plan, groups)));
+        let threads = numbers.chunks(share).enumerate().map(|(lane, groups)| {
+            let phase = lane as f64 / CONNECTIONS as f64;
+            scope.spawn(move || Lane::open(address, plan, groups, phase))
+        });
         let threads = threads.collect();
         join_all(threads)
     })?;
@@ -72,11 +80,11 @@ pub(crate) fn prepare(address: SocketAddr, plan: Plan<'_>) -> Result<Ready> {
 }
 
 /// Lets them send what they send for a while.
-pub(crate) fn run(ready: Ready, span: Duration) -> Result<Done> {
+pub(crate) fn run(ready: &mut Ready, span: Duration) -> Result<Done> {
     let Ready { lanes, topic } = ready;
     let (topic, started) = (topic.as_str(), Instant::now());
     let histograms = thread::scope(|scope| {
-        let threads = lanes.into_iter().map(|lane| scope.spawn(move || lane.play(topic, started, span)));
+        let threads = lanes.iter_mut().map(|lane| scope.spawn(move || lane.play(topic, started, span)));
         let threads = threads.collect();
         join_all(threads)
     })?;
@@ -88,8 +96,18 @@ pub(crate) fn run(ready: Ready, span: Duration) -> Result<Done> {
     Ok(Done { elapsed, bytes: 0, requests: all.len(), latency_ns: Some(all) })
 }
 
+/// Lets all of them leave: sessions that end later would end in the run of another broker.
+pub(crate) fn leave(ready: Ready) -> Result<()> {
+    thread::scope(|scope| {
+        let threads = ready.lanes.into_iter().map(|lane| scope.spawn(move || lane.leave()));
+        let threads = threads.collect();
+        join_all(threads)
+    })?;
+    Ok(())
+}
+
 impl Lane {
-    fn open(address: SocketAddr, plan: Plan<'_>, groups: &[usize]) -> Result<Self> {
+    fn open(address: SocketAddr, plan: Plan<'_>, groups: &[usize], phase: f64) -> Result<Self> {
         let member = |group: usize, number: usize| Member {
             group: format!("bench-group-{group}"),
             id: format!("bench-member-{group}-{number}"),
@@ -98,6 +116,7 @@ impl Lane {
         };
         let members = groups.iter().flat_map(|group| (0..plan.members).map(move |n| member(*group, n)));
         let mut lane = Self {
+            phase,
             stream: connect(address)?,
             replies: Replies::new(),
             correlation_id: 0,
@@ -119,7 +138,7 @@ impl Lane {
             let member = &self.members[at];
             let beat = request::Beat { group: &member.group, member: &member.id, epoch: member.epoch };
             let frame = request::full_heartbeat(0, beat, topic, &member.owned);
-            let heard = self.ask(frame, reply::group_heartbeat)?;
+            let heard = self.ask_until_there(&frame)?;
             let member = &mut self.members[at];
             let owned = heard.assigned.unwrap_or_else(|| member.owned.clone());
             is_quiet &= owned == member.owned && heard.epoch == member.epoch;
@@ -130,6 +149,17 @@ impl Lane {
         Ok(is_quiet)
     }
 
+    fn ask_until_there(&mut self, frame: &[u8]) -> Result<reply::GroupHeartbeat> {
+        let begun = Instant::now();
+        loop {
+            if let Some(heard) = self.ask(frame.to_vec(), reply::group_heartbeat_or_later)? {
+                return Ok(heard);
+            }
+            ensure!(begun.elapsed() < SILENCE_MAX, "a group has no coordinator");
+            thread::sleep(ASK_AGAIN);
+        }
+    }
+
     fn ask<R>(&mut self, mut frame: Vec<u8>, read: impl FnOnce(&[u8], i32) -> Result<R>) -> Result<R> {
         self.correlation_id = self.correlation_id.wrapping_add(1);
         let id = self.correlation_id;
@@ -138,9 +168,18 @@ impl Lane {
         self.replies.next(&mut self.stream, |reply| read(reply, id))
     }
 
-    fn play(mut self, topic: &str, started: Instant, span: Duration) -> Result<Histogram<u64>> {
+    fn leave(mut self) -> Result<()> {
+        for at in 0..self.members.len() {
+            let Member { group, id, .. } = &self.members[at];
+            let frame = request::heartbeat(0, request::Beat { group, member: id, epoch: LEAVES });
+            self.ask(frame, reply::group_heartbeat)?;
+        }
+        Ok(())
+    }
+
+    fn play(&mut self, topic: &str, started: Instant, span: Duration) -> Result<Histogram<u64>> {
         let mut latency_ns = new_histogram()?;
-        let mut due = schedule(self.members.len(), span);
+        let mut due = schedule(self.members.len(), self.phase, span);
         due.sort_unstable();
         // Encoded before they are due: what is measured is the broker.
         let (beats, commits) = (self.beats(), self.commits(topic));
@@ -186,10 +225,10 @@ enum Due {
 }
 
 /// What is due when, and by which member: evenly over each interval, commits halfway between heartbeats.
-fn schedule(members: usize, span: Duration) -> Vec<(Duration, Due, usize)> {
+fn schedule(members: usize, of_lane: f64, span: Duration) -> Vec<(Duration, Due, usize)> {
     let mut due = Vec::new();
     for at in 0..members {
-        let share = at as f64 / members.max(1) as f64;
+        let share = (at as f64 + of_lane) / members.max(1) as f64;
         for (what, every, phase) in [(Due::Heartbeat, HEARTBEAT_EVERY, 0.0), (Due::Commit, COMMIT_EVERY, 0.5)]
         {
             let mut after = every.mul_f64((share + phase) % 1.0);
@@ -208,7 +247,7 @@ mod tests {
 
     #[test]
     fn everybody_is_due_once_in_each_interval() {
-        let due = schedule(7, 2 * HEARTBEAT_EVERY);
+        let due = schedule(7, 0.5, 2 * HEARTBEAT_EVERY);
         assert_eq!(due.len(), 7 * 4);
         for at in 0..7 {
             let of =

@@ -3,7 +3,7 @@
 //! Invariant: an error code other than zero anywhere in a reply is an error here, so that no row counts a refusal as
 //! work done. Counts from the wire are never used to reserve memory.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::Api;
 
@@ -268,18 +268,29 @@ pub(crate) struct GroupHeartbeat {
     pub assigned: Option<Assigned>,
 }
 
+/// The coordinator is not there yet: it loads, or its partition was made a moment ago.
+const LATER: [i16; 3] = [14, 15, 16];
+
 pub(crate) fn group_heartbeat(reply: &[u8], correlation_id: i32) -> Result<GroupHeartbeat> {
+    group_heartbeat_or_later(reply, correlation_id)?.context("a coordinator that has served is gone")
+}
+
+/// None from a coordinator that is not there yet.
+pub(crate) fn group_heartbeat_or_later(reply: &[u8], correlation_id: i32) -> Result<Option<GroupHeartbeat>> {
     let mut r = Reader::new(reply);
     r.header(correlation_id, true)?;
     r.i32()?; // throttle time
     let code = r.i16()?;
     let words = r.compact_string()?;
+    if LATER.contains(&code) {
+        return Ok(None);
+    }
     ensure!(code == 0, "ConsumerGroupHeartbeat was answered with error code {code}: {words}");
     r.skip_compact()?; // member
     let epoch = r.i32()?;
     r.i32()?; // heartbeat interval
     if r.i8()? < 0 {
-        return Ok(GroupHeartbeat { epoch, assigned: None });
+        return Ok(Some(GroupHeartbeat { epoch, assigned: None }));
     }
     let mut assigned = Assigned::default();
     for _ in 0..r.compact_len()? {
@@ -292,7 +303,7 @@ pub(crate) fn group_heartbeat(reply: &[u8], correlation_id: i32) -> Result<Group
         partitions.sort_unstable();
         assigned.topics.push((id, partitions));
     }
-    Ok(GroupHeartbeat { epoch, assigned: Some(assigned) })
+    Ok(Some(GroupHeartbeat { epoch, assigned: Some(assigned) }))
 }
 
 /// OffsetCommit of one partition.

@@ -233,3 +233,25 @@ fn what_a_later_version_writes_is_named() {
     assert_eq!(Record::decode(&bytes(COMMIT_KEY), Some(&[0, 5, 0])), Err(RecordError::Malformed("value")));
     assert_eq!(Record::decode(&[0], None), Err(RecordError::Malformed("key")));
 }
+
+/// As in Kafka: otherwise a flexible layout could say what a plain one, which we write, cannot.
+#[test]
+fn text_is_no_longer_than_a_plain_length_can_say() {
+    let (key, longest) = (Record::ClassicGroup("g".into(), None).encode().key, i16::MAX as usize);
+    for (length, is_read) in [(longest, true), (longest + 1, false)] {
+        let group = GroupMetadata {
+            protocol_type: "x".repeat(length),
+            generation: 0,
+            protocol: None,
+            leader: None,
+            changed_ms: 0,
+            members: Vec::new(),
+        };
+        let read = Record::decode(&key, Some(&group.encode_as(4)));
+        assert_eq!(read.is_ok(), is_read, "{length}");
+        if let Ok(record) = read {
+            let Encoded { key, value } = record.encode();
+            assert_eq!(Record::decode(&key, value.as_deref()), Ok(record));
+        }
+    }
+}

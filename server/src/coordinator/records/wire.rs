@@ -1,9 +1,12 @@
 //! The fields of Kafka's coordinator records: big-endian numbers, and texts, bytes and counts in their plain or, from a
 //! record's first flexible version on, compact form.
 //!
-//! Reading never panics and takes no memory on the strength of a length.
+//! Reading never panics and takes no memory on the strength of a length. As in Kafka no text is longer than its plain
+//! length can say, in either form: what is read can be written in the other one.
 
 use storage::TopicId;
+
+const TEXT_BYTES_MAX: usize = i16::MAX as usize;
 
 /// How lengths are written, and whether tagged fields follow a structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +168,7 @@ impl<'a> Reader<'a> {
     pub(super) fn text_or_null(&mut self) -> Option<Option<&'a str>> {
         match self.length(Width::Short)? {
             None => Some(None),
+            Some(bytes) if bytes > TEXT_BYTES_MAX => None,
             Some(bytes) => Some(Some(std::str::from_utf8(self.take(bytes)?).ok()?)),
         }
     }

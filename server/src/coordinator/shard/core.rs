@@ -21,6 +21,8 @@ const LOAD_STEP_BYTES: usize = 1 << 20;
 const SPLIT_BYTES: usize = 512 << 10;
 /// Records that cannot be taken in and are named one by one in the log; of further ones only the number is.
 const NAMED_MAX: u64 = 10;
+/// A timer rings so long after it was set, at least: one that is set again whenever it rings must not hold up a shard.
+const TIMER_MIN: Duration = Duration::from_millis(1);
 
 /// A shard's log cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +33,6 @@ pub enum LoadError {
     Io(#[from] std::io::Error),
     #[error("a broken batch at offset {offset}: {error}")]
     Batch { offset: Offset, error: BatchError },
-    #[error("no batch at offset {0}")]
-    Gap(Offset),
 }
 
 /// What a turn answers, and what must be durable before anyone learns of it.
@@ -47,6 +47,7 @@ pub struct Core<M: Machine> {
     log: Arc<Log>,
     /// Of the last record of this life, until it is known to be durable.
     last: Option<Ticket>,
+    passed_over: u64,
 }
 
 impl<M: Machine> Core<M> {
@@ -71,11 +72,12 @@ impl<M: Machine> Core<M> {
                 "records of a coordinator were passed over"
             );
         }
-        let mut core = Self { machine, timers: Timers::new(), log, last: None };
+        let mut core = Self { machine, timers: Timers::new(), log, last: None, passed_over: unread };
         let mut out = Out::new();
-        core.machine.loaded(now(), &mut out);
+        let now = now();
+        core.machine.loaded(now, &mut out);
         debug_assert!(out.records.is_empty() && out.answers.is_empty(), "loading decides nothing");
-        core.arm(out.timers);
+        core.arm(out.timers, now);
         Ok(core)
     }
 
@@ -106,6 +108,11 @@ impl<M: Machine> Core<M> {
         &self.machine
     }
 
+    /// Records of the log that the machine could not take in when it was loaded.
+    pub fn passed_over(&self) -> u64 {
+        self.passed_over
+    }
+
     pub fn timer_count(&self) -> usize {
         self.timers.len()
     }
@@ -122,14 +129,14 @@ impl<M: Machine> Core<M> {
         if !out.records.is_empty() {
             self.append(&out.records, out.may_split, now)?;
         }
-        self.arm(out.timers);
+        self.arm(out.timers, now);
         Ok(Turn { answers: out.answers, seen: self.seen() })
     }
 
-    fn arm(&mut self, timers: Vec<(M::Timer, Option<Duration>)>) {
+    fn arm(&mut self, timers: Vec<(M::Timer, Option<Duration>)>, now: Now) {
         for (timer, at) in timers {
             match at {
-                Some(at) => self.timers.set(timer, at),
+                Some(at) => self.timers.set(timer, at.max(now.at + TIMER_MIN)),
                 None => self.timers.cancel(&timer),
             }
         }
@@ -194,7 +201,14 @@ fn replay_step<M: Machine>(
         next = header.next_offset();
         rest = behind;
     }
-    if next == from { Err(LoadError::Gap(from)) } else { Ok(next) }
+    if next > from {
+        return Ok(next);
+    }
+    // A log is read behind its damage, unless nothing there is known to be right. All of the shard's groups would be the
+    // price of waiting for it.
+    *unread += (end.0 - from.0).unsigned_abs();
+    tracing::error!(log = log.dir_name(), from = %from, to = %end, "the end of a coordinator's log is damaged: what it said is lost, and everything before it counts");
+    Ok(end)
 }
 
 fn replay_batch<M: Machine>(

@@ -13,6 +13,9 @@ use super::{ClassicGroup, Delay, Member, Preparing, State};
 use crate::coordinator::group::{GroupError, Joined, JoinedMember, Reply, Synced, Turn};
 use crate::coordinator::records::Record;
 
+/// Where all who are members are away nobody waits for a join, and it is looked again after so long at least.
+const ABSENT_MIN_MS: i32 = 1_000;
+
 impl ClassicGroup {
     /// A member has come or changed: the others must join anew, or do so already.
     pub(super) fn rebalance_or_complete(&mut self, turn: &mut Turn<'_>) {
@@ -95,7 +98,7 @@ impl ClassicGroup {
         if !self.elect_leader() && !self.members.is_empty() {
             // Static members only, and none of them here: their sessions decide.
             self.state = State::Preparing(Preparing { delay: None, ..preparing });
-            turn.set_join(self.rebalance_timeout_ms());
+            turn.set_join(self.rebalance_timeout_ms().max(ABSENT_MIN_MS));
             return;
         }
         self.generation = self.generation.wrapping_add(1);
@@ -109,8 +112,8 @@ impl ClassicGroup {
 
     /// The leader stays if it has joined; otherwise another one of those who have. False if nobody has.
     fn elect_leader(&mut self) -> bool {
-        let Some(leader) = &self.leader else { return false };
-        if self.members.get(leader).is_some_and(|member| member.joining.is_some()) {
+        let leader = self.leader.as_ref().and_then(|leader| self.members.get(leader));
+        if leader.is_some_and(|member| member.joining.is_some()) {
             return true;
         }
         let here = self.members.iter().find(|(_, member)| member.joining.is_some());

@@ -65,7 +65,7 @@ impl ConsumerGroup {
             return;
         }
         let topics_hash = self.hash_topics(&turn.image);
-        self.commit(ConsumerRecord::Epoch(Some(GroupEpoch { epoch: self.epoch + 1, topics_hash })), turn);
+        self.commit(ConsumerRecord::Epoch(Some(GroupEpoch { epoch: self.next_epoch(), topics_hash })), turn);
         turn.count_rebalance();
     }
 

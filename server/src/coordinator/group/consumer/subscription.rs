@@ -40,7 +40,10 @@ impl ConsumerGroup {
         }
         let topics_hash = self.hash_topics(&turn.image);
         if changed || resolved_anew || topics_hash != self.topics_hash {
-            self.commit(ConsumerRecord::Epoch(Some(GroupEpoch { epoch: self.epoch + 1, topics_hash })), turn);
+            self.commit(
+                ConsumerRecord::Epoch(Some(GroupEpoch { epoch: self.next_epoch(), topics_hash })),
+                turn,
+            );
             turn.count_rebalance();
         }
         if self.has_partition_metadata {
@@ -69,7 +72,7 @@ impl ConsumerGroup {
             if before.is_some_and(|before| before.topics == topics) {
                 continue;
             }
-            let version = before.map_or(0, |before| before.version + 1);
+            let version = before.map_or(0, |before| before.version.wrapping_add(1));
             changed |= before.map_or(!topics.is_empty(), |before| before.topics != topics);
             let resolved = ResolvedPattern { topics, version, at_ms: now_ms };
             self.commit(ConsumerRecord::Pattern(name, Some(resolved)), turn);

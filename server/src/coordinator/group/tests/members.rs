@@ -263,3 +263,28 @@ fn ten_thousand_members_are_one_group() {
     assert_eq!(world.core.machine().describe(GROUP).unwrap().members.len(), MEMBERS);
     assert_eq!(world.core.timer_count(), MEMBERS + 1);
 }
+
+/// Whoever says that he needs no time to join again is waited for a little all the same: a timer that rings at once, and is
+/// set again each time, would hold up all groups of the shard.
+#[test]
+fn static_members_that_are_away_hold_up_nobody() {
+    let mut world = World::new();
+    let hasty = |member: &str, name: &str| Join { rebalance_timeout_ms: 0, ..join(member, name) };
+    let first = world.send(Join { instance: Some("i".into()), ..hasty("", "s") }.into());
+    world.wait_ms(DELAY_MS);
+    let first = world.joined(first);
+    let assigned = world.assign(&first.leader, first.generation, &[&first.member]);
+    assert!(world.synced(assigned).is_ok());
+    let Reply::Joined(given) = world.ask(hasty("", "d").into()) else { panic!() };
+    let second = world.send(hasty(&given.member, "d").into());
+    world.wait_ms(10);
+    assert_eq!(world.joined(second).leader, given.member);
+    assert_eq!(world.leave(&given.member), Ok(()));
+    // Only the static member is left, and it does not come.
+    for _ in 0..5 {
+        world.wait_ms(10);
+        assert_eq!(world.state(), "PreparingRebalance");
+    }
+    world.wait_ms(SESSION_MS);
+    assert_eq!(world.state(), "Empty");
+}
