@@ -64,12 +64,17 @@ pub(crate) fn make_topic(broker: &str, topic: &str, partitions: i32) -> Result<(
     Ok(())
 }
 
-/// The group, if it is known and its coordinator is there.
-pub(crate) fn group(broker: &str, group: &str) -> Result<Option<Shown>> {
+/// Which protocol the group is of, in the words of the list, if it is in that.
+pub(crate) fn kind(broker: &str, group: &str) -> Result<Option<String>> {
     let listed = ask(broker, &ListGroupsRequest::default(), 5)?;
     ensure!(listed.error_code == 0 || LATER.contains(&listed.error_code), "error {}", listed.error_code);
     let found = listed.groups.iter().find(|found| found.group_id == group_id(group));
-    match found.map(|found| found.group_type.as_str()) {
+    Ok(found.map(|found| found.group_type.to_string()))
+}
+
+/// The group, if it is known and its coordinator is there.
+pub(crate) fn group(broker: &str, group: &str) -> Result<Option<Shown>> {
+    match kind(broker, group)? {
         None => Ok(None),
         Some(kind) if kind.eq_ignore_ascii_case("consumer") => consumer(broker, group),
         Some(_) => classic(broker, group),

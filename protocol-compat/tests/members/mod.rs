@@ -1,11 +1,12 @@
 //! Groups of real clients that join and leave by command: beside each other in one group, through kills of the broker, and
-//! in numbers that change while records are written.
+//! in numbers and protocols that change while records are written.
 
 mod asking;
 mod crew;
 mod kills;
 mod lag;
 mod ledger;
+mod migration;
 mod mixed;
 mod scaling;
 
@@ -22,8 +23,12 @@ use std::time::{Duration, Instant};
 /// How often a group is looked at while something is waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// What [`write_steadily`] writes, and how fast, so that it lasts as long as groups change.
+const RECORDS: usize = 100_000;
+const RECORDS_PER_SECOND: &str = "5000";
+
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    [kills::scenarios(), mixed::scenarios(), scaling::scenarios(), lag::scenarios()]
+    [kills::scenarios(), mixed::scenarios(), scaling::scenarios(), migration::scenarios(), lag::scenarios()]
         .into_iter()
         .flatten()
         .collect()
@@ -67,4 +72,19 @@ fn is_shared(broker: &str, group: &str, members: usize, partitions: i32) -> Resu
     let shown = asking::group(broker, group)?;
     let is_so = shown.as_ref().is_some_and(|shown: &Shown| shown.is_shared(members, partitions));
     Ok((!is_so).then(|| format!("{group} is {shown:?}")))
+}
+
+/// Kafka's own producer of measurements: batches in turn to all partitions, as small as they come.
+fn write_steadily(stage: &Stage, address: &str, topic: &str) -> Result<()> {
+    let count = RECORDS.to_string();
+    let load = ["--topic", topic, "--num-records", &count, "--record-size", "100"];
+    let how = [
+        "--throughput",
+        RECORDS_PER_SECOND,
+        "--bootstrap-server",
+        address,
+        "--command-property",
+        "linger.ms=0",
+    ];
+    stage.tool("ProducerPerformance", &[&load[..], &how].concat(), "").map(drop)
 }

@@ -4,7 +4,7 @@
 use crate::harness::{Client, Scenario, Stage};
 use crate::members::crew::Crew;
 use crate::members::ledger::{Count, Ledger};
-use crate::members::{asking, crews, is_shared, short_sessions, wait_until};
+use crate::members::{RECORDS, asking, crews, is_shared, short_sessions, wait_until, write_steadily};
 use anyhow::{Context, Result, ensure};
 use std::sync::Arc;
 use std::thread;
@@ -12,9 +12,6 @@ use std::time::Duration;
 
 const PARTITIONS: i32 = 16;
 const TOPIC: &str = "suite";
-const RECORDS: usize = 100_000;
-/// So that writing lasts as long as the groups change.
-const RECORDS_PER_SECOND: &str = "5000";
 const MANY: usize = 8;
 const FEW: usize = 3;
 const LIMIT: Duration = Duration::from_secs(60);
@@ -47,7 +44,7 @@ fn play(stage: &Stage) -> Result<()> {
     change(&mut crews, 0..1, |crew, group, member| crew.join(group.name, member, TOPIC, group.how))?;
     are_shared(address, &mut crews, 1)?;
     thread::scope(|threads| {
-        let writer = threads.spawn(|| write(stage, address));
+        let writer = threads.spawn(|| write_steadily(stage, address, TOPIC));
         let scaled = (|| {
             wait_until("records", LIMIT, &mut crews, || {
                 let written = asking::ends(address, TOPIC, PARTITIONS)?.values().sum::<i64>();
@@ -79,21 +76,6 @@ fn play(stage: &Stage) -> Result<()> {
         ensure!(kept.as_ref() == Some(&ends), "{name}: {kept:?}, and the ends are {ends:?}");
     }
     Ok(())
-}
-
-fn write(stage: &Stage, address: &str) -> Result<()> {
-    let count = RECORDS.to_string();
-    let load = ["--topic", TOPIC, "--num-records", &count, "--record-size", "100"];
-    // Batches in turn to all partitions, as small as they come.
-    let how = [
-        "--throughput",
-        RECORDS_PER_SECOND,
-        "--bootstrap-server",
-        address,
-        "--command-property",
-        "linger.ms=0",
-    ];
-    stage.tool("ProducerPerformance", &[&load[..], &how].concat(), "").map(drop)
 }
 
 /// Does something with these members of each group.

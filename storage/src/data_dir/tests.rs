@@ -304,6 +304,8 @@ fn a_flush_that_fails_at_a_start_costs_nothing_that_was_acknowledged() {
         assert_eq!(open_log(&dir).unwrap().end_offset(), Offset(1), "flush {nth} of a start failed");
     }
     assert!(failed > 10, "{failed} starts met a flush that failed");
+}
+
 #[test]
 fn each_checkpoint_is_told_of() {
     let (env, _, clock) = Env::simulated(1);
@@ -312,7 +314,9 @@ fn each_checkpoint_is_told_of() {
         flushing: Flushing::Thread,
         checkpoint_interval: Duration::from_millis(5),
         // Nobody listens any more when the test is over.
-        on_checkpoint: Some(Arc::new(move |_| drop(told.send(())))),
+        on_checkpoint: Some(Arc::new(move |_| {
+            let _ = told.send(());
+        })),
         ..options()
     };
     let dir = open(&env, options).unwrap();
