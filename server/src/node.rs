@@ -35,9 +35,9 @@ use crate::partition::{ColdReads, Partitions};
 use crate::security::Authorizer;
 use crate::traces::{self, Traces};
 
-/// Kafka's id of the metadata topic.
 /// What snapshots cover goes segment by segment.
 const METADATA_SEGMENT_BYTES: u32 = 4 << 20;
+/// Kafka's id of the metadata topic.
 const METADATA_LOG: LogId = LogId { topic: TopicId(1u128.to_be_bytes()), partition: 0 };
 const METADATA_DIR: &str = "__cluster_metadata-0";
 

@@ -82,9 +82,11 @@ impl Default for LogConfig {
     }
 }
 
-/// A relaxed log is flushed in the background whenever this much of it is not, so that a recovery's scan is bounded. Not
-/// more: a flush fills the disk's queue, and an append that has to wait for the file system's journal waits behind it.
-pub(crate) const UNFLUSHED_BYTES_MAX: u64 = 16 << 20;
+/// A directory's relaxed logs are flushed in the background when they hold more than this unflushed, together: a recovery
+/// on another boot scans it.
+pub(crate) const UNFLUSHED_BYTES_MAX: u64 = 256 << 20;
+/// A log with less than this is left alone: each flush has a price of its own.
+pub(crate) const UNFLUSHED_BYTES_MIN: u64 = 16 << 20;
 
 /// Relaxed logs' flushed bytes that no checkpoint knows of, after which one is written: a recovery would judge them.
 pub(crate) const UNCOVERED_BYTES_MAX: u64 = 128 << 20;

@@ -209,7 +209,7 @@ impl DataDir {
             return Ok(());
         }
         let what = "flushing what was recovered in";
-        perform(&self.shared, &syncs).map_err(OpenError::io(what, &self.shared.path))
+        self.shared.flush_recovered(&syncs).map_err(OpenError::io(what, &self.shared.path))
     }
 
     /// Logs that are opened while this lives are flushed together at its end: ten thousand at the cost of a few. Until
@@ -291,6 +291,7 @@ impl DataDir {
         log.deleted.store(true, std::sync::atomic::Ordering::SeqCst);
         // Without it, a replay could make the directory anew, for nobody.
         log.note_drop(&mut writer);
+        log.take_unflushed(&mut writer);
         log.let_go(&mut writer);
         drop(writer);
         self.shared.logs().remove(&log.id());
@@ -432,6 +433,11 @@ impl DataDir {
         self.shared.env.files.free_bytes(&self.shared.path)
     }
 
+    /// Of the whole file system, as [`DataDir::free_bytes`].
+    pub fn total_bytes(&self) -> io::Result<u64> {
+        self.shared.env.files.total_bytes(&self.shared.path)
+    }
+
     /// Ends in order: everything is flushed, the checkpoint says so, and the lock is given back. Appends are refused
     /// from here on, waits end.
     pub fn close(&self) {
@@ -511,19 +517,21 @@ impl Drop for Opening<'_> {
     fn drop(&mut self) {
         let _cycle = self.shared.cycle();
         let Some(syncs) = self.shared.opening.lock().unwrap().take() else { return };
-        let is_flushed = perform(self.shared, &syncs).is_ok();
+        let is_flushed = self.shared.flush_recovered(&syncs).is_ok();
         self.shared.doubtful.store(!is_flushed, std::sync::atomic::Ordering::Relaxed);
     }
 }
 
-/// Flushes what was recovered; the directory goes offline where that fails.
-fn perform(shared: &Shared, syncs: &Syncs) -> io::Result<()> {
-    let flush = || syncs.perform(&*shared.env.files, &shared.path);
-    let flushed = match flush() {
-        Err(error) if is_out_of_files(&error) => shared.spare.lend(flush),
-        flushed => flushed,
-    };
-    flushed.inspect_err(|error| shared.go_offline("flushing what was recovered", error))
+impl Shared {
+    /// The directory goes offline where it fails.
+    fn flush_recovered(&self, syncs: &Syncs) -> io::Result<()> {
+        let flush = || syncs.perform(&*self.env.files, &self.path);
+        let flushed = match flush() {
+            Err(error) if is_out_of_files(&error) => self.spare.lend(flush),
+            flushed => flushed,
+        };
+        flushed.inspect_err(|error| self.go_offline("flushing what was recovered", error))
+    }
 }
 
 /// How a data directory stands.

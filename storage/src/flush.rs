@@ -88,7 +88,7 @@ impl Log {
         if self.is_deleted() {
             return None;
         }
-        let unflushed = std::mem::take(&mut writer.unflushed);
+        let bytes = self.take_unflushed(&mut writer);
         let segments = self.segments.read().unwrap();
         // All of it may be on the disk already: a flush asked for twice, or an idle log at the end.
         let recovery = self.marks.lock().unwrap().recovery;
@@ -97,7 +97,7 @@ impl Log {
         Some(Capture {
             end: writer.end_mark(),
             max_time: segments.last().and_then(|active| active.max_timestamp().ok()),
-            bytes: unflushed.bytes,
+            bytes,
             segments: segments[first..].to_vec(),
             metadata: writer.new_metadata.take(),
             names: std::mem::take(&mut writer.new_names),

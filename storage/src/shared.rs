@@ -66,7 +66,7 @@ pub(crate) struct Shared {
     /// It was said that the journal lacks room.
     pub(crate) without_room: AtomicBool,
     slow: AtomicBool,
-    slow_appends: Mutex<SlowAppends>,
+    stalls: Mutex<Stalls>,
 }
 
 /// What waits for the directory's threads.
@@ -146,6 +146,8 @@ impl Queues {
 pub(crate) struct Counts {
     pub(crate) checkpoints: AtomicU64,
     pub(crate) waiting_appends: AtomicU64,
+    /// What relaxed logs have taken since their last flushes.
+    pub(crate) unflushed_bytes: AtomicU64,
     /// Bytes of relaxed logs that were flushed since the last checkpoint.
     pub(crate) uncovered_bytes: AtomicU64,
     pub(crate) quarantined_bytes: AtomicU64,
@@ -154,17 +156,18 @@ pub(crate) struct Counts {
     pub(crate) removed_bytes: AtomicU64,
 }
 
-/// An append that takes longer than this is a slow one; after some of them, each soon after the last, appends leave the
-/// threads of requests.
-pub(crate) const SLOW_APPEND: Duration = Duration::from_millis(20);
-const SLOW_APPENDS_MAX: u32 = 3;
-const SOON_AFTER: Duration = Duration::from_secs(1);
+/// An append that takes longer than this stalls its thread.
+pub(crate) const STALL: Duration = Duration::from_millis(20);
+/// Appends may stall the threads of requests for a part of the time, which is one of this many,
+const STALLED_PART: u32 = 4;
+/// and for so long beyond it. Then they leave those threads; single stalls are cheaper than a hand-over for each append.
+pub(crate) const STALLED_MAX: Duration = Duration::from_millis(200);
 
-/// Slow appends in a row, and when the last ended.
+/// How long appends have stalled, less what they may, and when that was found.
 #[derive(Default)]
-struct SlowAppends {
-    count: u32,
-    last: Duration,
+struct Stalls {
+    beyond: Duration,
+    at: Duration,
 }
 
 impl Shared {
@@ -209,7 +212,7 @@ impl Shared {
             doubtful: AtomicBool::new(false),
             without_room: AtomicBool::new(false),
             slow: AtomicBool::new(false),
-            slow_appends: Mutex::default(),
+            stalls: Mutex::default(),
         })
     }
 
@@ -294,17 +297,18 @@ impl Shared {
 
     /// An append took this long on the thread of a request.
     pub(crate) fn took(&self, elapsed: Duration) {
-        if elapsed < SLOW_APPEND {
+        if elapsed < STALL {
             return;
         }
         let now = self.env.clock.monotonic();
-        let count = {
-            let mut appends = self.slow_appends.lock().unwrap();
-            let is_soon = now.saturating_sub(appends.last + elapsed) < SOON_AFTER;
-            *appends = SlowAppends { count: if is_soon { appends.count + 1 } else { 1 }, last: now };
-            appends.count
+        let beyond = {
+            let mut stalls = self.stalls.lock().unwrap();
+            let between = now.saturating_sub(stalls.at + elapsed);
+            let beyond = stalls.beyond.saturating_sub(between / STALLED_PART) + elapsed;
+            *stalls = Stalls { beyond, at: now };
+            beyond
         };
-        if count >= SLOW_APPENDS_MAX && !self.slow.swap(true, Ordering::Relaxed) {
+        if beyond >= STALLED_MAX && !self.slow.swap(true, Ordering::Relaxed) {
             let path = self.path.display();
             tracing::warn!(%path, "the disk is slow: appends are written by a thread of their own until it is not");
         }
@@ -312,7 +316,7 @@ impl Shared {
 
     /// The disk has been quick for a while.
     pub(crate) fn is_quick_again(&self) {
-        *self.slow_appends.lock().unwrap() = SlowAppends::default();
+        *self.stalls.lock().unwrap() = Stalls::default();
         if self.slow.swap(false, Ordering::Relaxed) {
             tracing::info!(path = %self.path.display(), "the disk is quick again");
         }

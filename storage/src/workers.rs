@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::config::UNCOVERED_BYTES_MAX;
 use crate::error::{OpenError, is_out_of_files, is_passing};
 use crate::journal::Commit;
-use crate::shared::{SLOW_APPEND, Shared, Waiter};
+use crate::shared::{STALL, Shared, Waiter};
 use crate::space;
 
 /// An idle thread looks around this often, at the least.
@@ -138,7 +138,7 @@ fn append(shared: &Shared) {
             let begun = clock.monotonic();
             log.append_waiting();
             let now = clock.monotonic();
-            if now.saturating_sub(begun) >= SLOW_APPEND {
+            if now.saturating_sub(begun) >= STALL {
                 slow_at = now;
             }
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::batch::{BatchHeader, HEADER_BYTES};
-use crate::config::{Durability, LogConfig, UNFLUSHED_BYTES_MAX};
+use crate::config::{Durability, LogConfig, UNFLUSHED_BYTES_MAX, UNFLUSHED_BYTES_MIN};
 use crate::env::{File, OpenMode};
 use crate::error::{is_out_of_files, is_passing};
 use crate::ids::{NO_TIMESTAMP, Offset, TimestampMs};
@@ -380,12 +380,21 @@ impl Log {
         let unflushed = &mut writer.unflushed;
         let is_first = unflushed.bytes == 0;
         (unflushed.bytes, unflushed.records) = (unflushed.bytes + bytes, unflushed.records + records);
-        let due = unflushed.bytes >= UNFLUSHED_BYTES_MAX || unflushed.records >= writer.config.flush_messages;
+        let all = self.shared.counts.unflushed_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let is_much = unflushed.bytes >= UNFLUSHED_BYTES_MIN && all >= UNFLUSHED_BYTES_MAX;
+        let due = is_much || unflushed.records >= writer.config.flush_messages;
         if rolled || due {
             self.shared.mark_dirty(&self.me());
         } else if let (true, Some(after)) = (is_first, writer.config.flush_after) {
             self.shared.flush_later(&self.me(), after);
         }
+    }
+
+    /// Takes what is unflushed out of the directory's count: a flush has it now, or the log is deleted.
+    pub(crate) fn take_unflushed(&self, writer: &mut Writer) -> u64 {
+        let bytes = std::mem::take(&mut writer.unflushed).bytes;
+        self.shared.counts.unflushed_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        bytes
     }
 
     /// Gives the batches their offsets and epoch; returns the log's new end.

@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use storage::Durability;
 
+use super::machine::in_portions;
 use super::run::{Budget, Figures};
 use super::world::{ON_THE_WAY, Tickets, World, append, batch};
 use crate::compare::settle_disk;
@@ -23,14 +24,11 @@ pub(crate) fn relaxed(dir: &Path, logs: usize, batch_bytes: usize, volume_bytes:
     let batch = batch(batch_bytes);
     let world = World::open(dir, logs, |_| Durability::Relaxed)?;
     world.begin(&batch)?;
-    settle_disk(dir)?;
-    let mut figures = Figures::begin();
-    let appends = volume_bytes / batch.len() as u64;
-    for number in 0..appends {
+    let figures = in_portions(dir, batch.len(), volume_bytes, |number| {
         append(&world.logs[number as usize % logs], &batch)?.wait()?;
-    }
-    figures.done(appends, batch.len());
-    check_ends(&world, appends)?;
+        Ok(())
+    })?;
+    check_ends(&world, volume_bytes / batch.len() as u64)?;
     Ok(figures)
 }
 

@@ -7,6 +7,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -14,13 +16,17 @@ use rustix::fs::{Advice, OFlags, fadvise, syncfs};
 
 use super::rows::Flush;
 use super::run::{Budget, Figures};
-use crate::compare::settle_disk;
+use crate::compare::{reclaim_memory, settle_disk};
 use crate::load::roundtrip::new_histogram;
 
 const BLOCK_BYTES: usize = 4096;
 /// The direct writes go round in a file of this size, as a journal does.
 const RING_BYTES: u64 = 16 << 20;
 const READ_BYTES: usize = 1 << 20;
+/// Written before a host takes back the memory that was made ready for it.
+const PORTION_BYTES: u64 = 512 << 20;
+/// As far as a relaxed log gets ahead of its flushes.
+const FLUSH_STEP_BYTES: u64 = 256 << 20;
 
 /// `chunk` into each of `files` in turn until the volume is through.
 pub(crate) fn page_cache(dir: &Path, files: usize, chunk: &[u8], volume_bytes: u64) -> Result<Figures> {
@@ -30,15 +36,56 @@ pub(crate) fn page_cache(dir: &Path, files: usize, chunk: &[u8], volume_bytes: u
         anyhow::Ok(file)
     };
     let files = (0..files).map(open).collect::<Result<Vec<_>>>().context("making the files")?;
-    settle_disk(dir)?;
-    let mut figures = Figures::begin();
-    let writes = volume_bytes / chunk.len() as u64;
-    for write in 0..writes {
+    in_portions(dir, chunk.len(), volume_bytes, |write| {
         let (round, at) = (write / files.len() as u64, write as usize % files.len());
-        files[at].write_all_at(chunk, (round + 1) * chunk.len() as u64)?;
+        Ok(files[at].write_all_at(chunk, (round + 1) * chunk.len() as u64)?)
+    })
+}
+
+/// `chunk` into one file until the volume is through, flushed by another thread whenever a step of it is written: what a
+/// log pays that does not leave all of its pages to the kernel.
+pub(crate) fn page_cache_flushed(dir: &Path, chunk: &[u8], volume_bytes: u64) -> Result<Figures> {
+    let file = File::create_new(dir.join("flushed.scratch"))?;
+    let per_step = FLUSH_STEP_BYTES / chunk.len() as u64;
+    thread::scope(|scope| {
+        let (due, steps) = mpsc::channel::<()>();
+        let flusher = scope.spawn(|| steps.into_iter().try_for_each(|()| file.sync_data()));
+        let figures = in_portions(dir, chunk.len(), volume_bytes, |write| {
+            file.write_all_at(chunk, write * chunk.len() as u64)?;
+            if write % per_step == per_step - 1 {
+                // A flusher that is gone has failed, and says so at the end.
+                let _ = due.send(());
+            }
+            Ok(())
+        });
+        drop(due);
+        flusher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).context("flushing behind")?;
+        figures
+    })
+}
+
+/// Does `write` until the volume is through, by portions: before each the disk comes to rest, and the memory that it will
+/// fill is taken back from the host. That is not measured; over a longer time a host takes pages again while they are
+/// written, most from the slower of two that are compared.
+pub(crate) fn in_portions(
+    dir: &Path,
+    bytes_each: usize,
+    volume_bytes: u64,
+    mut write: impl FnMut(u64) -> Result<()>,
+) -> Result<Figures> {
+    let mut all = Figures::begin();
+    let (mut next, writes) = (0, volume_bytes / bytes_each as u64);
+    while next < writes {
+        settle_disk(dir)?;
+        reclaim_memory(dir, 2 * PORTION_BYTES)?;
+        let portion = next..writes.min(next + PORTION_BYTES / bytes_each as u64);
+        let mut part = Figures::begin();
+        portion.clone().try_for_each(&mut write)?;
+        part.done(portion.end - portion.start, bytes_each);
+        all.add(&part);
+        next = portion.end;
     }
-    figures.done(writes, chunk.len());
-    Ok(figures)
+    Ok(all)
 }
 
 pub(crate) fn flush(dir: &Path, flush: Flush, budget: Budget) -> Result<Figures> {

@@ -23,7 +23,6 @@ use serde_json::{Value, json};
 use self::report::RowResult;
 use self::rows::{Case, ROWS, Row, Work, batch_bytes};
 use self::run::{Budget, Figures};
-use crate::compare::reclaim_memory;
 use crate::peer::{TempDir, reaper};
 use crate::rows::{Effort, chosen, order};
 use crate::stats::Summary;
@@ -129,11 +128,9 @@ impl Bench {
     fn work(&self, work: Work, dir: &Path) -> Result<Figures> {
         let (bytes, volume) = (batch_bytes(work), self.effort.volume_bytes);
         let budget = Budget(self.effort.span);
-        if matches!(work, Work::PageCache { .. } | Work::Relaxed { .. }) {
-            reclaim_memory(dir, volume)?;
-        }
         match work.with_at_most(self.logs_max) {
             Work::PageCache { files } => machine::page_cache(dir, files, &world::batch(bytes), volume),
+            Work::PageCacheFlushed => machine::page_cache_flushed(dir, &world::batch(bytes), volume),
             Work::Relaxed { logs } => append::relaxed(dir, logs, bytes, volume),
             Work::MachineFlush(flush) => machine::flush(dir, flush, budget),
             Work::Durable { logs, batch_bytes } => append::durable(dir, logs, batch_bytes, budget),

@@ -35,6 +35,8 @@ pub(crate) enum Work {
     PageCache {
         files: usize,
     },
+    /// Bare writes into one file, and a second thread that flushes it behind them.
+    PageCacheFlushed,
     /// Appends to relaxed logs in turn, until the volume is through.
     Relaxed {
         logs: usize,
@@ -82,7 +84,11 @@ impl Work {
             Self::FirstRecords { logs } => Self::FirstRecords { logs: logs.min(most) },
             // One log more is appended to.
             Self::Stall { dirty } => Self::Stall { dirty: dirty.min(most - 1) },
-            Self::MachineFlush(_) | Self::MachineRead | Self::Recovery(_) | Self::Compaction { .. } => self,
+            Self::PageCacheFlushed
+            | Self::MachineFlush(_)
+            | Self::MachineRead
+            | Self::Recovery(_)
+            | Self::Compaction { .. } => self,
         }
     }
 }
@@ -149,6 +155,7 @@ pub(crate) const ROWS: &[Row] = &[
         cases: &[
             case("page cache, 1 file", Work::PageCache { files: 1 }),
             case("1 log", Work::Relaxed { logs: 1 }),
+            case("page cache, 1 file, flushed behind", Work::PageCacheFlushed),
             case("page cache, 100 files", Work::PageCache { files: 100 }),
             case("100 logs", Work::Relaxed { logs: 100 }),
             case("page cache, 10,000 files", Work::PageCache { files: MANY }),
@@ -226,7 +233,11 @@ pub(crate) const ROWS: &[Row] = &[
 /// The batch of rows that have no size of their own.
 pub(crate) fn batch_bytes(work: Work) -> usize {
     match work {
-        Work::PageCache { .. } | Work::Relaxed { .. } | Work::MachineRead | Work::Recovery(_) => BATCH_BYTES,
+        Work::PageCache { .. }
+        | Work::PageCacheFlushed
+        | Work::Relaxed { .. }
+        | Work::MachineRead
+        | Work::Recovery(_) => BATCH_BYTES,
         Work::Durable { batch_bytes, .. } | Work::Compaction { batch_bytes } => batch_bytes,
         Work::MachineFlush(_)
         | Work::Alone { .. }

@@ -56,6 +56,14 @@ impl Figures {
         (self.requests, self.bytes) = (requests, bytes);
     }
 
+    /// Counts another part of the same run.
+    pub(crate) fn add(&mut self, part: &Figures) {
+        self.seconds += part.seconds;
+        self.cpu_seconds += part.cpu_seconds;
+        self.requests += part.requests;
+        self.bytes += part.bytes;
+    }
+
     /// As a run of the comparison: there is no broker but this process, and no generator beside it.
     pub(crate) fn sample(self) -> Sample {
         Sample {

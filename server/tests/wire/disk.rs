@@ -217,6 +217,10 @@ impl Files for WatchedFiles {
         self.real.free_bytes(dir)
     }
 
+    fn total_bytes(&self, dir: &Path) -> io::Result<u64> {
+        self.real.total_bytes(dir)
+    }
+
     fn sync_fs(&self, dir: &Path) -> io::Result<()> {
         self.real.sync_fs(dir)
     }

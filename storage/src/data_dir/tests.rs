@@ -1,9 +1,10 @@
 //! Whose directory it is, and what happens to directories of logs.
 
 use std::io::IoSlice;
+use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::config::{Durability, UNCOVERED_BYTES_MAX};
+use crate::config::{Durability, UNCOVERED_BYTES_MAX, UNFLUSHED_BYTES_MAX, UNFLUSHED_BYTES_MIN};
 use crate::env::{Files, OpenMode, SimFiles};
 use crate::ids::{Offset, TopicId};
 use crate::plan::{OffsetSpec, Origin};
@@ -257,13 +258,37 @@ fn what_relaxed_logs_flush_brings_a_checkpoint_in_time() {
     };
     assert!(!flush(), "one batch is little");
     let bytes = log.size_bytes();
-    assert_eq!(uncovered.load(std::sync::atomic::Ordering::Relaxed), bytes, "what was flushed counts");
-    uncovered.store(UNCOVERED_BYTES_MAX - bytes - 1, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(uncovered.load(Ordering::Relaxed), bytes, "what was flushed counts");
+    uncovered.store(UNCOVERED_BYTES_MAX - bytes - 1, Ordering::Relaxed);
     assert!(!flush(), "a byte is missing");
     assert!(flush(), "recovery would have to judge more than allowed");
     dir.checkpoint();
-    assert_eq!(uncovered.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(uncovered.load(Ordering::Relaxed), 0);
     assert!(!flush(), "the count begins anew");
+}
+
+#[test]
+fn relaxed_logs_are_flushed_when_they_are_together_too_far_behind() {
+    let (env, _, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    let logs = [0, 1].map(|partition| log(&dir, id(1, partition), &format!("t-{partition}")).unwrap());
+    let unflushed = || dir.shared.counts.unflushed_bytes.load(Ordering::Relaxed);
+    let due = || dir.shared.queues.lock().dirty.len();
+    let value = vec![b'x'; 1 << 20];
+    let append = |log: &Log| {
+        let batch = BatchBuilder::new(1).push(None, Some(&value), &[]).build();
+        drop(log.append(check_internal(batch).unwrap(), Origin::Client, None));
+    };
+    (0..UNFLUSHED_BYTES_MIN >> 20).for_each(|_| append(&logs[0]));
+    assert_eq!((due(), unflushed()), (0, logs[0].size_bytes()), "one has much, both do not");
+    dir.shared.counts.unflushed_bytes.fetch_add(UNFLUSHED_BYTES_MAX, Ordering::Relaxed);
+    append(&logs[1]);
+    assert_eq!(due(), 0, "both have much, but this one has little of it");
+    append(&logs[0]);
+    assert_eq!(due(), 1);
+    dir.flush();
+    dir.delete_log(&logs[1]).unwrap();
+    assert_eq!(unflushed(), UNFLUSHED_BYTES_MAX, "what is flushed or deleted does not count");
 }
 
 /// After a failed flush the kernel calls pages clean that are not on the disk: a start that believed them would lose what
@@ -328,4 +353,25 @@ fn each_checkpoint_is_told_of() {
         });
         assert!(is_told && dir.stats().checkpoints >= count);
     }
+}
+
+/// Whether a disk counts as slow after appends that took so long, with so much time between them.
+fn is_slow(took_ms: u64, between_ms: u64, times: u32) -> bool {
+    let (env, _, clock) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    for _ in 0..times {
+        clock.advance(Duration::from_millis(between_ms + took_ms));
+        dir.shared.took(Duration::from_millis(took_ms));
+    }
+    dir.shared.is_slow()
+}
+
+#[test]
+fn a_disk_is_slow_when_appends_stall_for_much_of_the_time() {
+    assert!(is_slow(50, 0, 4), "one behind the other");
+    assert!(!is_slow(50, 0, 3));
+    assert!(is_slow(300, 5000, 1), "one that is long enough");
+    assert!(!is_slow(19, 0, 1000), "shorter than a stall");
+    assert!(!is_slow(30, 120, 1000), "a fifth of the time");
+    assert!(is_slow(30, 60, 1000), "a third of the time");
 }

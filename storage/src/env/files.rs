@@ -61,6 +61,8 @@ pub trait Files: Send + Sync {
     fn is_locked(&self, path: &Path) -> io::Result<bool>;
     /// What an ordinary user may still write below `dir`.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
+    /// The size of the file system that holds `dir`.
+    fn total_bytes(&self, dir: &Path) -> io::Result<u64>;
     /// Opens (or makes) a file whose `write_all_at` returns only when the bytes are on the disk; its name takes
     /// `sync_dir`, as any other's. With `direct` past the page cache, where the file system takes that: then the
     /// position of every write and the length and address of every buffer must be multiples of 4096, as
@@ -208,6 +210,11 @@ impl Files for RealFiles {
     fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
         let stat = rustix::fs::statvfs(dir)?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    fn total_bytes(&self, dir: &Path) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(dir)?;
+        Ok(stat.f_blocks.saturating_mul(stat.f_frsize))
     }
 
     fn open_durable(&self, path: &Path, direct: bool) -> io::Result<Arc<dyn File>> {

@@ -1,9 +1,9 @@
 //! Performing a journal's operations on the files of the logs: the same bytes to the same places.
 //!
 //! Invariants: an operation done twice is an operation done once; a log that was deleted is not made again; bytes that
-//! would leave a hole before them are left out, since what belongs there is gone; what a checkpoint vouches for and is
-//! right is not touched. When this has ended,
-//! what it wrote is on the disk. It must not know batches: recovery judges what stands in the segments.
+//! would leave a hole before them are left out, since what belongs there is gone; what is there already and can be
+//! believed is not touched. When this has ended, what the operations are about is on the disk. It must not know batches:
+//! recovery judges what stands in the segments.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, IoSlice};
@@ -34,6 +34,8 @@ pub(crate) struct Replay<'r> {
     broken: HashSet<LogId>,
     owned: HashSet<LogId>,
     open: HashMap<PathBuf, Arc<dyn File>>,
+    /// What stands where an operation would write.
+    found: Vec<u8>,
     syncs: Syncs,
     pub(crate) starts: HashMap<LogId, Offset>,
     pub(crate) writes: u64,
@@ -58,6 +60,7 @@ impl<'r> Replay<'r> {
             broken: HashSet::new(),
             owned: HashSet::new(),
             open: HashMap::new(),
+            found: Vec::new(),
             syncs: Syncs::default(),
             starts: HashMap::new(),
             writes: 0,
@@ -167,7 +170,7 @@ impl<'r> Replay<'r> {
     /// may be in doubt itself, and the power go in the middle. On another boot, what is read came from the disk, or will be
     /// flushed with the rest.
     fn is_there(
-        &self,
+        &mut self,
         log: LogId,
         segment: Offset,
         position: u64,
@@ -180,9 +183,9 @@ impl<'r> Replay<'r> {
         if self.pages != Pages::Lost && !self.vouched.get(&log).is_some_and(is_below) {
             return Ok(false);
         }
-        let mut found = vec![0; payload.len()];
-        let n = file.read_at(&mut found, position)?;
-        Ok(found[..n] == *payload)
+        self.found.resize(payload.len(), 0);
+        let n = file.read_at(&mut self.found, position)?;
+        Ok(self.found[..n] == *payload)
     }
 
     fn join(&mut self, log: LogId, segment: Offset, position: u64) -> io::Result<()> {

@@ -149,6 +149,10 @@ impl Files for Watched {
         self.inner.free_bytes(dir)
     }
 
+    fn total_bytes(&self, dir: &Path) -> io::Result<u64> {
+        self.inner.total_bytes(dir)
+    }
+
     fn open_durable(&self, path: &Path, direct: bool) -> io::Result<Arc<dyn File>> {
         Ok(self.watch(path, self.inner.open_durable(path, direct)?))
     }

@@ -224,6 +224,10 @@ impl Files for SimFiles {
         Ok(disk.space_bytes - disk.used_bytes.min(disk.space_bytes))
     }
 
+    fn total_bytes(&self, _dir: &Path) -> io::Result<u64> {
+        Ok(self.running()?.space_bytes)
+    }
+
     fn open_durable(&self, path: &Path, direct: bool) -> io::Result<Arc<dyn File>> {
         let mut disk = self.running()?;
         let id = disk.find_or_add_file(path)?;

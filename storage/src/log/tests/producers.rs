@@ -1,7 +1,7 @@
 //! Producers that send again what they sent, lose count, are fenced, come back after a restart.
 
 use super::*;
-use crate::shared::SLOW_APPEND;
+use crate::shared::STALLED_MAX;
 
 pub(super) fn sent(id: i64, epoch: i16, sequence: i32, count: usize) -> Bytes {
     let mut builder = BatchBuilder::new(1_000).producer(ProducerId(id), epoch, sequence);
@@ -100,7 +100,7 @@ fn one_run_may_hold_a_batch_twice_and_the_one_behind() {
     let world = World::new(LogConfig { segment_bytes: 1 << 20, ..small(Durability::Durable) });
     world.send(7, 0, 0, 1);
     // Appends wait from here on, and are then written together.
-    (0..3).for_each(|_| world.log.shared.took(SLOW_APPEND));
+    world.log.shared.took(STALLED_MAX);
     let tickets = [(0, 1), (1, 2), (1, 2), (5, 1), (3, 1), (3, 1), (0, 1)]
         .map(|(sequence, count)| world.send(7, 0, sequence, count));
     assert!(tickets.iter().all(|ticket| !ticket.is_placed()));
@@ -117,7 +117,7 @@ fn an_append_that_fails_leaves_no_trace() {
     let world = World::new(small(Durability::Durable));
     assert_eq!(world.sends(7, 0, 0, 1), Ok(0));
     world.files.set_free_bytes(0);
-    (0..3).for_each(|_| world.log.shared.took(SLOW_APPEND));
+    world.log.shared.took(STALLED_MAX);
     let tickets = [world.send(7, 0, 1, 1), world.send(7, 0, 1, 1), world.send(7, 0, 0, 1)];
     world.dir.flush();
     let [first, again, before] = tickets.map(Ticket::wait);
