@@ -102,7 +102,7 @@ pub(crate) fn holds_once_and_in_order(
 }
 
 /// The last batch of a reply may be cut.
-fn whole_batches(records: &mut Bytes) -> Bytes {
+pub(crate) fn whole_batches(records: &mut Bytes) -> Bytes {
     const LENGTH_END: usize = 12;
     let mut end = 0;
     while let Some(head) = records.get(end..end + LENGTH_END) {

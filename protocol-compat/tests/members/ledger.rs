@@ -7,6 +7,9 @@ use std::sync::{Mutex, MutexGuard};
 /// Offsets by partition.
 pub(crate) type Offsets = BTreeMap<i32, i64>;
 
+/// All offsets by partition whose commits were answered.
+pub(crate) type Answered = BTreeMap<i32, BTreeSet<i64>>;
+
 /// Of all groups of a scenario.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -17,8 +20,7 @@ pub(crate) struct Ledger {
 struct Group {
     /// How often each record of a partition was read, by its offset.
     read: BTreeMap<i32, Vec<u32>>,
-    /// The greatest offset whose commit was answered.
-    committed: Offsets,
+    answered: Answered,
     left: BTreeSet<String>,
 }
 
@@ -46,8 +48,7 @@ impl Ledger {
             }
             ("committed", 2) => {
                 let numbers = numbers()?;
-                let known = group.committed.entry(numbers[0].try_into()?).or_insert(0);
-                *known = numbers[1].max(*known);
+                group.answered.entry(numbers[0].try_into()?).or_default().insert(numbers[1]);
                 Ok(())
             }
             ("left", 0) => {
@@ -58,9 +59,14 @@ impl Ledger {
         }
     }
 
-    /// The offsets of a group whose commits were answered.
+    pub(crate) fn answered(&self, group: &str) -> Answered {
+        self.groups().get(group).map(|group| group.answered.clone()).unwrap_or_default()
+    }
+
+    /// The greatest offsets of a group whose commits were answered.
     pub(crate) fn committed(&self, group: &str) -> Offsets {
-        self.groups().get(group).map(|group| group.committed.clone()).unwrap_or_default()
+        let answered = self.answered(group);
+        answered.into_iter().filter_map(|(partition, offsets)| Some((partition, *offsets.last()?))).collect()
     }
 
     pub(crate) fn has_left(&self, group: &str, member: &str) -> bool {

@@ -2,6 +2,7 @@
 //! in numbers and protocols that change while records are written.
 
 mod asking;
+mod commit_log;
 mod crew;
 mod kills;
 mod lag;

@@ -178,6 +178,8 @@ fn settle(talk: &mut Talk, id: &str, member: &str, generation: i32) -> Result<()
 fn pending(talk: &mut Talk) -> Result<()> {
     let id = "pending";
     talk.ask_for("p1", 5, "asks for an id", |names| join(names, 5, id, who("", -1)))?;
+    // Apache Kafka shows what was there at the last record of the coordinator's partition: no record, no group.
+    talk.ask(9, "of nobody", |names| commit(names, 9, id, who("", -1), &[("wide", &[(1, 3, 0, None)])]))?;
     talk.ask_in(0..=6, "of which an id was asked", |_, _| describe(&[id]))?;
     talk.ask_in(0..=4, "a pending id", |_, names| heartbeat(names, id, who("p1", 0)))?;
     talk.ask_in(0..=5, "a pending id", |v, names| sync(names, v, id, who("p1", 0), &[]))?;
