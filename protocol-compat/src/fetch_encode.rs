@@ -266,7 +266,8 @@ impl<P: Payload> Writer<P> {
     }
 }
 
-fn put_uvarint(out: &mut BytesMut, mut value: u32) {
+/// An unsigned varint, as flexible versions write lengths.
+pub fn put_uvarint(out: &mut BytesMut, mut value: u32) {
     while value >= 0x80 {
         out.put_u8(value as u8 | 0x80);
         value >>= 7;

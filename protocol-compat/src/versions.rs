@@ -53,6 +53,7 @@ pub struct Feature {
 }
 
 const LIST_OFFSETS: i16 = 2;
+const DESCRIBE_LOG_DIRS: i16 = 35;
 /// The API that is answered in every version that there may be.
 pub const API_VERSIONS_KEY: i16 = 18;
 
@@ -67,14 +68,21 @@ pub fn feature(name: &str) -> Option<&'static Feature> {
     FEATURES.iter().find(|feature| feature.name == name)
 }
 
-/// The version to hand to the message codec for a version on the wire: the same, but where the codec stops earlier and
-/// the newer version changed meaning without changing a byte.
+/// The version to hand to the message codec for a request of a version on the wire: the same, but where the codec stops
+/// earlier and the newer version changed meaning without changing a byte.
 pub fn codec_version(key: i16, version: i16) -> i16 {
     match (key, version) {
         // Version 11 adds the timestamp -6 and nothing else.
         (LIST_OFFSETS, 11) => 10,
+        // Version 5 changes the reply alone.
+        (DESCRIBE_LOG_DIRS, 5) => 4,
         _ => version,
     }
+}
+
+/// As [`codec_version`], for the reply.
+pub fn reply_codec_version(key: i16, version: i16) -> i16 {
+    if key == DESCRIBE_LOG_DIRS { version } else { codec_version(key, version) }
 }
 
 include!("generated/apis.rs");

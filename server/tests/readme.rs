@@ -28,6 +28,12 @@ const NOTES: &[(&str, &str)] = &[
     ("DescribeConfigs", "settings of topics and groups, and those of the broker that have an effect"),
     ("AlterConfigs", "settings of topics and groups, in force when the reply comes"),
     ("IncrementalAlterConfigs", "settings of topics and groups, in force when the reply comes"),
+    ("DescribeLogDirs", "sizes by data directory, and what the volume has left"),
+    ("ElectLeaders", "one broker leads everything: no election is needed"),
+    ("AlterPartitionReassignments", "one broker: to stay is well, to move is refused"),
+    ("ListPartitionReassignments", "one broker: none"),
+    ("DescribeQuorum", "the metadata's one voter"),
+    ("DescribeProducers", "who wrote to a partition, and since when a transaction hangs"),
     ("CreatePartitions", "served when the reply comes"),
     (
         "ConsumerGroupHeartbeat",

@@ -55,6 +55,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("admin_configs", |stage| part(stage, "Administering", "configs", &[])),
         scenario("admin_cluster", |stage| part(stage, "Administering", "cluster", &[])),
         scenario("admin_offsets", |stage| part(stage, "Administering", "offsets", &[])),
+        scenario("admin_operation", |stage| part(stage, "Operating", "operation", &[])),
         scenario("admin_deletion", |stage| part(stage, "Administering", "deletion", &[])),
     ]
 }

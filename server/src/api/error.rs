@@ -27,7 +27,7 @@ impl ToCode for Refusal {
             Self::InvalidReplicationFactor(_) => ErrorCode::InvalidReplicationFactor,
             Self::InvalidAssignment(_) => ErrorCode::InvalidReplicaAssignment,
             Self::InvalidRequest(_) | Self::Reserved(_) => ErrorCode::InvalidRequest,
-            Self::UnknownName(_) => ErrorCode::UnknownTopicOrPartition,
+            Self::UnknownName(_) | Self::UnknownPartition { .. } => ErrorCode::UnknownTopicOrPartition,
             Self::UnknownId(_) => ErrorCode::UnknownTopicId,
         }
     }

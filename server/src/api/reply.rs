@@ -79,15 +79,26 @@ pub trait Reply {
 /// Every typed message: header and body by the codec.
 impl<M: Encodable> Reply for M {
     fn frame(self, key: i16, version: i16, correlation_id: i32) -> Result<Frame, Unencodable> {
-        let mut out = BytesMut::with_capacity(256);
-        out.put_i32(0);
-        encode_response_header(key, version, correlation_id, &mut out);
-        encode_body(&self, versions::codec_version(key, version), &mut out)
-            .map_err(|reason| Unencodable { key, version, reason })?;
-        let len = (out.len() - PREFIX_BYTES) as i32;
-        out[..PREFIX_BYTES].copy_from_slice(&len.to_be_bytes());
-        Ok(vec![Piece::Bytes(out.freeze())])
+        framed(key, version, correlation_id, |out| {
+            encode_body(&self, versions::reply_codec_version(key, version), out)
+        })
     }
+}
+
+/// Length, header, and the body that is written behind them.
+pub(super) fn framed(
+    key: i16,
+    version: i16,
+    correlation_id: i32,
+    write_body: impl FnOnce(&mut BytesMut) -> Result<(), String>,
+) -> Result<Frame, Unencodable> {
+    let mut out = BytesMut::with_capacity(256);
+    out.put_i32(0);
+    encode_response_header(key, version, correlation_id, &mut out);
+    write_body(&mut out).map_err(|reason| Unencodable { key, version, reason })?;
+    let len = (out.len() - PREFIX_BYTES) as i32;
+    out[..PREFIX_BYTES].copy_from_slice(&len.to_be_bytes());
+    Ok(vec![Piece::Bytes(out.freeze())])
 }
 
 /// A Fetch reply, whose records are never copied.

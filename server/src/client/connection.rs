@@ -11,7 +11,7 @@ use protocol_compat::frame::{PREFIX_BYTES, Split, growth, split};
 use protocol_compat::messages::{
     ApiVersionsRequest, ApiVersionsResponse, Decodable, Request, StrBytes, encode_body,
 };
-use protocol_compat::versions::{API_VERSIONS_KEY, api_info, codec_version};
+use protocol_compat::versions::{API_VERSIONS_KEY, api_info, codec_version, reply_codec_version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -139,7 +139,7 @@ impl Connection {
     /// The reply to the oldest request without one.
     pub(super) async fn receive<R: Request>(&mut self, version: i16) -> Result<R::Response, ClientError> {
         let mut body = self.reply_body(R::KEY, version).await?;
-        R::Response::decode(&mut body, codec_version(R::KEY, version))
+        R::Response::decode(&mut body, reply_codec_version(R::KEY, version))
             .map_err(|error| self.not_kafka(format!("a reply cannot be read: {error}")))
     }
 

@@ -75,6 +75,8 @@ pub enum Refusal {
     InvalidRequest(String),
     #[error("no topic has the name '{0}'")]
     UnknownName(String),
+    #[error("topic '{name}' has no partition {partition}")]
+    UnknownPartition { name: String, partition: i32 },
     #[error("no topic has the id {0}")]
     UnknownId(TopicId),
 }
@@ -148,8 +150,15 @@ fn check_assignments(new: &NewTopic, defaults: Defaults) -> Result<u32, Refusal>
     check_partitions(new.assignments.len() as i32, defaults)
 }
 
+/// Whether a topic of this name has this partition.
+pub fn check_partition(image: &Image, name: &str, partition: i32) -> Result<(), Refusal> {
+    let topic = image.topic(name).ok_or_else(|| Refusal::UnknownName(name.to_owned()))?;
+    let unknown = || Refusal::UnknownPartition { name: name.to_owned(), partition };
+    topic.log_id(partition).map(drop).ok_or_else(unknown)
+}
+
 /// The one broker, once.
-fn check_replicas(partition: i32, replicas: &[i32], defaults: Defaults) -> Result<(), Refusal> {
+pub fn check_replicas(partition: i32, replicas: &[i32], defaults: Defaults) -> Result<(), Refusal> {
     let refuse = |why: String| Err(Refusal::InvalidAssignment(format!("partition {partition} {why}")));
     if replicas.is_empty() {
         return refuse("is assigned to no broker".to_owned());

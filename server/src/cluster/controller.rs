@@ -133,6 +133,11 @@ impl Controller {
         self.snapshots.covered()
     }
 
+    /// Where the metadata's log ends, and how much of it no crash takes back.
+    pub fn log_ends(&self) -> (Offset, Offset) {
+        (self.log.end_offset(), self.log.high_watermark())
+    }
+
     /// The image now. A request takes it once and keeps it.
     pub fn seen(&self) -> Arc<Seen> {
         self.current.load_full()

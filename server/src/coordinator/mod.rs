@@ -1,8 +1,8 @@
 //! Coordinators: state machines over logs.
 //!
 //! `shard` is the runtime that all of them share, `records` what they keep in Kafka's formats, `group` the machine of the
-//! groups and `groups` its place in this broker; `fuzz` says what holds of any bytes in their log. Transactions and share groups join them here. The allocator of producer
-//! ids is a small one of its own, over the metadata's log.
+//! groups and `groups` its place in this broker; `fuzz` says what holds of any bytes in their log. Transactions and share
+//! groups join them here. The allocator of producer ids is a small one of its own, over the metadata's log.
 
 pub mod assignor;
 pub mod fuzz;

@@ -13,5 +13,5 @@ mod traffic;
 
 pub use cold::ColdReads;
 pub use partition::{EpochCheck, Partition, ProduceRefusal};
-pub use registry::{DeleteError, Partitions, Unavailable};
+pub use registry::{DeleteError, Partitions, Placed, Unavailable};
 pub use traffic::Traffic;

@@ -20,6 +20,13 @@ pub enum Unavailable {
     Storage(String),
 }
 
+/// A partition in a data directory.
+pub struct Placed {
+    pub topic: Arc<Topic>,
+    pub partition: i32,
+    pub open: Option<Arc<Partition>>,
+}
+
 /// Why a deleted topic's directories are still there.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteError {
@@ -176,6 +183,28 @@ impl Partitions {
             open.map_or(self.epoch, |partition| partition.log.leader_epoch())
         };
         topic.partition_ids().map(epoch_of).collect()
+    }
+
+    /// Every partition of the image by its data directory, those of a topic one behind the other. One that was never
+    /// written is where it would be made now.
+    pub fn by_directory(&self, image: &Image) -> Vec<(Arc<DataDir>, Vec<Placed>)> {
+        let mut all: Vec<_> = self.dirs.iter().map(|dir| (dir.clone(), Vec::new())).collect();
+        let state = self.read();
+        let emptiest = self.emptiest(&state);
+        for topic in image.topics() {
+            for partition in topic.partition_ids() {
+                let id = LogId { topic: topic.id, partition };
+                let open = state.slots.get(&id).and_then(|slot| slot.opened.get().cloned());
+                let home = state.homes.get(&id).copied().unwrap_or(emptiest);
+                all[home].1.push(Placed { topic: topic.clone(), partition, open });
+            }
+        }
+        all
+    }
+
+    /// The data directory that holds the metadata.
+    pub fn metadata_dir(&self) -> &DataDir {
+        &self.dirs[0]
     }
 
     /// All that are open, in no order.

@@ -25,7 +25,7 @@ const COMPANY: Duration = Duration::from_millis(500);
 const POST_MAX: Duration = Duration::from_secs(5);
 /// The first pause before a batch is sent again; each is twice the one before,
 const PAUSE_MIN: Duration = Duration::from_millis(500);
-/// up to this, whatever a collector asks for.
+/// up to this, whatever a collector asks for, which may be no pause at all.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// How long a stopping broker waits for the last batches.
 const LAST_MAX: Duration = Duration::from_secs(1);
@@ -132,7 +132,8 @@ impl Worker {
             if self.is_stopping {
                 return self.counts.dropped(spans);
             }
-            self.rest(wanted.unwrap_or_else(|| self.standing.some_of(pause)).min(PAUSE_MAX)).await;
+            let wanted = wanted.unwrap_or_else(|| self.standing.some_of(pause));
+            self.rest(wanted.clamp(PAUSE_MIN / 2, PAUSE_MAX)).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
     }

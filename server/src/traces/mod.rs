@@ -1,8 +1,9 @@
 //! Traces of sampled requests, on their way to an OpenTelemetry collector. Off unless `otlp.endpoint` is set.
 //!
 //! A request costs one branch while they are off, one addition to a shared number while they are on, and a few copies
-//! when it is sampled. A request that is never answered leaves no trace. None ever waits: what finds no room in the queue is dropped and counted. Everything else (spans, ids,
-//! bytes, the connection) is made on one task of its own. Nothing in the broker depends on what becomes of a trace.
+//! when it is sampled. A request that is never answered leaves no trace. None ever waits: what finds no room in the queue
+//! is dropped and counted. Everything else (spans, ids, bytes, the connection) is made on one task of its own. Nothing in
+//! the broker depends on what becomes of a trace.
 //!
 //! | what | where |
 //! |---|---|

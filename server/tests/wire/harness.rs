@@ -156,7 +156,7 @@ impl Client {
     pub(crate) fn receive<R: Request>(&mut self, version: i16) -> R::Response {
         let (correlation_id, body) = self.receive_raw().expect("a reply");
         assert_eq!(correlation_id, self.correlation_id);
-        let codec_version = protocol_compat::versions::codec_version(R::KEY, version);
+        let codec_version = protocol_compat::versions::reply_codec_version(R::KEY, version);
         let mut body = body;
         if <R::Response as HeaderVersion>::header_version(codec_version) >= 1 {
             assert_eq!(body.split_to(1)[0], 0, "no tagged fields in the header");

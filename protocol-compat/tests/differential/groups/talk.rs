@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::TopicName;
 use kafka_protocol::protocol::{Decodable, Request, StrBytes};
 use protocol_compat::header::response_header_bytes;
-use protocol_compat::versions::{api_info, codec_version};
+use protocol_compat::versions::{api_info, codec_version, reply_codec_version};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::thread;
@@ -125,8 +125,8 @@ impl Side {
         ensure!(frame.starts_with(&correlation.to_be_bytes()), "the reply to another request");
         let header = response_header_bytes(R::KEY, version);
         let mut body = Bytes::from(frame).slice(header..);
-        let reply =
-            R::Response::decode(&mut body, codec_version(R::KEY, version)).context("does not decode")?;
+        let reply = R::Response::decode(&mut body, reply_codec_version(R::KEY, version))
+            .context("does not decode")?;
         ensure!(body.is_empty(), "{} bytes are left", body.len());
         Ok(Some(reply))
     }

@@ -9,6 +9,7 @@ mod allowed;
 mod broken;
 mod cluster;
 mod group_settings;
+mod operating;
 mod peer;
 mod reading;
 mod reply;
@@ -71,6 +72,7 @@ pub(crate) fn requests_are_answered_alike(stage: &Stage) -> Result<()> {
     admin::create(&mut script);
     admin::partitions(&mut script);
     cluster::all(&mut script);
+    operating::all(&mut script);
     admin::delete(&mut script);
     broken::all(&mut script);
     play(&script, &mut kafka, &mut ottla, &mut report)?;

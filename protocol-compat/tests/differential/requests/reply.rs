@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Decodable, StrBytes};
-use protocol_compat::versions::codec_version;
+use protocol_compat::versions::reply_codec_version;
 use std::fmt::Debug;
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ const MIN_ISR: &str = "min.insync.replicas";
 const FEATURE: &str = "metadata.version";
 
 pub(super) fn comparable(key: i16, version: i16, body: &Bytes) -> Result<String> {
-    let version = codec_version(key, version);
+    let version = reply_codec_version(key, version);
     match key {
         0 => told(body, version, produce),
         1 => told(body, version, fetch),
@@ -60,9 +60,16 @@ pub(super) fn comparable(key: i16, version: i16, body: &Bytes) -> Result<String>
             });
             r.responses.iter_mut().for_each(|t| silence(&mut t.error_message));
         }),
+        35 => log_dirs(body, version),
         37 => told(body, version, |r: &mut CreatePartitionsResponse| {
             r.results.sort_by(|a, b| a.name.cmp(&b.name));
             r.results.iter_mut().for_each(|t| silence(&mut t.error_message));
+        }),
+        43 => told(body, version, |r: &mut ElectLeadersResponse| {
+            r.replica_election_results.sort_by(|a, b| a.topic.cmp(&b.topic));
+            for topic in &mut r.replica_election_results {
+                topic.partition_result.iter_mut().for_each(|p| silence(&mut p.error_message));
+            }
         }),
         44 => told(body, version, |r: &mut IncrementalAlterConfigsResponse| {
             r.responses.sort_by(|a, b| {
@@ -70,10 +77,22 @@ pub(super) fn comparable(key: i16, version: i16, body: &Bytes) -> Result<String>
             });
             r.responses.iter_mut().for_each(|t| silence(&mut t.error_message));
         }),
+        45 => told(body, version, |r: &mut AlterPartitionReassignmentsResponse| {
+            let partitions = r.responses.iter_mut().flat_map(|topic| &mut topic.partitions);
+            partitions.for_each(|p| silence(&mut p.error_message));
+        }),
+        46 => told(body, version, |_: &mut ListPartitionReassignmentsResponse| ()),
+        55 => told(body, version, quorum),
         60 => told(body, version, |r: &mut DescribeClusterResponse| {
             r.cluster_id = blank(&r.cluster_id);
             silence(&mut r.error_message);
             r.brokers.iter_mut().for_each(|b| b.port = b.port.min(1));
+        }),
+        61 => told(body, version, |r: &mut DescribeProducersResponse| {
+            for partition in r.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+                silence(&mut partition.error_message);
+                partition.active_producers.sort_by_key(|p| p.producer_id);
+            }
         }),
         74 => told(body, version, |r: &mut ListConfigResourcesResponse| {
             r.config_resources
@@ -132,6 +151,45 @@ fn settle(id: &mut Uuid) {
 
 fn blank(text: &StrBytes) -> StrBytes {
     StrBytes::from_static_str(if text.is_empty() { "" } else { "(words)" })
+}
+
+/// The codec does not know version 5, which ends each directory with whether it is cordoned off. There is one here.
+fn log_dirs(body: &Bytes, version: i16) -> Result<String> {
+    const CORDON_FROM_END: usize = 3;
+    const CORDONED_SINCE: i16 = 5;
+    let mut bytes = body.to_vec();
+    if version == CORDONED_SINCE && bytes.len() > CORDON_FROM_END {
+        let cordoned = bytes.remove(bytes.len() - CORDON_FROM_END);
+        ensure!(cordoned == 0, "a cordon of {cordoned}");
+    }
+    let known = version.min(CORDONED_SINCE - 1);
+    told(&Bytes::from(bytes), known, |r: &mut DescribeLogDirsResponse| {
+        for dir in &mut r.results {
+            dir.log_dir = blank(&dir.log_dir);
+            (dir.total_bytes, dir.usable_bytes) = (dir.total_bytes.min(1), dir.usable_bytes.min(1));
+            dir.topics.sort_by(|a, b| a.name.cmp(&b.name));
+            dir.topics.iter_mut().for_each(|t| t.partitions.sort_by_key(|p| p.partition_index));
+        }
+    })
+}
+
+/// How far the metadata has come, when, and by which address, is each broker's own.
+fn quorum(reply: &mut DescribeQuorumResponse) {
+    for partition in reply.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        silence(&mut partition.error_message);
+        partition.leader_epoch = partition.leader_epoch.min(0);
+        partition.high_watermark = partition.high_watermark.min(1);
+        for voter in &mut partition.current_voters {
+            settle(&mut voter.replica_directory_id);
+            voter.log_end_offset = voter.log_end_offset.min(1);
+            voter.last_fetch_timestamp = voter.last_fetch_timestamp.min(1);
+            voter.last_caught_up_timestamp = voter.last_caught_up_timestamp.min(1);
+        }
+    }
+    for listener in reply.nodes.iter_mut().flat_map(|node| &mut node.listeners) {
+        (listener.name, listener.host) = (blank(&listener.name), blank(&listener.host));
+        listener.port = listener.port.min(1);
+    }
 }
 
 fn produce(reply: &mut ProduceResponse) {

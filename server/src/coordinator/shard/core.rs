@@ -207,7 +207,8 @@ fn replay_step<M: Machine>(
     // A log is read behind its damage, unless nothing there is known to be right. All of the shard's groups would be the
     // price of waiting for it.
     *unread += (end.0 - from.0).unsigned_abs();
-    tracing::error!(log = log.dir_name(), from = %from, to = %end, "the end of a coordinator's log is damaged: what it said is lost, and everything before it counts");
+    tracing::error!(log = log.dir_name(), from = %from, to = %end, "the end of a coordinator's log is damaged: what it said of groups and offsets is lost, and everything before it counts; \
+         check the disk, `ottla log verify` names the damage, and groups that went back read some records again");
     Ok(end)
 }
 
