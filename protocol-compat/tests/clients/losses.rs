@@ -3,7 +3,7 @@
 use crate::differential::batch::{Batch, Form, Record};
 use crate::differential::cases::Topic;
 use crate::differential::now_ms;
-use crate::differential::peer::Peer;
+use crate::differential::peer::{Peer, whole_batches};
 use crate::harness::losing::Losing;
 use crate::harness::place;
 use crate::harness::random::Random;
@@ -99,20 +99,6 @@ pub(crate) fn holds_once_and_in_order(
     }
     ensure!(expected == count, "{topic}: {expected} of {count} records");
     Ok(())
-}
-
-/// The last batch of a reply may be cut.
-pub(crate) fn whole_batches(records: &mut Bytes) -> Bytes {
-    const LENGTH_END: usize = 12;
-    let mut end = 0;
-    while let Some(head) = records.get(end..end + LENGTH_END) {
-        let length = u32::from_be_bytes(head[8..].try_into().expect("four bytes")) as usize;
-        if end + LENGTH_END + length > records.len() {
-            break;
-        }
-        end += LENGTH_END + length;
-    }
-    records.split_to(end)
 }
 
 const ATTEMPTS: usize = 30_000;

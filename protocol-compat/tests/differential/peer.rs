@@ -221,3 +221,17 @@ impl Peer {
         Ok(found)
     }
 }
+
+/// The last batch of a reply may be cut.
+pub(crate) fn whole_batches(records: &mut Bytes) -> Bytes {
+    const LENGTH_END: usize = 12;
+    let mut end = 0;
+    while let Some(head) = records.get(end..end + LENGTH_END) {
+        let length = u32::from_be_bytes(head[8..].try_into().expect("four bytes")) as usize;
+        if end + LENGTH_END + length > records.len() {
+            break;
+        }
+        end += LENGTH_END + length;
+    }
+    records.split_to(end)
+}

@@ -2,8 +2,7 @@
 //! commit of a member that has just given a partition up, and the next owner may then commit a smaller offset: that an
 //! offset goes back is no loss, but that an answered one is nowhere in the log is.
 
-use crate::clients::losses::whole_batches;
-use crate::differential::peer::Peer;
+use crate::differential::peer::{Peer, whole_batches};
 use crate::members::ledger::{Answered, Offsets};
 use anyhow::{Context, Result, ensure};
 use bytes::{Buf, Bytes};
@@ -39,7 +38,8 @@ impl CommitLog {
                 return Ok(self.offsets.iter().map(|(partition, all)| (*partition, all.len())).collect());
             }
             for set in RecordBatchDecoder::decode_all(&mut whole_batches(&mut records))? {
-                for record in set.records.into_iter().filter(|record| record.offset >= self.next) {
+                let next = self.next;
+                for record in set.records.into_iter().filter(|record| record.offset >= next) {
                     self.next = record.offset + 1;
                     self.take(record.key.context("a record without key")?, record.value)?;
                 }
