@@ -2,7 +2,7 @@
 //!
 //! Invariants: tables go to standard output, progress to standard error; a row that fails makes the program fail,
 //! after the other rows. The comparison knows brokers by their wire and their command lines, never by their code; only
-//! the `log` and `validate` benches use the storage crate itself.
+//! the `log` and `validate` benches use the storage crate itself, and `metrics` the handles that count.
 #![expect(
     clippy::disallowed_methods,
     reason = "a bench measures the real machine: its clocks, its files, its processes"
@@ -15,6 +15,7 @@ mod cpu;
 mod limits;
 mod load;
 mod log;
+mod metrics;
 mod peer;
 mod report;
 mod rows;
@@ -56,6 +57,8 @@ enum Command {
     Compaction(compaction::CompactionArgs),
     /// Measures the log by itself, without a network, beside the machine's own writes, flushes and reads
     Log(log::LogArgs),
+    /// Measures what counting costs a Produce request, and a scrape of 10,000 topics
+    Metrics(metrics::MetricsArgs),
     /// Measures the checks of a producer's batch by codec, and the writing of it in another
     Validate(validate::ValidateArgs),
 }
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare(&args),
         Command::Compaction(args) => compaction(&args),
         Command::Log(args) => storage_log(&args),
+        Command::Metrics(args) => observed(&args),
         Command::Validate(args) => validate::run(&args),
     };
     match outcome {
@@ -117,6 +121,15 @@ fn compaction(args: &compaction::CompactionArgs) -> Result<()> {
 fn storage_log(args: &log::LogArgs) -> Result<()> {
     let (_, workspace) = homes()?;
     log::run(args, &dir_from("CARGO_TARGET_DIR", workspace.join("target"))?.join(BENCH_DATA))
+}
+
+fn observed(args: &metrics::MetricsArgs) -> Result<()> {
+    let (_, workspace) = homes()?;
+    let target = dir_from("CARGO_TARGET_DIR", workspace.join("target"))?;
+    let ottla = Ottla::prepare(args.binary(), workspace, &target)?;
+    let dir = target.join(BENCH_DATA).join(std::process::id().to_string());
+    reaper::install(dir.clone())?;
+    metrics::run(args, &ottla, TempDir::new(dir)?)
 }
 
 /// Where this crate and its workspace stand.

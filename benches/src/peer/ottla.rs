@@ -20,6 +20,7 @@ use crate::wire::request::Settings;
 
 const READY: &str = "ottla ready:";
 const LISTENER: &str = "PLAINTEXT://";
+const METRICS: &str = "metrics=http://";
 /// How often a broker that has not said it is ready is checked for life.
 const LIFE_CHECK: Duration = Duration::from_millis(100);
 
@@ -40,12 +41,31 @@ impl Ottla {
     }
 
     pub(crate) fn start(&self, dir: TempDir, durability: &str, changed: Settings<'_>) -> Result<Broker> {
+        let (broker, _) = self.start_saying(dir, durability, "off", changed)?;
+        Ok(broker)
+    }
+
+    /// One that shows its metrics, and where.
+    pub(crate) fn start_observed(&self, dir: TempDir, durability: &str) -> Result<(Broker, SocketAddr)> {
+        let (broker, ready) = self.start_saying(dir, durability, "127.0.0.1:0", &[])?;
+        let metrics = parse_metrics(&ready).with_context(|| format!("no metrics in `{ready}`"))?;
+        Ok((broker, metrics))
+    }
+
+    /// With its ready line.
+    fn start_saying(
+        &self,
+        dir: TempDir,
+        durability: &str,
+        metrics: &str,
+        changed: Settings<'_>,
+    ) -> Result<(Broker, String)> {
         let log = dir.path().join("broker.log");
         let mut command = Command::new(&self.binary);
         let own = [
             format!("log.dirs={}", dir.path().join("data").display()),
             "listeners=PLAINTEXT://127.0.0.1:0".to_owned(),
-            "metrics.listener=off".to_owned(),
+            format!("metrics.listener={metrics}"),
             format!("log.durability={durability}"),
         ];
         for setting in own.into_iter().chain(changed.iter().map(|(name, value)| format!("{name}={value}"))) {
@@ -55,9 +75,10 @@ impl Ottla {
         let mut process = Process::spawn(&mut command, log)?;
         let stdout = process.take_stdout().context("Ottla's standard output is not ours")?;
         let deadline = Instant::now() + START_MAX;
-        let address = wait_for_ready_line(stdout, &mut process, deadline)?;
+        let ready = wait_for_ready_line(stdout, &mut process, deadline)?;
+        let address = parse_ready_line(&ready).with_context(|| format!("no listener in `{ready}`"))?;
         wait_until_ready(address, deadline, || process.check_alive())?;
-        Ok(Broker { process, address, dir })
+        Ok((Broker { process, address, dir }, ready))
     }
 }
 
@@ -72,7 +93,7 @@ fn build(workspace: &Path, target: &Path) -> Result<PathBuf> {
     Ok(target.join("release").join("ottla"))
 }
 
-fn wait_for_ready_line(stdout: ChildStdout, process: &mut Process, deadline: Instant) -> Result<SocketAddr> {
+fn wait_for_ready_line(stdout: ChildStdout, process: &mut Process, deadline: Instant) -> Result<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -82,9 +103,7 @@ fn wait_for_ready_line(stdout: ChildStdout, process: &mut Process, deadline: Ins
     });
     while Instant::now() < deadline {
         match receiver.recv_timeout(LIFE_CHECK) {
-            Ok(line) if line.starts_with(READY) => {
-                return parse_ready_line(&line).with_context(|| format!("no listener in `{line}`"));
-            }
+            Ok(line) if line.starts_with(READY) => return Ok(line),
             Ok(_) => {}
             Err(RecvTimeoutError::Timeout) => process.check_alive()?,
             Err(RecvTimeoutError::Disconnected) => {
@@ -106,6 +125,11 @@ fn parse_ready_line(line: &str) -> Option<SocketAddr> {
     listener[..end].parse().ok()
 }
 
+fn parse_metrics(line: &str) -> Option<SocketAddr> {
+    let (_, metrics) = line.split_once(METRICS)?;
+    metrics.split(['/', ' ']).next()?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +145,9 @@ mod tests {
             assert_eq!(parse_ready_line(line), Some(expected), "{line}");
         }
         assert_eq!(parse_ready_line("ottla ready: metrics=off"), None);
+        let metrics = "ottla ready: PLAINTEXT://127.0.0.1:4711 metrics=http://127.0.0.1:9464";
+        assert_eq!(parse_metrics(metrics), "127.0.0.1:9464".parse().ok());
+        assert_eq!(parse_metrics("ottla ready: metrics=off"), None);
         assert_eq!(parse_ready_line("PLAINTEXT://127.0.0.1:4711"), None);
     }
 }
