@@ -163,6 +163,62 @@ fn rejected_spans(body: &[u8]) -> u64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use storage::env::{Random, SimRandom};
+
+    /// Heads and bodies of answers that are understood.
+    const KNOWN: [(&[u8], &[u8]); 3] = [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n", b"\x0a\x05\x08\x03\x12\x01x"),
+        (b"HTTP/1.0 503 Away\r\nRetry-After: 3\r\n\r\n", b""),
+        (b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\n\r\n", b"\x08\x96\x01"),
+    ];
+    const MUTATIONS: u32 = 200_000;
+
+    fn understood(answer: &[u8]) -> Option<Answer> {
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+        Some(Head::parse(&answer[..end])?.answer(&answer[end + 4..]))
+    }
+
+    fn mutate(random: &SimRandom, from: usize, bytes: &mut Vec<u8>) {
+        let at = |bytes: &[u8]| from + random.below((bytes.len() - from) as u64 + 1) as usize;
+        match random.below(4) {
+            0 if bytes.len() > from => {
+                let bit = random.below(((bytes.len() - from) * 8) as u64) as usize;
+                bytes[from + bit / 8] ^= 1 << (bit % 8);
+            }
+            1 => bytes.truncate(at(bytes)),
+            2 => {
+                let (a, b) = (at(bytes), at(bytes));
+                let piece = bytes[a.min(b)..a.max(b)].to_vec();
+                bytes.splice(a..a, piece);
+            }
+            _ => {
+                let mut more = [0; 10];
+                random.fill(&mut more);
+                let to = at(bytes);
+                bytes.splice(to..to, more[..random.below(11) as usize].iter().copied());
+            }
+        }
+    }
+
+    #[test]
+    fn mutated_answers_do_no_harm() {
+        let random = SimRandom::new(1);
+        for (head, body) in KNOWN {
+            let status = |answer| std::mem::discriminant(&answer);
+            let known = [head, body].concat();
+            let right = understood(&known).map(status);
+            assert!(right.is_some(), "{}", known.escape_ascii());
+            for _ in 0..MUTATIONS {
+                let only_body = random.below(2) == 0;
+                let mut bytes = known.clone();
+                for _ in 0..=random.below(4) {
+                    mutate(&random, if only_body { head.len() } else { 0 }, &mut bytes);
+                }
+                let found = understood(&bytes);
+                assert!(!only_body || found.map(status) == right, "{}", bytes.escape_ascii());
+            }
+        }
+    }
 
     fn parse(text: &str) -> Option<Head> {
         Head::parse(text.as_bytes())
