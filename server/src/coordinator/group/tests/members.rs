@@ -288,3 +288,39 @@ fn static_members_that_are_away_hold_up_nobody() {
     world.wait_ms(SESSION_MS);
     assert_eq!(world.state(), "Empty");
 }
+
+/// Kafka's record may name no leader. The first who joins again becomes one.
+#[test]
+fn a_group_that_was_left_without_a_leader_elects_one() {
+    let member = |id: &str| GroupMember {
+        id: id.to_owned(),
+        instance: None,
+        client_id: String::new(),
+        client_host: String::new(),
+        rebalance_timeout_ms: REBALANCE_MS,
+        session_timeout_ms: SESSION_MS,
+        subscription: Bytes::new(),
+        assignment: Bytes::new(),
+    };
+    let kept = GroupMetadata {
+        protocol_type: "consumer".to_owned(),
+        generation: 4,
+        protocol: Some("range".to_owned()),
+        leader: None,
+        changed_ms: -1,
+        members: vec![member("a"), member("b")],
+    };
+    let mut world = World::new();
+    world.restart_with(&[Record::ClassicGroup(GROUP.to_owned(), Some(kept))]);
+    assert_eq!((world.state(), world.beat("a", 4)), ("Stable", Ok(())));
+    let mut changed = join("b", "b");
+    changed.protocols[0].metadata = Bytes::from_static(b"new");
+    let second = world.send(changed.into());
+    assert_eq!(world.beat("a", 4), Err(GroupError::RebalanceInProgress));
+    let first = world.send(join("a", "a").into());
+    let (first, second) = (world.joined(first), world.joined(second));
+    assert_eq!((first.generation, second.generation), (5, 5));
+    assert_eq!(first.leader, second.leader);
+    let leader = if &*first.leader == "a" { first } else { second };
+    assert_eq!((&leader.member, leader.members.len()), (&leader.leader, 2));
+}

@@ -10,11 +10,15 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use storage::env::SimClock;
-use storage::{DataDir, DataDirOptions, Durability, Env, LeaderEpoch, LogConfig, LogId, TopicId};
+use storage::{
+    BatchBuilder, DataDir, DataDirOptions, Durability, Env, LeaderEpoch, Log, LogConfig, LogId, Origin,
+    TopicId, check_internal,
+};
 
 use super::*;
 use crate::config::{Bounded, ConsumerTimes};
 use crate::coordinator::assignor::Assignor;
+use crate::coordinator::records::{GroupMember, GroupMetadata};
 use crate::coordinator::shard::Core;
 
 pub(super) const LOG: LogId = LogId { topic: TopicId([1; 16]), partition: 0 };
@@ -62,9 +66,13 @@ struct World {
 }
 
 pub(super) fn load(env: &Env, dir: &DataDir, settings: &Arc<GroupSettings>) -> Core<GroupMachine> {
+    let machine = GroupMachine::new(settings.clone(), Arc::default());
+    Core::load(machine, open_log(dir), || now(env), |_| {}).unwrap()
+}
+
+fn open_log(dir: &DataDir) -> Arc<Log> {
     let config = LogConfig { durability: Durability::Durable, ..LogConfig::default() };
-    let log = dir.open_log(LOG, "__consumer_offsets-0", config, LeaderEpoch(0)).unwrap();
-    Core::load(GroupMachine::new(settings.clone(), Arc::default()), log, || now(env), |_| {}).unwrap()
+    dir.open_log(LOG, "__consumer_offsets-0", config, LeaderEpoch(0)).unwrap()
 }
 
 pub(super) fn now(env: &Env) -> Now {
@@ -86,9 +94,20 @@ impl World {
 
     /// A clean end and another start.
     fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// A clean end, records that somebody else has written, and another start.
+    fn restart_with(&mut self, records: &[Record]) {
         self.dir.close();
         self.dir =
             DataDir::open(self.env.clone(), PathBuf::from("/data"), DataDirOptions::default()).unwrap();
+        let log = open_log(&self.dir);
+        for record in records {
+            let Encoded { key, value } = record.encode();
+            let batch = BatchBuilder::new(0).push(Some(&key), value.as_deref(), &[]).build();
+            log.append(check_internal(batch).unwrap(), Origin::Coordinator, None);
+        }
         self.core = load(&self.env, &self.dir, &self.settings);
         self.answers.clear();
     }
