@@ -166,6 +166,8 @@ apis! {
     k45_alter_partition_reassignments::AlterPartitionReassignments,
     k46_list_partition_reassignments::ListPartitionReassignments,
     k47_offset_delete::OffsetDelete,
+    k48_describe_client_quotas::DescribeClientQuotas,
+    k49_alter_client_quotas::AlterClientQuotas,
     k55_describe_quorum::DescribeQuorum,
     k60_describe_cluster::DescribeCluster,
     k61_describe_producers::DescribeProducers,

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use storage::{LeaderEpoch, LogId, TopicId};
 
+use super::quota::{Entity, Key, Quotas, Value};
+
 /// A topic as the metadata log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
@@ -42,6 +44,7 @@ pub struct Image {
     deleting: OrdMap<TopicId, Arc<Topic>>,
     /// What groups have of their own, whether or not there is one of the id; none has nothing here.
     group_configs: OrdMap<Arc<str>, Arc<BTreeMap<String, String>>>,
+    quotas: Quotas,
     broker_starts: u32,
     producer_id_next: i64,
 }
@@ -73,6 +76,11 @@ impl Image {
     /// The groups that have settings of their own, in the order of their ids.
     pub fn configured_groups(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<String, String>)> {
         self.group_configs.iter().map(|(group, configs)| (group, &**configs))
+    }
+
+    /// The quotas of clients and addresses.
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
     }
 
     pub fn deleting(&self) -> impl Iterator<Item = &Arc<Topic>> {
@@ -118,6 +126,10 @@ impl Image {
         } else {
             self.group_configs.insert(group.into(), Arc::new(configs));
         }
+    }
+
+    pub(super) fn alter_quota(&mut self, entity: Entity, key: Key, value: Option<Value>) {
+        self.quotas.alter(entity, key, value);
     }
 
     /// As `configure_topic`. A count below the one that the topic has would take partitions away: it changes nothing either.
