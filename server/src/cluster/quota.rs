@@ -195,12 +195,29 @@ pub struct Quotas {
     by_entity: OrdMap<Entity, Arc<Values>>,
     /// How many entities have a quota of each kind, in the order of [`Key::ALL`]: what nobody bounds costs nobody anything.
     counts: [usize; Key::ALL.len()],
+    /// What named addresses may do, by how they are named: several names may stand for one address.
+    addresses: OrdMap<(IpAddr, Arc<str>), Value>,
 }
 
 impl Quotas {
     /// Whether there is any quota of this kind.
     pub fn bounds(&self, key: Key) -> bool {
         self.counts[key as usize] > 0
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_entity.is_empty()
+    }
+
+    /// The quota of connections from this address. Of several names for it the first counts.
+    pub fn connection_rate(&self, address: IpAddr) -> Option<Value> {
+        let key = Key::ConnectionCreationRate;
+        if !self.bounds(key) {
+            return None;
+        }
+        let named = self.addresses.get_next(&(address, "".into())).filter(|((found, _), _)| *found == address);
+        let default = || self.get(&Entity::default().with(Part::Ip, Name::Default), key);
+        named.map(|(_, value)| *value).or_else(default)
     }
 
     pub fn get(&self, entity: &Entity, key: Key) -> Option<Value> {
@@ -217,6 +234,14 @@ impl Quotas {
 
     /// `apply` is its only caller.
     pub(super) fn alter(&mut self, entity: Entity, key: Key, value: Option<Value>) {
+        if let (Key::ConnectionCreationRate, Some(Name::Exactly(name))) = (key, &entity.ip) {
+            for address in addresses(name) {
+                match value {
+                    Some(value) => self.addresses.insert((address, name.clone()), value),
+                    None => self.addresses.remove(&(address, name.clone())),
+                };
+            }
+        }
         let mut values = self.values(&entity).cloned().unwrap_or_default();
         let had = match value {
             Some(value) => values.insert(key, value).is_some(),

@@ -119,6 +119,32 @@ fn an_entity_without_quotas_is_gone() {
 }
 
 #[test]
+fn an_address_has_the_quota_of_its_first_name_or_the_default() {
+    let pace = |name: Option<&str>, rate: f64| {
+        wanted(&[("ip", name)], &[("connection_creation_rate", Some(rate))])
+    };
+    let rate = |image: &Image, address: &str| {
+        image.quotas().connection_rate(address.parse().unwrap()).map(Value::get)
+    };
+    let mut with_all = image(&[pace(None, 1.0), pace(Some("10.0.0.1"), 2.0), pace(Some("localhost"), 3.0)]);
+    for (address, expected) in
+        [("10.0.0.1", 2.0), ("10.0.0.2", 1.0), ("127.0.0.1", 3.0), ("::1", 3.0), ("::2", 1.0)]
+    {
+        assert_eq!(rate(&with_all, address), Some(expected), "{address}");
+    }
+    let (records, _) = alter(&with_all, &[pace(Some("0:0:0:0:0:0:0:1"), 4.0)]).unwrap();
+    records.into_iter().for_each(|record| apply(&mut with_all, record));
+    assert_eq!(rate(&with_all, "::1"), Some(4.0));
+    let none = [("connection_creation_rate", None)];
+    for name in ["0:0:0:0:0:0:0:1", "localhost"] {
+        let (records, _) = alter(&with_all, &[wanted(&[("ip", Some(name))], &none)]).unwrap();
+        records.into_iter().for_each(|record| apply(&mut with_all, record));
+    }
+    assert_eq!((rate(&with_all, "::1"), rate(&with_all, "127.0.0.1")), (Some(1.0), Some(1.0)));
+    assert_eq!(rate(&image(&[pace(Some("10.0.0.1"), 2.0)]), "10.0.0.2"), None);
+}
+
+#[test]
 fn naming_twice_is_refused() {
     let twice = wanted(&[USER], &[("producer_byte_rate", Some(5.0)), ("producer_byte_rate", None)]);
     let refused = QuotaRefusal::KeyTwice("producer_byte_rate".to_owned());

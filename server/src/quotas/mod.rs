@@ -1,0 +1,218 @@
+//! Quotas at work: what clients took of late, and how long each has to rest until that is within what it may have.
+//!
+//! As in Kafka, nobody is refused: the reply is sent at once with the time to wait, and the connection is not read for that
+//! long. Only changes of topics are refused above their quota, to clients that know the code for it. Which quotas there are
+//! is in the image of the metadata, so that a request costs nothing here while there are none; what was measured is soft and
+//! gone with a restart. Times are of the monotonic clock.
+//!
+//! Must not know: connections, messages, topics.
+
+mod bucket;
+mod meters;
+mod rate;
+mod table;
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub use self::table::Client;
+
+use self::bucket::Bucket;
+use self::meters::Meters;
+use self::rate::{Rate, Windows};
+use self::table::{Together, counts_for};
+use crate::cluster::quota::{Key, Quotas};
+use crate::config::Config;
+
+/// How long a client has to rest, and which quota says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Throttle {
+    pub key: Key,
+    pub until: Duration,
+}
+
+impl Throttle {
+    fn new(key: Key, now: Duration, ms: u64) -> Option<Self> {
+        // Clients are told the milliseconds as a number of 32 bits.
+        let rest = Duration::from_millis(ms.min(i32::MAX as u64));
+        (ms > 0).then(|| Self { key, until: now + rest })
+    }
+
+    /// The milliseconds that are left of it.
+    pub fn left_ms(self, now: Duration) -> i32 {
+        i32::try_from(self.until.saturating_sub(now).as_millis()).unwrap_or(i32::MAX)
+    }
+
+    /// The longer one.
+    pub fn longer(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) if other.until > one.until => Some(other),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+impl Client {
+    pub fn new(user: &str, id: &str) -> Arc<Self> {
+        Arc::new(Self { user: user.into(), id: id.into() })
+    }
+}
+
+/// What clients took.
+pub struct ClientQuotas {
+    produced: Meters<Together, Rate>,
+    fetched: Meters<Together, Rate>,
+    time: Meters<Together, Rate>,
+    changes: Meters<Together, Bucket>,
+    connections: Meters<IpAddr, Rate>,
+}
+
+impl ClientQuotas {
+    pub fn new(config: &Config) -> Self {
+        let windows = Windows::new(config.quota_window_num, config.quota_window_size_seconds);
+        let of_controller =
+            Windows::new(config.controller_quota_window_num, config.controller_quota_window_size_seconds);
+        Self::with_windows(windows, of_controller)
+    }
+
+    fn with_windows(windows: Windows, of_controller: Windows) -> Self {
+        Self {
+            produced: Meters::new(windows),
+            fetched: Meters::new(windows),
+            time: Meters::new(windows),
+            changes: Meters::new(of_controller),
+            connections: Meters::new(windows),
+        }
+    }
+
+    /// Counts a Produce request of so many bytes.
+    pub fn produced(&self, quotas: &Quotas, client: &Client, bytes: usize, now: Duration) -> Option<Throttle> {
+        let key = Key::ProducerByteRate;
+        let ms = charge(&self.produced, find(quotas, key, client)?, bytes as f64, now);
+        Throttle::new(key, now, ms)
+    }
+
+    /// Counts a Fetch reply of so many bytes, which took so much of the broker's time. One that has to wait is not sent:
+    /// then its bytes do not count.
+    pub fn fetched(
+        &self,
+        quotas: &Quotas,
+        client: &Client,
+        bytes: usize,
+        spent: Duration,
+        now: Duration,
+    ) -> Option<Throttle> {
+        let key = Key::ConsumerByteRate;
+        let for_time = self.spent(quotas, client, spent, now);
+        let Some((together, bound)) = find(quotas, key, client) else { return for_time };
+        let ms = self.fetched.with(together, millis(now), |rate, windows| {
+            rate.record(bytes as f64, millis(now), windows);
+            let ms = rate.throttle_ms(bound, millis(now), windows);
+            if ms > 0 || for_time.is_some() {
+                rate.record(-(bytes as f64), millis(now), windows);
+            }
+            ms
+        });
+        Throttle::longer(for_time, Throttle::new(key, now, ms))
+    }
+
+    /// The bytes of a Fetch reply that a client which fetched nothing of late gets without having to wait. For more it would
+    /// have to wait each time, and never get anything.
+    pub fn fetch_bytes_max(&self, quotas: &Quotas, client: &Client) -> Option<f64> {
+        let (_, bound) = find(quotas, Key::ConsumerByteRate, client)?;
+        Some(bound * self.fetched.windows().whole_ms() as f64 / 1000.0)
+    }
+
+    /// Counts time of the broker's threads. A rest for it is never longer than a window.
+    pub fn spent(
+        &self,
+        quotas: &Quotas,
+        client: &Client,
+        spent: Duration,
+        now: Duration,
+    ) -> Option<Throttle> {
+        let key = Key::RequestPercentage;
+        let ms = charge(&self.time, find(quotas, key, client)?, spent.as_secs_f64() * 100.0, now);
+        Throttle::new(key, now, ms.min(self.time.windows().each_ms))
+    }
+
+    /// The changes of topics that one request makes, under the quota of its client. A strict one refuses what exceeds it.
+    pub fn changes<'a>(&'a self, quotas: &Quotas, client: &Client, is_strict: bool) -> Option<Changes<'a>> {
+        let (together, bound) = find(quotas, Key::ControllerMutationRate, client)?;
+        Some(Changes { meters: &self.changes, together, bound, is_strict, rest: Mutex::default() })
+    }
+
+    /// Counts a connection from this address. If it came too soon it does not count: nobody gets in for so long.
+    pub fn connected(&self, quotas: &Quotas, address: IpAddr, now: Duration) -> Option<Duration> {
+        let bound = quotas.connection_rate(address)?.get();
+        let ms = self.connections.with(address, millis(now), |rate, windows| {
+            rate.record(1.0, millis(now), windows);
+            let ms = rate.throttle_ms(bound, millis(now), windows);
+            if ms > 0 {
+                rate.record(-1.0, millis(now), windows);
+            }
+            ms.min(windows.each_ms)
+        });
+        (ms > 0).then(|| Duration::from_millis(ms))
+    }
+}
+
+/// The partitions that a request creates and deletes, held to a quota.
+pub struct Changes<'a> {
+    meters: &'a Meters<Together, Bucket>,
+    together: Together,
+    bound: f64,
+    is_strict: bool,
+    rest: Mutex<Option<Throttle>>,
+}
+
+impl Changes<'_> {
+    /// Counts so many partitions. False if they must not be changed now.
+    pub fn allow(&self, partitions: usize, now: Duration) -> bool {
+        let (tokens, now_ms) = (partitions as f64, millis(now));
+        let (is_allowed, ms) = self.meters.with(self.together.clone(), now_ms, |bucket, windows| {
+            let debt = bucket.throttle_ms(self.bound, now_ms, windows);
+            if self.is_strict && debt > 0 {
+                return (false, debt);
+            }
+            bucket.take(tokens, self.bound, now_ms, windows);
+            // A strict quota lets one change take more than there is, and tells the next.
+            let debt = if self.is_strict { 0 } else { bucket.throttle_ms(self.bound, now_ms, windows) };
+            (true, debt)
+        });
+        if let Some(rest) = Throttle::new(Key::ControllerMutationRate, now, ms) {
+            *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some(rest);
+        }
+        is_allowed
+    }
+
+    /// How long the client has to rest for them.
+    pub fn rest(&self) -> Option<Throttle> {
+        *self.rest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn find(quotas: &Quotas, key: Key, client: &Client) -> Option<(Together, f64)> {
+    if quotas.bounds(key) { counts_for(quotas, key, client) } else { None }
+}
+
+fn charge(
+    meters: &Meters<Together, Rate>,
+    (together, bound): (Together, f64),
+    amount: f64,
+    now: Duration,
+) -> u64 {
+    let now_ms = millis(now);
+    meters.with(together, now_ms, |rate, windows| {
+        rate.record(amount, now_ms, windows);
+        rate.throttle_ms(bound, now_ms, windows)
+    })
+}
+
+fn millis(now: Duration) -> u64 {
+    now.as_millis() as u64
+}
+
+#[cfg(test)]
+mod tests;
