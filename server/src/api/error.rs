@@ -30,6 +30,7 @@ impl ToCode for Refusal {
             Self::InvalidRequest(_) | Self::Reserved(_) => ErrorCode::InvalidRequest,
             Self::UnknownName(_) | Self::UnknownPartition { .. } => ErrorCode::UnknownTopicOrPartition,
             Self::UnknownId(_) => ErrorCode::UnknownTopicId,
+            Self::QuotaUsedUp => ErrorCode::ThrottlingQuotaExceeded,
         }
     }
 }

@@ -215,7 +215,8 @@ impl Quotas {
         if !self.bounds(key) {
             return None;
         }
-        let named = self.addresses.get_next(&(address, "".into())).filter(|((found, _), _)| *found == address);
+        let named =
+            self.addresses.get_next(&(address, "".into())).filter(|((found, _), _)| *found == address);
         let default = || self.get(&Entity::default().with(Part::Ip, Name::Default), key);
         named.map(|(_, value)| *value).or_else(default)
     }

@@ -120,9 +120,8 @@ fn an_entity_without_quotas_is_gone() {
 
 #[test]
 fn an_address_has_the_quota_of_its_first_name_or_the_default() {
-    let pace = |name: Option<&str>, rate: f64| {
-        wanted(&[("ip", name)], &[("connection_creation_rate", Some(rate))])
-    };
+    let pace =
+        |name: Option<&str>, rate: f64| wanted(&[("ip", name)], &[("connection_creation_rate", Some(rate))]);
     let rate = |image: &Image, address: &str| {
         image.quotas().connection_rate(address.parse().unwrap()).map(Value::get)
     };

@@ -4,7 +4,7 @@
 use super::rate::Windows;
 
 #[derive(Debug, Default)]
-pub struct Bucket {
+pub(super) struct Bucket {
     /// The tokens at a time; it begins full.
     left: Option<(f64, u64)>,
 }
@@ -15,28 +15,26 @@ impl Bucket {
         let most = rate * windows.over_ms() as f64 / 1000.0;
         let left = match self.left {
             None => most,
-            Some((left, at_ms)) => {
-                most.min(left + rate * now_ms.saturating_sub(at_ms) as f64 / 1000.0)
-            }
+            Some((left, at_ms)) => most.min(left + rate * now_ms.saturating_sub(at_ms) as f64 / 1000.0),
         };
         self.left = Some((left, now_ms));
         left
     }
 
-    pub fn take(&mut self, tokens: f64, rate: f64, now_ms: u64, windows: Windows) {
+    pub(super) fn take(&mut self, tokens: f64, rate: f64, now_ms: u64, windows: Windows) {
         let left = self.fill(rate, now_ms, windows) - tokens;
         self.left = Some((left, now_ms));
     }
 
     /// How long until there is no debt any more: 0 if there is none.
-    pub fn throttle_ms(&mut self, rate: f64, now_ms: u64, windows: Windows) -> u64 {
+    pub(super) fn throttle_ms(&mut self, rate: f64, now_ms: u64, windows: Windows) -> u64 {
         let left = self.fill(rate, now_ms, windows);
         if left >= 0.0 { 0 } else { (-left / rate * 1000.0 + 0.5).floor() as u64 }
     }
 
     /// Whether a new one would say the same, at any rate that fills it in the time of all windows. Of a debt nothing is
     /// forgotten.
-    pub fn is_forgotten(&self, now_ms: u64, windows: Windows) -> bool {
+    pub(super) fn is_forgotten(&self, now_ms: u64, windows: Windows) -> bool {
         self.left.is_none_or(|(left, at_ms)| left >= 0.0 && now_ms.saturating_sub(at_ms) >= windows.over_ms())
     }
 }

@@ -16,7 +16,7 @@ const FEW: usize = 1024;
 const SWEEP_REST_MS: u64 = 1000;
 
 /// What can be forgotten once nothing comes.
-pub trait Measure: Default {
+pub(super) trait Measure: Default {
     fn is_forgotten(&self, now_ms: u64, windows: Windows) -> bool;
 }
 
@@ -32,7 +32,7 @@ impl Measure for Bucket {
     }
 }
 
-pub struct Meters<K, M> {
+pub(super) struct Meters<K, M> {
     windows: Windows,
     state: Mutex<State<K, M>>,
 }
@@ -48,17 +48,17 @@ struct State<K, M> {
 }
 
 impl<K: Hash + Eq, M: Measure> Meters<K, M> {
-    pub fn new(windows: Windows) -> Self {
+    pub(super) fn new(windows: Windows) -> Self {
         let state = State { named: HashMap::new(), others: M::default(), sweep_at: FEW, swept_ms: 0 };
         Self { windows, state: Mutex::new(state) }
     }
 
-    pub fn windows(&self) -> Windows {
+    pub(super) fn windows(&self) -> Windows {
         self.windows
     }
 
     /// Works with the measure of `key`.
-    pub fn with<T>(&self, key: K, now_ms: u64, work: impl FnOnce(&mut M, Windows) -> T) -> T {
+    pub(super) fn with<T>(&self, key: K, now_ms: u64, work: impl FnOnce(&mut M, Windows) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.named.len() >= state.sweep_at && !state.named.contains_key(&key) {
             state.sweep(now_ms, self.windows);

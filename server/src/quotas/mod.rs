@@ -13,7 +13,7 @@ mod rate;
 mod table;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::table::Client;
@@ -87,7 +87,13 @@ impl ClientQuotas {
     }
 
     /// Counts a Produce request of so many bytes.
-    pub fn produced(&self, quotas: &Quotas, client: &Client, bytes: usize, now: Duration) -> Option<Throttle> {
+    pub fn produced(
+        &self,
+        quotas: &Quotas,
+        client: &Client,
+        bytes: usize,
+        now: Duration,
+    ) -> Option<Throttle> {
         let key = Key::ProducerByteRate;
         let ms = charge(&self.produced, find(quotas, key, client)?, bytes as f64, now);
         Throttle::new(key, now, ms)
@@ -137,10 +143,28 @@ impl ClientQuotas {
         Throttle::new(key, now, ms.min(self.time.windows().each_ms))
     }
 
-    /// The changes of topics that one request makes, under the quota of its client. A strict one refuses what exceeds it.
-    pub fn changes<'a>(&'a self, quotas: &Quotas, client: &Client, is_strict: bool) -> Option<Changes<'a>> {
-        let (together, bound) = find(quotas, Key::ControllerMutationRate, client)?;
-        Some(Changes { meters: &self.changes, together, bound, is_strict, rest: Mutex::default() })
+    /// Counts partitions that are created or deleted. False if they must not be, and how long the client has to rest.
+    pub fn changed(
+        &self,
+        quotas: &Quotas,
+        client: &Client,
+        change: Change,
+        now: Duration,
+    ) -> (bool, Option<Throttle>) {
+        let key = Key::ControllerMutationRate;
+        let Some((together, bound)) = find(quotas, key, client) else { return (true, None) };
+        let now_ms = millis(now);
+        let (is_allowed, ms) = self.changes.with(together, now_ms, |bucket, windows| {
+            let debt = bucket.throttle_ms(bound, now_ms, windows);
+            if change.is_strict && debt > 0 {
+                return (false, debt);
+            }
+            bucket.take(change.partitions as f64, bound, now_ms, windows);
+            // A strict quota lets one change take more than there is, and tells the next.
+            let debt = if change.is_strict { 0 } else { bucket.throttle_ms(bound, now_ms, windows) };
+            (true, debt)
+        });
+        (is_allowed, Throttle::new(key, now, ms))
     }
 
     /// Counts a connection from this address. If it came too soon it does not count: nobody gets in for so long.
@@ -158,39 +182,12 @@ impl ClientQuotas {
     }
 }
 
-/// The partitions that a request creates and deletes, held to a quota.
-pub struct Changes<'a> {
-    meters: &'a Meters<Together, Bucket>,
-    together: Together,
-    bound: f64,
-    is_strict: bool,
-    rest: Mutex<Option<Throttle>>,
-}
-
-impl Changes<'_> {
-    /// Counts so many partitions. False if they must not be changed now.
-    pub fn allow(&self, partitions: usize, now: Duration) -> bool {
-        let (tokens, now_ms) = (partitions as f64, millis(now));
-        let (is_allowed, ms) = self.meters.with(self.together.clone(), now_ms, |bucket, windows| {
-            let debt = bucket.throttle_ms(self.bound, now_ms, windows);
-            if self.is_strict && debt > 0 {
-                return (false, debt);
-            }
-            bucket.take(tokens, self.bound, now_ms, windows);
-            // A strict quota lets one change take more than there is, and tells the next.
-            let debt = if self.is_strict { 0 } else { bucket.throttle_ms(self.bound, now_ms, windows) };
-            (true, debt)
-        });
-        if let Some(rest) = Throttle::new(Key::ControllerMutationRate, now, ms) {
-            *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some(rest);
-        }
-        is_allowed
-    }
-
-    /// How long the client has to rest for them.
-    pub fn rest(&self) -> Option<Throttle> {
-        *self.rest.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Partitions that a request creates or deletes.
+#[derive(Debug, Clone, Copy)]
+pub struct Change {
+    pub partitions: usize,
+    /// What exceeds the quota is refused.
+    pub is_strict: bool,
 }
 
 fn find(quotas: &Quotas, key: Key, client: &Client) -> Option<(Together, f64)> {

@@ -5,25 +5,25 @@
 
 /// How rates are taken.
 #[derive(Debug, Clone, Copy)]
-pub struct Windows {
+pub(super) struct Windows {
     /// `quota.window.num`
-    pub count: u32,
+    pub(super) count: u32,
     /// `quota.window.size.seconds`
-    pub each_ms: u64,
+    pub(super) each_ms: u64,
 }
 
 impl Windows {
-    pub fn new(count: u32, seconds: u32) -> Self {
+    pub(super) fn new(count: u32, seconds: u32) -> Self {
         Self { count: count.max(1), each_ms: u64::from(seconds.max(1)) * 1000 }
     }
 
     /// The time over which a rate is taken at least.
-    pub fn whole_ms(self) -> u64 {
+    pub(super) fn whole_ms(self) -> u64 {
         u64::from(self.count - 1) * self.each_ms
     }
 
     /// After so long a window counts no more.
-    pub fn over_ms(self) -> u64 {
+    pub(super) fn over_ms(self) -> u64 {
         u64::from(self.count) * self.each_ms
     }
 }
@@ -43,14 +43,14 @@ impl Window {
 
 /// What came of late.
 #[derive(Debug, Default)]
-pub struct Rate {
+pub(super) struct Rate {
     /// One more than count, because the oldest may reach into the time that counts.
     windows: Vec<Window>,
     current: usize,
 }
 
 impl Rate {
-    pub fn record(&mut self, amount: f64, now_ms: u64, windows: Windows) {
+    pub(super) fn record(&mut self, amount: f64, now_ms: u64, windows: Windows) {
         if self.windows.is_empty() {
             self.windows.push(Window::new(now_ms));
         }
@@ -67,7 +67,7 @@ impl Rate {
     }
 
     /// How much comes in a second, and the time over which that is so.
-    pub fn measure(&mut self, now_ms: u64, windows: Windows) -> (f64, u64) {
+    pub(super) fn measure(&mut self, now_ms: u64, windows: Windows) -> (f64, u64) {
         for window in &mut self.windows {
             if now_ms.saturating_sub(window.last_ms) >= windows.over_ms() {
                 *window = Window::new(now_ms);
@@ -83,7 +83,7 @@ impl Rate {
     }
 
     /// How long nothing may come until the rate is within its bound: 0 if it is.
-    pub fn throttle_ms(&mut self, bound: f64, now_ms: u64, windows: Windows) -> u64 {
+    pub(super) fn throttle_ms(&mut self, bound: f64, now_ms: u64, windows: Windows) -> u64 {
         let (rate, over_ms) = self.measure(now_ms, windows);
         if rate <= bound {
             return 0;
@@ -93,7 +93,7 @@ impl Rate {
     }
 
     /// Whether a new one would say the same.
-    pub fn is_forgotten(&self, now_ms: u64, windows: Windows) -> bool {
+    pub(super) fn is_forgotten(&self, now_ms: u64, windows: Windows) -> bool {
         self.windows.iter().all(|window| now_ms.saturating_sub(window.last_ms) >= windows.over_ms())
     }
 }

@@ -20,13 +20,13 @@ pub struct Client {
 
 /// Who is measured together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Together {
-    pub user: Option<Arc<str>>,
-    pub client_id: Option<Arc<str>>,
+pub(super) struct Together {
+    pub(super) user: Option<Arc<str>>,
+    pub(super) client_id: Option<Arc<str>>,
 }
 
 /// The quota that counts for a client, and who is measured together with it.
-pub fn counts_for(quotas: &Quotas, key: Key, client: &Client) -> Option<(Together, f64)> {
+pub(super) fn counts_for(quotas: &Quotas, key: Key, client: &Client) -> Option<(Together, f64)> {
     let user = || Some(Name::Exactly(client.user.clone()));
     let any = || Some(Name::Default);
     let id = || Some(Name::Exactly(client.id.clone()));
@@ -86,7 +86,8 @@ mod tests {
             .iter()
             .map(|level| {
                 let (user, id) = LEVELS[*level];
-                let named = [("user", user), ("client-id", id)].into_iter().filter(|(_, name)| !name.is_empty());
+                let named =
+                    [("user", user), ("client-id", id)].into_iter().filter(|(_, name)| !name.is_empty());
                 let name = |name: &str| (name != "<default>").then(|| name.to_owned());
                 let entity = named.map(|(kind, text)| (kind.to_owned(), name(text))).collect();
                 let value = Some((level + 1) as f64);

@@ -43,9 +43,8 @@ fn a_producer_rests_until_its_rate_is_its_quota() {
     let image = image(&[("", "slow", "producer_byte_rate", 1000.0)]);
     let measures = measures();
     let (slow, quick) = (Client::new("u", "slow"), Client::new("u", "quick"));
-    let produce = |client: &Client, bytes, ms| {
-        left(measures.produced(image.quotas(), client, bytes, at(ms)), at(ms))
-    };
+    let produce =
+        |client: &Client, bytes, ms| left(measures.produced(image.quotas(), client, bytes, at(ms)), at(ms));
     assert_eq!(produce(&slow, 10_000, 0), 0);
     // 15,000 in 10 s are 1,500 a second: half too much of ten seconds.
     assert_eq!(produce(&slow, 5_000, 0), 5_000);
@@ -60,9 +59,8 @@ fn a_fetch_that_waits_does_not_count() {
     let image = image(&[("", "slow", "consumer_byte_rate", 1000.0)]);
     let measures = measures();
     let slow = Client::new("u", "slow");
-    let fetch = |bytes, ms| {
-        left(measures.fetched(image.quotas(), &slow, bytes, Duration::ZERO, at(ms)), at(ms))
-    };
+    let fetch =
+        |bytes, ms| left(measures.fetched(image.quotas(), &slow, bytes, Duration::ZERO, at(ms)), at(ms));
     assert_eq!(measures.fetch_bytes_max(image.quotas(), &slow), Some(10_000.0));
     assert_eq!(fetch(10_000, 0), 0);
     assert_eq!(fetch(2_000, 0), 2_000);
@@ -92,19 +90,21 @@ fn a_strict_quota_refuses_and_a_lenient_one_makes_rest() {
     let image = image(&[("u", "", "controller_mutation_rate", 2.0)]);
     let measures = measures();
     let client = Client::new("u", "any");
-    let strict = measures.changes(image.quotas(), &client, true).unwrap();
+    let change = |partitions, is_strict, ms| {
+        let change = Change { partitions, is_strict };
+        let (is_allowed, rest) = measures.changed(image.quotas(), &client, change, at(ms));
+        (is_allowed, left(rest, at(ms)))
+    };
     // 2 a second in eleven windows are 22 at once; one change may take more than is left.
-    assert!(strict.allow(20, at(0)) && strict.allow(6, at(0)));
-    assert_eq!(strict.rest(), None);
-    assert!(!strict.allow(1, at(0)));
-    assert_eq!(left(strict.rest(), at(0)), 2_000);
-    assert_eq!(left(strict.rest(), at(500)), 1_500, "what the wait took is taken off");
-    let later = measures.changes(image.quotas(), &client, true).unwrap();
-    assert!(later.allow(1, at(2_000)));
-    let lenient = measures.changes(image.quotas(), &client, false).unwrap();
-    assert!(lenient.allow(3, at(2_000)));
-    assert_eq!(left(lenient.rest(), at(2_000)), 2_000);
-    assert!(measures.changes(image.quotas(), &Client::new("other", "any"), true).is_none());
+    assert_eq!(change(20, true, 0), (true, 0));
+    assert_eq!(change(6, true, 0), (true, 0));
+    assert_eq!(change(1, true, 0), (false, 2_000));
+    assert_eq!(change(1, true, 500), (false, 1_500));
+    assert_eq!(change(1, true, 2_000), (true, 0));
+    assert_eq!(change(3, false, 2_000), (true, 2_000), "the lenient one lets it happen");
+    let other = Client::new("other", "any");
+    let free = measures.changed(image.quotas(), &other, Change { partitions: 99, is_strict: true }, at(0));
+    assert_eq!(free, (true, None));
 }
 
 #[test]
