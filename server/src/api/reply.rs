@@ -100,6 +100,15 @@ macro_rules! replies {
                 $(self.$throttle = _left_ms;)?
             }
         })*
+
+        /// Each reply by its API's name, as it encodes when its client has to rest.
+        #[cfg(test)]
+        const RESTING: &[(&str, fn(i16, i16, i32) -> Result<Frame, Unencodable>)] =
+            &[$((stringify!($message), |key, version, left_ms| {
+                let mut reply = messages::$message::default();
+                reply.throttle(left_ms);
+                reply.frame(key, version, 1)
+            })),*];
     };
 }
 
@@ -188,5 +197,54 @@ impl Reply for Fetched {
 
     fn frame(self, _key: i16, version: i16, correlation_id: i32) -> Result<Frame, Unencodable> {
         Ok(fetch_encode::encode(self.reply, version, correlation_id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::TABLE;
+    use super::*;
+    use protocol_compat::versions::api_info;
+
+    fn bytes_of(frame: Frame) -> Vec<u8> {
+        let bytes = |piece: &Piece<Records>| match piece {
+            Piece::Bytes(bytes) => bytes.to_vec(),
+            Piece::Payload(_) => panic!("no records here"),
+        };
+        frame.iter().flat_map(bytes).collect()
+    }
+
+    /// The first versions of replies that say how long to rest, where it is not the first one served. Kafka added it to all
+    /// others with their first version.
+    const SINCE: &[(&str, i16)] = &[
+        ("ApiVersions", 1),
+        ("DescribeGroups", 1),
+        ("DescribeLogDirs", 0),
+        ("FindCoordinator", 1),
+        ("Heartbeat", 1),
+        ("JoinGroup", 2),
+        ("LeaveGroup", 1),
+        ("ListGroups", 1),
+        ("ListOffsets", 2),
+        ("Metadata", 3),
+        ("OffsetCommit", 3),
+        ("OffsetFetch", 3),
+        ("OffsetForLeaderEpoch", 2),
+        ("SyncGroup", 1),
+        ("DescribeQuorum", i16::MAX),
+    ];
+
+    #[test]
+    fn every_reply_that_can_tells_how_long_to_rest() {
+        for (name, resting) in RESTING {
+            let name = name.strip_suffix("Response").unwrap();
+            let api = TABLE.iter().find(|api| api_info(api.key).unwrap().name == name).unwrap();
+            let since = SINCE.iter().find(|(known, _)| *known == name).map_or(0, |(_, since)| *since);
+            for version in api.versions.clone().filter(|version| *version < 5 || name != "DescribeLogDirs") {
+                let [idle, told] = [0, 0x1234_5678]
+                    .map(|ms| bytes_of(resting(api.key, version, ms).unwrap_or_else(|e| panic!("{e}"))));
+                assert_eq!(idle != told, version >= since, "{name} {version}");
+            }
+        }
     }
 }

@@ -179,3 +179,15 @@ pub(crate) fn of_topics(topics: impl IntoIterator<Item = Topic>) -> Image {
     topics.into_iter().for_each(|topic| image.insert_topic(topic));
     image
 }
+
+/// An image with these quotas and nothing else.
+#[cfg(test)]
+pub(crate) fn of_quotas(wanted: &[super::quota::Wanted]) -> Image {
+    let mut image = Image::default();
+    for one in wanted {
+        let (records, outcomes) = super::quota::alter(&image, std::slice::from_ref(one)).expect("few");
+        assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
+        records.into_iter().for_each(|record| super::apply::apply(&mut image, record));
+    }
+    image
+}

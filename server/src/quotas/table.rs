@@ -62,8 +62,8 @@ fn kept(name: &Arc<str>) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Image;
-    use crate::cluster::quota::{Wanted, alter};
+    use crate::cluster::image::of_quotas;
+    use crate::cluster::quota::Wanted;
 
     fn client(user: &str, id: &str) -> Client {
         Client { user: user.into(), id: id.into() }
@@ -94,11 +94,7 @@ mod tests {
                 Wanted { entity, changes: vec![("producer_byte_rate".to_owned(), value)] }
             })
             .collect();
-        let (records, outcomes) = alter(&Image::default(), &wanted).unwrap();
-        assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()));
-        let mut image = Image::default();
-        records.into_iter().for_each(|record| crate::cluster::apply::apply(&mut image, record));
-        image.quotas().clone()
+        of_quotas(&wanted).quotas().clone()
     }
 
     fn level_of(quotas: &Quotas, user: &str, id: &str) -> Option<usize> {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::cluster::Image;
-use crate::cluster::apply::apply;
-use crate::cluster::quota::{Wanted, alter};
+use crate::cluster::image::of_quotas;
+use crate::cluster::quota::Wanted;
 
 const KAFKAS: Windows = Windows { count: 11, each_ms: 1000 };
 
@@ -17,13 +17,7 @@ fn image(all: &[(&str, &str, &str, f64)]) -> Image {
             Wanted { entity: entity.collect(), changes: vec![((*key).to_owned(), Some(*value))] }
         })
         .collect();
-    let mut image = Image::default();
-    for one in &wanted {
-        let (records, outcomes) = alter(&image, std::slice::from_ref(one)).unwrap();
-        assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
-        records.into_iter().for_each(|record| apply(&mut image, record));
-    }
-    image
+    of_quotas(&wanted)
 }
 
 fn at(ms: u64) -> Duration {
@@ -109,11 +103,9 @@ fn a_strict_quota_refuses_and_a_lenient_one_makes_rest() {
 
 #[test]
 fn an_address_that_comes_too_often_waits_outside() {
-    let mut image = Image::default();
     let entity = [("ip".to_owned(), Some("10.0.0.1".to_owned()))].into_iter().collect();
     let wanted = Wanted { entity, changes: vec![("connection_creation_rate".to_owned(), Some(2.0))] };
-    let (records, _) = alter(&image, &[wanted]).unwrap();
-    records.into_iter().for_each(|record| apply(&mut image, record));
+    let image = of_quotas(&[wanted]);
     let measures = measures();
     let connect = |address: [u8; 4], ms| measures.connected(image.quotas(), address.into(), at(ms));
     // 2 a second over ten seconds.
