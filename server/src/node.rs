@@ -383,7 +383,7 @@ async fn open_broker(
         cold_reads: ColdReads::new(config.cold_reads_max, metrics.clone()),
         producer_ids: ProducerIds::default(),
         groups: Groups::new(config, env.clone()),
-        quotas: ClientQuotas::new(config),
+        quotas: ClientQuotas::new(config, metrics),
         authorizer: Authorizer,
         metrics: metrics.clone(),
         traces,

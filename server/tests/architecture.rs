@@ -15,7 +15,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("traces", &["config", "metrics"]),
     ("cluster", &["config"]),
     ("partition", &["config", "metrics", "cluster"]),
-    ("quotas", &["config", "cluster"]),
+    ("quotas", &["config", "metrics", "cluster"]),
     ("coordinator", &["config", "cluster", "partition"]),
     ("observer", &["metrics", "cluster", "partition", "coordinator"]),
     ("api", &["config", "metrics", "security", "cluster", "partition", "coordinator", "quotas", "traces"]),

@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bucket::Bucket;
 use super::rate::{Rate, Windows};
+use crate::metrics::{Limit, Metrics};
 
-/// Measured by name at once, of one kind.
-const NAMED_MAX: usize = 100_000;
 /// As long as there are so few, nobody looks for what can be forgotten.
 const FEW: usize = 1024;
 /// It is looked for no more often than this when all is full.
@@ -32,8 +31,17 @@ impl Measure for Bucket {
     }
 }
 
+/// How many are measured by name, and who is told when that is not enough.
+#[derive(Clone)]
+pub(super) struct Bound {
+    /// `quota.clients.max`
+    pub(super) named_max: usize,
+    pub(super) metrics: Arc<Metrics>,
+}
+
 pub(super) struct Meters<K, M> {
     windows: Windows,
+    bound: Bound,
     state: Mutex<State<K, M>>,
 }
 
@@ -48,9 +56,9 @@ struct State<K, M> {
 }
 
 impl<K: Hash + Eq, M: Measure> Meters<K, M> {
-    pub(super) fn new(windows: Windows) -> Self {
-        let state = State { named: HashMap::new(), others: M::default(), sweep_at: FEW, swept_ms: 0 };
-        Self { windows, state: Mutex::new(state) }
+    pub(super) fn new(windows: Windows, bound: Bound) -> Self {
+        let state = State { named: HashMap::new(), others: M::default(), sweep_at: FEW.min(bound.named_max), swept_ms: 0 };
+        Self { windows, bound, state: Mutex::new(state) }
     }
 
     pub(super) fn windows(&self) -> Windows {
@@ -61,24 +69,27 @@ impl<K: Hash + Eq, M: Measure> Meters<K, M> {
     pub(super) fn with<T>(&self, key: K, now_ms: u64, work: impl FnOnce(&mut M, Windows) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.named.len() >= state.sweep_at && !state.named.contains_key(&key) {
-            state.sweep(now_ms, self.windows);
+            state.sweep(now_ms, self.windows, self.bound.named_max);
         }
-        let has_room = state.named.len() < NAMED_MAX || state.named.contains_key(&key);
+        let has_room = state.named.len() < self.bound.named_max || state.named.contains_key(&key);
         match has_room {
             true => work(state.named.entry(key).or_default(), self.windows),
-            false => work(&mut state.others, self.windows),
+            false => {
+                self.bound.metrics.limit(Limit::QuotaClients).hits.increment(1);
+                work(&mut state.others, self.windows)
+            }
         }
     }
 }
 
 impl<K: Hash + Eq, M: Measure> State<K, M> {
-    fn sweep(&mut self, now_ms: u64, windows: Windows) {
-        if self.named.len() >= NAMED_MAX && now_ms.saturating_sub(self.swept_ms) < SWEEP_REST_MS {
+    fn sweep(&mut self, now_ms: u64, windows: Windows, named_max: usize) {
+        if self.named.len() >= named_max && now_ms.saturating_sub(self.swept_ms) < SWEEP_REST_MS {
             return;
         }
         self.swept_ms = now_ms;
         self.named.retain(|_, measure| !measure.is_forgotten(now_ms, windows));
-        self.sweep_at = (self.named.len() * 2).clamp(FEW, NAMED_MAX);
+        self.sweep_at = (self.named.len() * 2).max(FEW).min(named_max);
     }
 }
 
@@ -88,13 +99,18 @@ mod tests {
 
     const KAFKAS: Windows = Windows { count: 11, each_ms: 1000 };
 
+    /// Room for so many names.
+    fn meters(named_max: usize) -> Meters<usize, Rate> {
+        Meters::new(KAFKAS, Bound { named_max, metrics: Metrics::new(&[], Default::default()) })
+    }
+
     fn len(meters: &Meters<usize, Rate>) -> usize {
         meters.state.lock().unwrap().named.len()
     }
 
     #[test]
     fn who_is_silent_is_forgotten() {
-        let meters = Meters::<usize, Rate>::new(KAFKAS);
+        let meters = meters(100_000);
         let count = |key, now_ms| meters.with(key, now_ms, |rate, windows| rate.record(1.0, now_ms, windows));
         (0..FEW).for_each(|key| count(key, 0));
         count(FEW, 10_999);
@@ -108,7 +124,8 @@ mod tests {
 
     #[test]
     fn a_flood_of_names_shares_one_measure() {
-        let meters = Meters::<usize, Rate>::new(KAFKAS);
+        const NAMED_MAX: usize = 5000;
+        let meters = meters(NAMED_MAX);
         let count = |key| {
             meters.with(key, 0, |rate, windows| {
                 rate.record(10.0, 0, windows);

@@ -19,11 +19,12 @@ use std::time::Duration;
 pub use self::table::Client;
 
 use self::bucket::Bucket;
-use self::meters::Meters;
+use self::meters::{Bound, Meters};
 use self::rate::{Rate, Windows};
 use self::table::{Together, counts_for};
 use crate::cluster::quota::{Key, Quotas};
 use crate::config::Config;
+use crate::metrics::Metrics;
 
 /// How long a client has to rest, and which quota says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,20 +70,21 @@ pub struct ClientQuotas {
 }
 
 impl ClientQuotas {
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, metrics: &Arc<Metrics>) -> Self {
         let windows = Windows::new(config.quota_window_num, config.quota_window_size_seconds);
         let of_controller =
             Windows::new(config.controller_quota_window_num, config.controller_quota_window_size_seconds);
-        Self::with_windows(windows, of_controller)
+        let bound = Bound { named_max: config.quota_clients_max, metrics: metrics.clone() };
+        Self::within(windows, of_controller, &bound)
     }
 
-    fn with_windows(windows: Windows, of_controller: Windows) -> Self {
+    fn within(windows: Windows, of_controller: Windows, bound: &Bound) -> Self {
         Self {
-            produced: Meters::new(windows),
-            fetched: Meters::new(windows),
-            time: Meters::new(windows),
-            changes: Meters::new(of_controller),
-            connections: Meters::new(windows),
+            produced: Meters::new(windows, bound.clone()),
+            fetched: Meters::new(windows, bound.clone()),
+            time: Meters::new(windows, bound.clone()),
+            changes: Meters::new(of_controller, bound.clone()),
+            connections: Meters::new(windows, bound.clone()),
         }
     }
 

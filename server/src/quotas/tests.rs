@@ -29,7 +29,8 @@ fn left(throttle: Option<Throttle>, now: Duration) -> i32 {
 }
 
 fn measures() -> ClientQuotas {
-    ClientQuotas::with_windows(KAFKAS, KAFKAS)
+    let bound = Bound { named_max: 1000, metrics: Metrics::new(&[], Default::default()) };
+    ClientQuotas::within(KAFKAS, KAFKAS, &bound)
 }
 
 #[test]
@@ -43,9 +44,9 @@ fn a_producer_rests_until_its_rate_is_its_quota() {
     // 15,000 in 10 s are 1,500 a second: half too much of ten seconds.
     assert_eq!(produce(&slow, 5_000, 0), 5_000);
     assert_eq!(produce(&quick, 1 << 30, 0), 0);
-    // After that rest it is right, and the next byte that is too much costs its own time.
-    assert_eq!(produce(&slow, 0, 5_000), 0);
-    assert_eq!(produce(&slow, 1_000, 5_000), 1_000);
+    // Five seconds later it is still taken over ten, the burst being all that there is; with its window it is forgotten.
+    assert_eq!(produce(&slow, 0, 5_000), 5_000);
+    assert_eq!(produce(&slow, 10_000, 11_000), 0);
 }
 
 #[test]
@@ -59,7 +60,8 @@ fn a_fetch_that_waits_does_not_count() {
     assert_eq!(fetch(10_000, 0), 0);
     assert_eq!(fetch(2_000, 0), 2_000);
     assert_eq!(fetch(2_000, 0), 2_000, "what was not sent is not held against it");
-    assert_eq!(fetch(2_000, 2_000), 0);
+    assert_eq!(fetch(1_000, 1_500), 500, "11,000 over 10.5 s");
+    assert_eq!(fetch(2_000, 11_000), 0);
     assert_eq!(measures.fetch_bytes_max(image.quotas(), &Client::new("u", "quick")), None);
 }
 

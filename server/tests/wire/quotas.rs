@@ -233,7 +233,7 @@ fn a_reader_gets_nothing_until_its_rate_allows_it() {
     let mut admin = broker.client();
     let topic = create(&mut admin, "t", 1);
     for _ in 0..10 {
-        produce(&mut admin, &topic, 20_000);
+        produce(&mut admin, &topic, 15_000);
     }
     set(&mut admin, &SLOW, "consumer_byte_rate", 20_000.0);
     let mut slow = broker.client().named("slow");
@@ -241,13 +241,14 @@ fn a_reader_gets_nothing_until_its_rate_allows_it() {
     let (bytes, told) = fetch(&mut slow, &topic, 0);
     assert!((1..=40_000).contains(&bytes) && told == 0, "{bytes} {told}");
     let begun = Instant::now();
-    let (bytes, told) = fetch(&mut slow, &topic, 1);
-    assert!(bytes == 0 && (100..=2_500).contains(&told), "{bytes} {told}");
-    let (bytes, _) = fetch(&mut slow, &topic, 1);
-    assert!(bytes > 0 && begun.elapsed() >= ms(told) - Duration::from_millis(20), "{bytes}");
-    assert!(begun.elapsed() < ms(told) + SLACK, "{:?} of {told}", begun.elapsed());
+    let (bytes, told) = fetch(&mut slow, &topic, 2);
+    assert!(bytes == 0 && (500..=1_100).contains(&told), "{bytes} {told}: half too much of two seconds");
+    while fetch(&mut slow, &topic, 2).0 == 0 {}
+    let waited = begun.elapsed();
+    assert!(waited >= ms(told) - Duration::from_millis(20), "{waited:?} of {told}");
+    assert!(waited < Duration::from_secs(3) + SLACK, "{waited:?}: the windows are over");
     let (bytes, told) = fetch(&mut broker.client().named("quick"), &topic, 0);
-    assert!(bytes > 190_000 && told == 0, "{bytes} {told}");
+    assert!(bytes > 150_000 && told == 0, "{bytes} {told}");
 }
 
 #[test]
@@ -275,8 +276,9 @@ fn a_session_learns_nothing_from_an_answer_that_is_held_back() {
     let held_back = slow.call(12, &next(2, 0));
     assert_eq!((held_back.session_id, held_back.error_code, records(&held_back)), (session, 0, 0));
     assert!(held_back.responses.is_empty() && held_back.throttle_time_ms > 0, "{held_back:?}");
-    let again = slow.call(12, &next(3, 0).with_topics(vec![]));
-    assert!(records(&again) > 19_000, "what was not told is still news");
+    let again = (3..100).map(|epoch| slow.call(12, &next(epoch, 0).with_topics(vec![])));
+    let told = again.map(|reply| records(&reply)).find(|bytes| *bytes > 0);
+    assert!(told.is_some_and(|bytes| bytes > 19_000), "what was not told is still news");
     // A full fetch that is held back begins no session.
     let full = slow.call(12, &request);
     assert_eq!((full.session_id, records(&full)), (0, 0), "{full:?}");
