@@ -57,7 +57,12 @@ struct State<K, M> {
 
 impl<K: Hash + Eq, M: Measure> Meters<K, M> {
     pub(super) fn new(windows: Windows, bound: Bound) -> Self {
-        let state = State { named: HashMap::new(), others: M::default(), sweep_at: FEW.min(bound.named_max), swept_ms: 0 };
+        let state = State {
+            named: HashMap::new(),
+            others: M::default(),
+            sweep_at: FEW.min(bound.named_max),
+            swept_ms: 0,
+        };
         Self { windows, bound, state: Mutex::new(state) }
     }
 

@@ -331,7 +331,10 @@ fn changes_of_topics_beyond_the_quota_are_refused_or_slowed() {
     let created = slow().call(6, &new_topic("b", 1));
     assert_eq!(created.topics[0].error_code, refused);
     assert!((1..=500).contains(&created.throttle_time_ms), "{}", created.throttle_time_ms);
-    let more = CreatePartitionsTopic::default().with_name(TopicName(text("a"))).with_count(11);
+    let more = CreatePartitionsTopic::default()
+        .with_name(TopicName(text("a")))
+        .with_count(11)
+        .with_assignments(None);
     let more = CreatePartitionsRequest::default().with_topics(vec![more]).with_timeout_ms(1000);
     assert_eq!(slow().call(3, &more).results[0].error_code, refused);
     let state = DeleteTopicState::default().with_name(Some(TopicName(text("a"))));

@@ -27,9 +27,7 @@ fn entry(entity: &[Part<'_>], ops: &[Op<'_>]) -> EntryData {
         let op = OpData::default().with_key(text(key)).with_remove(value.is_none());
         op.with_value(value.unwrap_or(0.0))
     };
-    EntryData::default()
-        .with_entity(entity.iter().map(part).collect())
-        .with_ops(ops.iter().map(op).collect())
+    EntryData::default().with_entity(entity.iter().map(part).collect()).with_ops(ops.iter().map(op).collect())
 }
 
 fn alter(script: &mut Script, what: &str, entries: &[(&[Part<'_>], &[Op<'_>])]) {
@@ -46,10 +44,7 @@ type Component<'a> = (&'a str, i8, Option<&'a str>);
 
 fn describe(script: &mut Script, what: &str, components: &[Component<'_>]) {
     let component = |(kind, how, name): &Component<'_>| {
-        ComponentData::default()
-            .with_entity_type(text(kind))
-            .with_match_type(*how)
-            .with_match(name.map(text))
+        ComponentData::default().with_entity_type(text(kind)).with_match_type(*how).with_match(name.map(text))
     };
     for strict in [false, true] {
         let name = if strict { format!("{what}, strictly") } else { what.to_owned() };
@@ -109,12 +104,16 @@ fn good(script: &mut Script) {
     alter(script, "another value", &[(&[USER], &[(BYTES, Some(4096.0))])]);
     alter(script, "a client id", &[(&[CLIENT], &[(READ, Some(1.0))])]);
     alter(script, "both", &[(&[USER, CLIENT], &[(READ, Some(1e9))])]);
-    alter(script, "defaults", &[
-        (&[("user", None)], &[(BYTES, Some(PLENTY))]),
-        (&[("client-id", None)], &[(BYTES, Some(PLENTY))]),
-        (&[("user", None), ("client-id", None)], &[(READ, Some(PLENTY))]),
-        (&[("user", Some("alice")), ("client-id", None)], &[(TIME, Some(50.0))]),
-    ]);
+    alter(
+        script,
+        "defaults",
+        &[
+            (&[("user", None)], &[(BYTES, Some(PLENTY))]),
+            (&[("client-id", None)], &[(BYTES, Some(PLENTY))]),
+            (&[("user", None), ("client-id", None)], &[(READ, Some(PLENTY))]),
+            (&[("user", Some("alice")), ("client-id", None)], &[(TIME, Some(50.0))]),
+        ],
+    );
     alter(script, "an address", &[(&[ADDRESS], &[(PACE, Some(5.0))])]);
     alter(script, "an address of six", &[(&[("ip", Some("2001:db8::1"))], &[(PACE, Some(5.0))])]);
     alter(script, "localhost", &[(&[("ip", Some("localhost"))], &[(PACE, Some(1_000_000.0))])]);
@@ -140,7 +139,11 @@ fn wrong(script: &mut Script) {
     alter(script, "a quota twice", &[(&[USER], &[(BYTES, Some(1.0)), (BYTES, Some(2.0))])]);
     alter(script, "an entity twice", &[(&[("user", Some("bob"))], rate), (&[("user", Some("bob"))], rate)]);
     alter(script, "a type twice", &[(&[("user", Some("bob")), ("user", Some("carol"))], rate)]);
-    alter(script, "good beside bad", &[(&[("user", Some("dave"))], &[(BYTES, Some(-1.0))]), (&[CLIENT], rate)]);
+    alter(
+        script,
+        "good beside bad",
+        &[(&[("user", Some("dave"))], &[(BYTES, Some(-1.0))]), (&[CLIENT], rate)],
+    );
     alter(script, "a good change beside a bad one", &[(&[USER], &[(READ, Some(7.0)), (BYTES, Some(0.0))])]);
 }
 
