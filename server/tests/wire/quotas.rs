@@ -246,7 +246,8 @@ fn a_reader_gets_nothing_until_its_rate_allows_it() {
     while fetch(&mut slow, &topic, 2).0 == 0 {}
     let waited = begun.elapsed();
     assert!(waited >= ms(told) - Duration::from_millis(20), "{waited:?} of {told}");
-    assert!(waited < Duration::from_secs(3) + SLACK, "{waited:?}: the windows are over");
+    // It comes after two seconds and is told to rest again; then the windows are over.
+    assert!(waited < Duration::from_secs(4) + SLACK, "{waited:?}");
     let (bytes, told) = fetch(&mut broker.client().named("quick"), &topic, 0);
     assert!(bytes > 150_000 && told == 0, "{bytes} {told}");
 }
