@@ -1,6 +1,6 @@
 //! Ottla, the broker: connections, APIs, partitions, metadata, metrics.
 //!
-//! Imports run one way: `node` → `net` → `api` → { `coordinator`, `partition`, `cluster`, `security` } → `storage`;
+//! Imports run one way: `node` → `net` → `api` → { `coordinator`, `partition`, `quotas`, `cluster`, `security` } → `storage`;
 //! `config`, `metrics` and `traces` stand beside them all and know none of them; `client`, which the command line asks other
 //! brokers with, knows no module of this one. A test walks the source and fails otherwise.
 
@@ -15,5 +15,6 @@ pub mod net;
 pub mod node;
 pub mod observer;
 pub mod partition;
+pub mod quotas;
 pub mod security;
 pub mod traces;

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Parser;
 use server::cli::{
     Cli, Command, exit, print_completions, print_man, run_cluster, run_config, run_consume, run_group,
-    run_log, run_produce, run_top, run_topic, show_config,
+    run_log, run_produce, run_quota, run_top, run_topic, show_config,
 };
 use server::config::{Config, environment};
 use server::node::Node;
@@ -58,6 +58,7 @@ fn run_command(cli: &Cli, command: &Command) -> ExitCode {
         Command::Consume(args) => run_consume(args),
         Command::Cluster(args) => run_cluster(args),
         Command::Group(args) => run_group(args),
+        Command::Quota(args) => run_quota(args),
         Command::Log(args) => {
             // What is found is printed; the storage's own words are for those who ask.
             if std::env::var_os("RUST_LOG").is_some() {

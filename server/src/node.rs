@@ -32,6 +32,7 @@ use crate::net::{self, Admission, BoundListener};
 use crate::observer;
 use crate::partition::fetch::FetchSessions;
 use crate::partition::{ColdReads, Partitions};
+use crate::quotas::ClientQuotas;
 use crate::security::Authorizer;
 use crate::traces::{self, Traces};
 
@@ -382,6 +383,7 @@ async fn open_broker(
         cold_reads: ColdReads::new(config.cold_reads_max, metrics.clone()),
         producer_ids: ProducerIds::default(),
         groups: Groups::new(config, env.clone()),
+        quotas: ClientQuotas::new(config, metrics),
         authorizer: Authorizer,
         metrics: metrics.clone(),
         traces,

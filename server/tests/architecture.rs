@@ -15,10 +15,11 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("traces", &["config", "metrics"]),
     ("cluster", &["config"]),
     ("partition", &["config", "metrics", "cluster"]),
+    ("quotas", &["config", "metrics", "cluster"]),
     ("coordinator", &["config", "cluster", "partition"]),
     ("observer", &["metrics", "cluster", "partition", "coordinator"]),
-    ("api", &["config", "metrics", "security", "cluster", "partition", "coordinator", "traces"]),
-    ("net", &["config", "metrics", "security", "api", "traces"]),
+    ("api", &["config", "metrics", "security", "cluster", "partition", "coordinator", "quotas", "traces"]),
+    ("net", &["config", "metrics", "security", "quotas", "api", "traces"]),
     (
         "node",
         &[
@@ -28,6 +29,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "cluster",
             "partition",
             "coordinator",
+            "quotas",
             "api",
             "net",
             "observer",

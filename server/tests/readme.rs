@@ -35,6 +35,8 @@ const NOTES: &[(&str, &str)] = &[
     ("DescribeQuorum", "the metadata's one voter"),
     ("DescribeProducers", "who wrote to a partition, and since when a transaction hangs"),
     ("CreatePartitions", "served when the reply comes"),
+    ("DescribeClientQuotas", "of users, client ids, both, and addresses"),
+    ("AlterClientQuotas", "bytes, time, changes of topics, connections; in force when the reply comes"),
     (
         "ConsumerGroupHeartbeat",
         "the broker assigns (`uniform`, `range`); patterns, static members; live groups go over and back",

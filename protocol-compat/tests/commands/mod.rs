@@ -2,6 +2,7 @@
 //! Kafka's own tools print beside it where both should say the same.
 
 mod groups;
+mod quotas;
 mod records;
 mod topics;
 
@@ -24,6 +25,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("topics", &[Need::Java], topics::topics),
         scenario("configs", &[Need::Java], topics::configs),
         scenario("cluster", &[Need::Java], topics::cluster),
+        scenario("quotas", &[Need::Java], quotas::quotas),
         scenario("records_beside_kafkas_console", &[Need::Java], records::beside_kafkas_console),
         scenario("whole_records", &[Need::Java], records::whole_records),
         scenario("ranges_of_records", &[], records::ranges),

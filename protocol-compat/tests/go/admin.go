@@ -47,6 +47,7 @@ func administer(words []string) {
 	expectEqual(len(topics[topic].Partitions), 3, "the partitions")
 	wrong(admin, topic)
 	settings(admin, topic)
+	quotas(admin, topic)
 
 	nodes, err := admin.BrokerMetadata(timeLimit())
 	must(err, "the cluster")
@@ -101,6 +102,34 @@ func settings(admin *kadm.Client, topic string) {
 	settled(func() bool { return shown() == "5000" }, "the new setting is not shown")
 	change(kadm.DeleteConfig, nil)
 	settled(func() bool { return shown() == "604800000" }, "the default is not shown again")
+}
+
+// A quota of an entity of the topic's name: set, shown, refused, removed.
+func quotas(admin *kadm.Client, topic string) {
+	entity := kadm.ClientQuotaEntity{{Type: "user", Name: &topic}, {Type: "client-id", Name: nil}}
+	alter := func(op kadm.AlterClientQuotaOp) error {
+		entries := []kadm.AlterClientQuotaEntry{{Entity: entity, Ops: []kadm.AlterClientQuotaOp{op}}}
+		altered, err := admin.AlterClientQuotas(timeLimit(), entries)
+		must(err, "the alteration of quotas")
+		expectEqual(len(altered), 1, "the entities altered")
+		return altered[0].Err
+	}
+	shown := func() kadm.DescribedClientQuotas {
+		filter := []kadm.DescribeClientQuotaComponent{{Type: "user", MatchName: &topic, MatchType: 0}}
+		found, err := admin.DescribeClientQuotas(timeLimit(), false, filter)
+		must(err, "the quotas")
+		return found
+	}
+	must(alter(kadm.AlterClientQuotaOp{Key: "producer_byte_rate", Value: 1024}), "a quota")
+	settled(func() bool {
+		found := shown()
+		return len(found) == 1 && len(found[0].Entity) == 2 && len(found[0].Values) == 1 &&
+			found[0].Values[0].Key == "producer_byte_rate" && found[0].Values[0].Value == 1024
+	}, "the quota is not shown")
+	wrong := alter(kadm.AlterClientQuotaOp{Key: "producer_byte_rate", Value: -1})
+	expect(errors.Is(wrong, kerr.InvalidRequest), "a quota below 0 gives %v", wrong)
+	must(alter(kadm.AlterClientQuotaOp{Key: "producer_byte_rate", Remove: true}), "no quota")
+	settled(func() bool { return len(shown()) == 0 }, "the quota is still shown")
 }
 
 func records(bootstrap string, admin *kadm.Client, topic string) {

@@ -1,7 +1,8 @@
 //! What a request sees: the broker's services, its peer, and one image of the metadata.
 
+use std::cell::Cell;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use protocol_compat::messages::StrBytes;
 use storage::{Env, TopicId};
 use tokio::sync::Semaphore;
 
+use crate::cluster::command::Refusal;
 use crate::cluster::controller::Seen;
+use crate::cluster::quota::Key;
 use crate::cluster::records::TopicPurged;
 use crate::cluster::{Controller, Topic};
 use crate::config::{Advertised, Config};
@@ -19,6 +22,7 @@ use crate::metrics::Metrics;
 pub use crate::partition::ColdReads;
 use crate::partition::Partitions;
 use crate::partition::fetch::FetchSessions;
+use crate::quotas::{Change, Client, ClientQuotas, Throttle};
 use crate::security::{Authorizer, Operation, Principal, Resource};
 use crate::traces::Traces;
 
@@ -42,6 +46,7 @@ pub struct Broker {
     pub cold_reads: ColdReads,
     pub producer_ids: ProducerIds,
     pub groups: Groups,
+    pub quotas: ClientQuotas,
     pub authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
     pub traces: Traces,
@@ -71,6 +76,24 @@ impl Broker {
                 tokio::time::sleep(DURABILITY_LOOK).await;
             }
         }
+    }
+
+    /// Counts time of the broker's threads that no reply can tell of any more: it counts with what comes next.
+    pub fn spend(&self, client: &Client, spent: Duration) {
+        let (seen, now) = (self.controller.seen(), self.env.clock.monotonic());
+        self.quotas.spent(seen.image.quotas(), client, spent, now);
+    }
+
+    /// How long a new connection from this address is kept outside, if it came too soon.
+    pub fn keep_out(&self, address: IpAddr) -> Option<Duration> {
+        let seen = self.controller.seen();
+        let quotas = seen.image.quotas();
+        if !quotas.bounds(Key::ConnectionCreationRate) {
+            return None;
+        }
+        let pause = self.quotas.connected(quotas, address, self.env.clock.monotonic())?;
+        self.metrics.quotas.throttled(Key::ConnectionCreationRate.name(), pause);
+        Some(pause)
     }
 
     /// Removes what a deleted topic left on disk, and notes in the metadata that nothing is left. What fails now is done
@@ -117,9 +140,64 @@ pub struct Cx {
     pub client_id: StrBytes,
     /// The one image that this request works with, unless it changes it.
     pub seen: Arc<Seen>,
+    /// Bytes of the request behind its length prefix.
+    pub request_bytes: usize,
+    /// Who asks, where any client has a quota.
+    pub metered: Option<Metered>,
+    /// How long the connection is to rest for what the request has done already.
+    throttled: Cell<Option<Throttle>>,
+}
+
+/// A request that may count against a quota.
+#[derive(Clone)]
+pub struct Metered {
+    pub client: Arc<Client>,
+    /// When its work began.
+    pub began: Duration,
 }
 
 impl Cx {
+    pub(super) fn new(
+        broker: &Arc<Broker>,
+        peer: &Arc<Peer>,
+        client_id: StrBytes,
+        request_bytes: usize,
+    ) -> Self {
+        let seen = broker.controller.seen();
+        let metered = (!seen.image.quotas().is_empty()).then(|| Metered {
+            client: Client::new(&peer.principal.name, &client_id),
+            began: broker.env.clock.monotonic(),
+        });
+        let (broker, peer) = (broker.clone(), peer.clone());
+        Self { broker, peer, client_id, seen, request_bytes, metered, throttled: Cell::new(None) }
+    }
+
+    /// The connection rests for at least so long.
+    pub(super) fn throttle(&self, throttle: Option<Throttle>) {
+        self.throttled.set(Throttle::longer(self.throttled.get(), throttle));
+    }
+
+    pub(super) fn throttled(&self) -> Option<Throttle> {
+        self.throttled.get()
+    }
+
+    /// Who asks, if the time of the broker's threads is bounded for anybody.
+    pub(super) fn timed(&self) -> Option<Arc<Client>> {
+        let bounds_time = self.seen.image.quotas().bounds(Key::RequestPercentage);
+        self.metered.as_ref().filter(|_| bounds_time).map(|metered| metered.client.clone())
+    }
+
+    /// Counts so many partitions that are created or deleted. A strict quota refuses what exceeds it, which only clients of
+    /// newer versions understand; to the others it happens, and they rest.
+    pub(super) fn change(&self, partitions: usize, is_strict: bool) -> Result<(), Refusal> {
+        let Some(metered) = &self.metered else { return Ok(()) };
+        let (quotas, now) = (self.seen.image.quotas(), self.broker.env.clock.monotonic());
+        let change = Change { partitions, is_strict };
+        let (is_allowed, rest) = self.broker.quotas.changed(quotas, &metered.client, change, now);
+        self.throttle(rest);
+        if is_allowed { Ok(()) } else { Err(Refusal::QuotaUsedUp) }
+    }
+
     pub fn allow(&self, operation: Operation, resource: Resource<'_>) -> bool {
         self.broker.authorizer.allow(&self.peer.principal, operation, resource)
     }

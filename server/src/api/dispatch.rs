@@ -9,8 +9,10 @@ use protocol_compat::header::{HeaderError, decode_request_header};
 use protocol_compat::messages::{ApiKey, DecodeError, decode_body};
 use protocol_compat::versions;
 
+use super::owing::Owing;
 use super::reply::{Errors, Reply};
 use super::{Answer, Api, Broker, Cx, Peer, Then, k18_api_versions, route};
+use crate::quotas::{Client, Throttle};
 
 /// A request that ends its connection; Kafka closes it too.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,10 @@ pub(super) struct Request {
 pub struct Begun {
     pub key: i16,
     pub then: Then<Answer>,
+    /// How long the connection is to rest whatever becomes of the request.
+    pub throttled: Option<Throttle>,
+    /// Whom the time counts for that is spent on the connection.
+    pub timed: Option<Arc<Client>>,
 }
 
 /// Is this frame a Produce request? Only consecutive ones of a connection may overlap.
@@ -68,13 +74,9 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Result<Beg
         body: frame.slice(header.body_offset..),
     };
     peer.note_client_id(&header.client_id);
-    let cx = Cx {
-        broker: broker.clone(),
-        peer: peer.clone(),
-        client_id: header.client_id,
-        seen: broker.controller.seen(),
-    };
-    Ok(Begun { key, then: route(&cx, request)? })
+    let cx = Cx::new(broker, peer, header.client_id, frame.len());
+    let then = route(&cx, request)?;
+    Ok(Begun { key, then, throttled: cx.throttled(), timed: cx.timed() })
 }
 
 /// A client that asks for ApiVersions in a version of the future is told, in version 0, which versions there are.
@@ -88,7 +90,10 @@ fn unsupported_api_versions(error: HeaderError) -> Result<Begun, Refused> {
                 then: Then::Now(Answer {
                     frame: reply.frame(key, 0, correlation_id),
                     errors: Errors::of([ErrorCode::UnsupportedVersion.code()]),
+                    throttled: None,
                 }),
+                throttled: None,
+                timed: None,
             })
         }
         HeaderError::UnsupportedVersion { api_key, api_version, .. }
@@ -113,8 +118,10 @@ pub(super) fn run<A: Api>(cx: &Cx, request: Request) -> Result<Then<Answer>, Ref
     let message = decode_body::<A::Req>(key, versions::codec_version(key, version), &body)?;
     // No API can show metadata that a crash may take back, whether or not it thinks of it.
     let then = A::begin(cx, message, version).behind(&cx.seen);
-    Ok(then.map(move |reply| {
+    let owing = Owing::of::<A>(cx);
+    Ok(then.map(move |mut reply| {
+        let throttled = owing.and_then(|owing| owing.settle(&mut reply));
         let errors = Errors::of(A::codes(&reply));
-        Answer { frame: reply.frame(key, version, correlation_id), errors }
+        Answer { frame: reply.frame(key, version, correlation_id), errors, throttled }
     }))
 }

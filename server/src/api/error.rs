@@ -7,6 +7,7 @@ use storage::{AppendError, DeleteRecordsError, ReadError, Reject};
 use crate::cluster::command::Refusal;
 use crate::cluster::configure::ConfigRefusal;
 use crate::cluster::controller::CommandError;
+use crate::cluster::quota::QuotaRefusal;
 use crate::coordinator::group::GroupError;
 use crate::coordinator::shard::ShardError;
 use crate::partition::fetch::{FetchError, SessionError};
@@ -29,6 +30,7 @@ impl ToCode for Refusal {
             Self::InvalidRequest(_) | Self::Reserved(_) => ErrorCode::InvalidRequest,
             Self::UnknownName(_) | Self::UnknownPartition { .. } => ErrorCode::UnknownTopicOrPartition,
             Self::UnknownId(_) => ErrorCode::UnknownTopicId,
+            Self::QuotaUsedUp => ErrorCode::ThrottlingQuotaExceeded,
         }
     }
 }
@@ -39,6 +41,15 @@ impl ToCode for ConfigRefusal {
             Self::NoList { .. } | Self::Value(_) | Self::GroupValue(_) => ErrorCode::InvalidConfig,
             Self::NoName => ErrorCode::InvalidRequest,
             Self::Topic(refusal) => refusal.code(),
+        }
+    }
+}
+
+impl ToCode for QuotaRefusal {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::TooMany => ErrorCode::PolicyViolation,
+            _ => ErrorCode::InvalidRequest,
         }
     }
 }

@@ -29,6 +29,7 @@ use super::{Api, Broker, Cx, Then};
 use crate::cluster::{Topic, topic_name};
 use crate::metrics::Limit;
 use crate::partition::{Partition, ProduceRefusal};
+use crate::quotas::Client;
 use crate::security::{Operation, Resource};
 
 pub(super) struct Produce;
@@ -55,6 +56,12 @@ impl Api for Produce {
 
     fn begin(cx: &Cx, mut req: ProduceRequest, version: i16) -> Then<ProduceResponse> {
         let refused = refuse_whole(cx, &req);
+        if let Some(metered) = &cx.metered {
+            // As Kafka, whatever becomes of it: it came.
+            let (quotas, now) = (cx.seen.image.quotas(), cx.broker.env.clock.monotonic());
+            cx.throttle(cx.broker.quotas.produced(quotas, &metered.client, cx.request_bytes, now));
+        }
+        let timed = cx.timed();
         let inline =
             Inline { zstd_allowed: version >= ZSTD_FROM, begun: cx.broker.env.clock.monotonic() };
         let mut topics: Vec<PendingTopic> =
@@ -66,7 +73,7 @@ impl Api for Produce {
         let broker = cx.broker.clone();
         Then::Gate(Box::pin(async move {
             for pending in topics.iter_mut().flat_map(|t| &mut t.partitions) {
-                pending.judge(&broker, inline.zstd_allowed).await;
+                pending.judge(&broker, inline.zstd_allowed, timed.as_deref()).await;
             }
             decide(asked, topics)
         }))
@@ -310,19 +317,25 @@ impl PendingPartition {
 
     /// Judges a batch that is much work, when its turn comes. Others' work goes on meanwhile.
     #[expect(clippy::disallowed_methods, reason = "it takes a processor for as long as a second")]
-    async fn judge(&mut self, broker: &Broker, zstd_allowed: bool) {
+    async fn judge(&mut self, broker: &Broker, zstd_allowed: bool, timed: Option<&Client>) {
         let State::Heavy(partition, batch) = &self.state else { return };
         let (partition, batch) = (partition.clone(), batch.clone());
         let Ok(turn) = broker.heavy_work.clone().acquire_owned().await else { return };
         let coming = Coming::to(&partition, &batch, broker.env.clock.monotonic());
         let judged = partition.clone();
+        let clock = broker.env.clock.clone();
         let produce = move || {
             // Who asked may hang up meanwhile; the work goes on, and the next waits for its end.
             let _turn = turn;
-            judged.produce(Effort::Whole, batch, zstd_allowed)
+            let began = clock.monotonic();
+            let produced = judged.produce(Effort::Whole, batch, zstd_allowed);
+            (produced, clock.monotonic().saturating_sub(began))
         };
         *self = match tokio::task::spawn_blocking(produce).await {
-            Ok(produced) => Self::produced(broker, self.index, &partition, coming, produced),
+            Ok((produced, spent)) => {
+                timed.inspect(|client| broker.spend(client, spent));
+                Self::produced(broker, self.index, &partition, coming, produced)
+            }
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
     }

@@ -8,6 +8,9 @@
 //! are unknown or may not be read do not end that sleep, unless there are no others; they stand behind the others in the
 //! reply. A topic whose setting is zstd is refused to readers of versions below 10, whatever it holds.
 //!
+//! A reader whose client has to rest for its quotas is answered at once with nothing, and its session learns nothing. Of the
+//! bytes that count against a quota, only those of records do.
+//!
 //! Deviation: a reader beyond the bound of what it may see waits; Kafka answers it at once, with nothing.
 
 mod answer;
@@ -24,7 +27,7 @@ use storage::{Bound, Offset, TopicId};
 
 use super::error::ToCode;
 use super::reply::Fetched;
-use super::{Api, Broker, Cx, Then};
+use super::{Api, Broker, Cx, Metered, Then};
 use crate::partition::Partition;
 use crate::partition::delayed::{Place, enough_comes};
 use crate::partition::fetch::{
@@ -49,14 +52,15 @@ impl Api for Fetch {
     const VERSIONS: std::ops::RangeInclusive<i16> = 4..=18;
     type Req = FetchRequest;
     type Resp = Fetched;
+    const COUNTS_ITS_TIME: bool = true;
 
     fn codes(reply: &Fetched) -> impl Iterator<Item = i16> {
-        let partitions = reply.0.topics.iter().flat_map(|t| &t.partitions);
-        once(reply.0.error).chain(partitions.map(|p| p.error))
+        let partitions = reply.reply.topics.iter().flat_map(|t| &t.partitions);
+        once(reply.reply.error).chain(partitions.map(|p| p.error))
     }
 
     fn begin(cx: &Cx, req: FetchRequest, version: i16) -> Then<Fetched> {
-        let fetching = match Fetching::begin(cx, req, version) {
+        let mut fetching = match Fetching::begin(cx, req, version) {
             Ok(fetching) => fetching,
             Err(reply) => return Then::Now(reply),
         };
@@ -79,13 +83,9 @@ impl Api for Fetch {
 
 /// An answer about the whole request.
 fn whole(error: ErrorCode, session_id: i32) -> Fetched {
-    Fetched(FetchReply {
-        throttle_ms: 0,
-        error: error.code(),
-        session_id,
-        topics: Vec::new(),
-        endpoints: Vec::new(),
-    })
+    let (topics, endpoints) = (Vec::new(), Vec::new());
+    let reply = FetchReply { throttle_ms: 0, error: error.code(), session_id, topics, endpoints };
+    Fetched { reply, throttled: None }
 }
 
 /// The threads for cold reads have ended: so has the broker, nearly.
@@ -112,6 +112,10 @@ struct Fetching {
     limits: Limits,
     wait: Duration,
     context: Context,
+    /// Whose bytes and time these are.
+    metered: Option<Metered>,
+    /// Time that it took so far.
+    spent: Duration,
 }
 
 impl Fetching {
@@ -128,7 +132,12 @@ impl Fetching {
         };
         let fetch_max_bytes = i32::try_from(cx.broker.config.fetch_max_bytes).unwrap_or(i32::MAX);
         let bytes_max = req.max_bytes.min(fetch_max_bytes);
-        Ok(Self {
+        // A follower's bytes are no client's.
+        let metered = cx.metered.clone().filter(|_| !is_follower);
+        let quotas = cx.seen.image.quotas();
+        let allowed = metered.as_ref().and_then(|m| cx.broker.quotas.fetch_bytes_max(quotas, &m.client));
+        let bytes_max = allowed.map_or(bytes_max, |allowed| bytes_max.min(allowed as i32));
+        let mut fetching = Self {
             broker: cx.broker.clone(),
             listener: cx.peer.listener.clone(),
             version,
@@ -136,7 +145,13 @@ impl Fetching {
             limits: Limits { bytes_max, bytes_min: req.min_bytes.min(bytes_max), bound, is_follower },
             wait: Duration::from_millis(u64::try_from(req.max_wait_ms).unwrap_or(0)),
             context,
-        })
+            metered,
+            spent: Duration::ZERO,
+        };
+        if let Some(metered) = &fetching.metered {
+            fetching.spent = fetching.now_if_metered().saturating_sub(metered.began);
+        }
+        Ok(fetching)
     }
 
     /// Whether reading now waits for no disk.
@@ -148,12 +163,20 @@ impl Fetching {
         self.entries.iter().all(is_at_hand)
     }
 
-    fn read(&self) -> Pass {
-        read(&self.entries, &self.limits)
+    fn read(&mut self) -> Pass {
+        let began = self.now_if_metered();
+        let pass = read(&self.entries, &self.limits);
+        self.spent += self.now_if_metered().saturating_sub(began);
+        pass
+    }
+
+    /// Nobody asks for the time where nobody has a quota.
+    fn now_if_metered(&self) -> Duration {
+        self.metered.as_ref().map(|_| self.broker.env.clock.monotonic()).unwrap_or_default()
     }
 
     /// Reads where it may take its time. Nothing comes back from a broker that ends.
-    async fn read_apart(self) -> Option<(Self, Pass)> {
+    async fn read_apart(mut self) -> Option<(Self, Pass)> {
         let broker = self.broker.clone();
         let read = move || {
             let pass = self.read();
@@ -167,7 +190,7 @@ impl Fetching {
     }
 
     /// Sleeps until there is enough or the time is up, then answers with what is there.
-    async fn wait(self, pass: Pass) -> Fetched {
+    async fn wait(mut self, pass: Pass) -> Fetched {
         let places = self.entries.iter().zip(&pass.found).filter_map(|(entry, found)| {
             let (Ok(partition), Ok(Found::Records(plan))) = (&entry.target, found) else { return None };
             let Asked { offset, bytes_max, .. } = entry.asked;
@@ -194,7 +217,7 @@ fn is_known_before(entry: &Entry) -> bool {
 /// Kafka's answer to a request that it cannot make sense of.
 fn no_such_isolation(req: &FetchRequest, version: i16) -> Fetched {
     let code = ErrorCode::UnknownServerError;
-    let Fetched(mut reply) = whole(code, req.session_id);
+    let mut whole = whole(code, req.session_id);
     if version < FIRST_WITH_IDS {
         let topic = |topic: &FetchTopic| FetchTopicReply {
             name: detached(&topic.topic),
@@ -205,9 +228,9 @@ fn no_such_isolation(req: &FetchRequest, version: i16) -> Fetched {
                 .map(|p| answer::untouched(p.partition, code.code()))
                 .collect(),
         };
-        reply.topics = req.topics.iter().map(topic).collect();
+        whole.reply.topics = req.topics.iter().map(topic).collect();
     }
-    Fetched(reply)
+    whole
 }
 
 /// The partitions that a request is about, with those that its session remembers.

@@ -165,7 +165,7 @@ fn auto_create(
         assignments: BTreeMap::new(),
         configs: BTreeMap::new(),
     };
-    let (created, seen) = k19_create_topics::create(cx, &wanted);
+    let (created, seen) = k19_create_topics::create(cx, &wanted, false);
     *newest = seen;
     match created {
         Ok(_) => tracing::info!(topic = %wanted.name, client = %cx.client_id, "created a topic on first use"),

@@ -1,7 +1,7 @@
 //! CreateTopics (key 19), versions 2–7.
 //!
 //! - 4 (KIP-464): -1 asks for the broker's defaults. 5 (KIP-525): flexible; the reply describes the topic and all its
-//!   settings. 7: topic id.
+//!   settings. 6 (KIP-599): what exceeds the client's quota is refused. 7: topic id.
 //!
 //! The topic is there for everyone when the reply leaves (Kafka's lags by milliseconds, which makes tests flake).
 
@@ -28,6 +28,8 @@ pub(super) struct CreateTopics;
 
 /// Most partitions that one request may create, as Kafka's controller has it: each costs memory for good.
 pub(super) const PARTITIONS_MAX: u32 = 10_000;
+/// From here on what exceeds the client's quota is refused, topic by topic (KIP-599).
+const STRICT_FROM: i16 = 6;
 /// The first version whose reply describes the topic.
 const DESCRIBED_FROM: i16 = 5;
 
@@ -59,7 +61,7 @@ impl Api for CreateTopics {
             } else if times > 1 {
                 Err((ErrorCode::InvalidRequest, "the request names this topic more than once".to_owned()))
             } else {
-                create_one(cx, &topic, req.validate_only, &mut newest)
+                create_one(cx, &topic, req.validate_only, version >= STRICT_FROM, &mut newest)
             };
             results.push(result(cx, topic, outcome, version));
         }
@@ -74,6 +76,7 @@ fn create_one(
     cx: &Cx,
     topic: &CreatableTopic,
     validate_only: bool,
+    is_strict: bool,
     newest: &mut Arc<Seen>,
 ) -> Result<TopicCreated, (ErrorCode, String)> {
     let name = &topic.name;
@@ -91,9 +94,13 @@ fn create_one(
     let outcome = if validate_only {
         // The id that it could get: Kafka shows one, too.
         let id = TopicId::random(&*cx.broker.env.random);
-        command::create_topic(&newest.image, &wanted, id, defaults(cx)).map_err(CommandError::Refused)
+        let created = command::create_topic(&newest.image, &wanted, id, defaults(cx)).and_then(|created| {
+            cx.change(created.partitions as usize, is_strict)?;
+            Ok(created)
+        });
+        created.map_err(CommandError::Refused)
     } else {
-        let (created, seen) = create(cx, &wanted);
+        let (created, seen) = create(cx, &wanted, is_strict);
         *newest = seen;
         created
     };
@@ -146,10 +153,15 @@ pub(super) fn defaults(cx: &Cx) -> Defaults {
 }
 
 /// Creates a topic under a new id. The reply must wait for the returned [`Seen`].
-pub(super) fn create(cx: &Cx, wanted: &NewTopic) -> (Result<TopicCreated, CommandError<Refusal>>, Arc<Seen>) {
+pub(super) fn create(
+    cx: &Cx,
+    wanted: &NewTopic,
+    is_strict: bool,
+) -> (Result<TopicCreated, CommandError<Refusal>>, Arc<Seen>) {
     let id = TopicId::random(&*cx.broker.env.random);
     cx.broker.controller.execute(|image| {
         let created = command::create_topic(image, wanted, id, defaults(cx))?;
+        cx.change(created.partitions as usize, is_strict)?;
         Ok((vec![created.clone().into()], created))
     })
 }

@@ -1,6 +1,6 @@
 //! DeleteTopics (key 20), versions 1–6.
 //!
-//! - 4: flexible. 5: error messages. 6 (KIP-516): topics by name or id.
+//! - 4: flexible. 5 (KIP-599): error messages; what exceeds the client's quota is refused. 6 (KIP-516): topics by name or id.
 //!
 //! The deletion is durable before the reply leaves; the directories are renamed then and unlinked later.
 
@@ -26,6 +26,8 @@ pub(super) struct DeleteTopics;
 
 /// The first version that names topics by state (name or id) instead of by name.
 const STATES_FROM: i16 = 6;
+/// From here on what exceeds the client's quota is refused, topic by topic (KIP-599).
+const STRICT_FROM: i16 = 5;
 
 impl Api for DeleteTopics {
     const KEY: i16 = ApiKey::DeleteTopics as i16;
@@ -50,7 +52,8 @@ impl Api for DeleteTopics {
         let mut deleted = Vec::new();
         let mut responses = Vec::new();
         for (state, wanted) in judge(cx, asked, version) {
-            let outcome = wanted.and_then(|topic| delete_one(cx, topic, &mut newest));
+            let is_strict = version >= STRICT_FROM;
+            let outcome = wanted.and_then(|topic| delete_one(cx, topic, is_strict, &mut newest));
             responses.push(result(state, &outcome, version));
             deleted.extend(outcome.ok());
         }
@@ -171,7 +174,7 @@ fn topic_of<'a>(image: &'a Image, state: &DeleteTopicState) -> Option<&'a Arc<To
     }
 }
 
-fn delete_one(cx: &Cx, topic: Arc<Topic>, newest: &mut Arc<Seen>) -> Judged {
+fn delete_one(cx: &Cx, topic: Arc<Topic>, is_strict: bool, newest: &mut Arc<Seen>) -> Judged {
     if !cx.allow(Operation::Delete, Resource::Topic(&topic.name)) {
         return Err((ErrorCode::TopicAuthorizationFailed, "deleting this topic is not allowed".to_owned()));
     }
@@ -182,6 +185,7 @@ fn delete_one(cx: &Cx, topic: Arc<Topic>, newest: &mut Arc<Seen>) -> Judged {
         let record = command::delete_topic(image, topic.id)?;
         // It may have grown since: all of its partitions go.
         let last = image.topic_by_id(topic.id).unwrap_or(&topic).clone();
+        cx.change(last.partitions as usize, is_strict)?;
         Ok::<_, Refusal>((vec![record.into()], last))
     });
     *newest = seen;

@@ -107,6 +107,10 @@ impl Reply for Described {
         }
         framed(key, version, correlation_id, |out| put_with_cordons(&self.0, out))
     }
+
+    fn throttle(&mut self, left_ms: i32) {
+        self.0.throttle_time_ms = left_ms;
+    }
 }
 
 /// The body in version 5: as in version 4, but each directory has one byte more.

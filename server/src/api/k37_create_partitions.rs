@@ -1,6 +1,6 @@
 //! CreatePartitions (key 37), versions 0–3.
 //!
-//! - 1: as 0. 2: flexible. 3 (KIP-599): as 2.
+//! - 1: as 0. 2: flexible. 3 (KIP-599): what exceeds the client's quota is refused.
 //!
 //! As ReplicationControlManager on one broker: a topic that is named twice is refused once and not touched; a count that is
 //! not above the topic's own is INVALID_PARTITIONS; assignments name this broker, once for each new partition. What is to
@@ -24,6 +24,9 @@ use crate::security::{Operation, Resource};
 
 pub(super) struct CreatePartitions;
 
+/// From here on what exceeds the client's quota is refused, topic by topic.
+const STRICT_FROM: i16 = 3;
+
 impl Api for CreatePartitions {
     const KEY: i16 = ApiKey::CreatePartitions as i16;
     const VERSIONS: std::ops::RangeInclusive<i16> = 0..=3;
@@ -34,12 +37,18 @@ impl Api for CreatePartitions {
         reply.results.iter().map(|t| t.error_code)
     }
 
-    fn begin(cx: &Cx, req: CreatePartitionsRequest, _version: i16) -> Then<CreatePartitionsResponse> {
+    fn begin(cx: &Cx, req: CreatePartitionsRequest, version: i16) -> Then<CreatePartitionsResponse> {
         let mut times_named = HashMap::new();
         for topic in &req.topics {
             *times_named.entry(topic.name.clone()).or_insert(0u32) += 1;
         }
-        let mut request = Request { cx, validate_only: req.validate_only, newest: cx.seen.clone(), added: 0 };
+        let mut request = Request {
+            cx,
+            validate_only: req.validate_only,
+            is_strict: version >= STRICT_FROM,
+            newest: cx.seen.clone(),
+            added: 0,
+        };
         let mut results = Vec::new();
         for topic in req.topics {
             let Some(times) = times_named.remove(&topic.name) else { continue };
@@ -70,6 +79,7 @@ impl Api for CreatePartitions {
 struct Request<'a> {
     cx: &'a Cx,
     validate_only: bool,
+    is_strict: bool,
     newest: Arc<Seen>,
     /// Partitions that it has added so far; the limit is of the request and not of each topic.
     added: u32,
@@ -92,10 +102,13 @@ impl Request<'_> {
         };
         let mut limits = defaults(cx);
         limits.partitions_max = PARTITIONS_MAX - self.added;
+        let is_strict = self.is_strict;
         let decide = |image: &Image| {
             let grown = command::create_partitions(image, &more, limits)?;
             let before = image.topic_by_id(grown.id).map_or(0, |topic| topic.partitions);
-            Ok::<_, Refusal>((grown.partitions - before, grown))
+            let added = grown.partitions - before;
+            cx.change(added as usize, is_strict)?;
+            Ok::<_, Refusal>((added, grown))
         };
         let outcome = if self.validate_only {
             decide(&self.newest.image).map(|(added, _)| added).map_err(CommandError::Refused)

@@ -9,9 +9,10 @@ mod context;
 mod dispatch;
 mod error;
 mod groups;
+mod owing;
 mod reply;
 
-pub use context::{Broker, ColdReads, Cx, Identity, Peer};
+pub use context::{Broker, ColdReads, Cx, Identity, Metered, Peer};
 pub use dispatch::{Begun, Refused, begin, is_produce, key_of, version_of};
 pub use reply::{Answer, Errors, Frame, Records, Unencodable};
 
@@ -98,6 +99,8 @@ pub trait Api {
     const VERSIONS: std::ops::RangeInclusive<i16>;
     type Req: Decodable;
     type Resp: Reply + Send + 'static;
+    /// Whether it counts the time that it takes against its client's quota by itself.
+    const COUNTS_ITS_TIME: bool = false;
 
     fn begin(cx: &Cx, req: Self::Req, version: i16) -> Then<Self::Resp>;
 
@@ -166,6 +169,8 @@ apis! {
     k45_alter_partition_reassignments::AlterPartitionReassignments,
     k46_list_partition_reassignments::ListPartitionReassignments,
     k47_offset_delete::OffsetDelete,
+    k48_describe_client_quotas::DescribeClientQuotas,
+    k49_alter_client_quotas::AlterClientQuotas,
     k55_describe_quorum::DescribeQuorum,
     k60_describe_cluster::DescribeCluster,
     k61_describe_producers::DescribeProducers,

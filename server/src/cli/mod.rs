@@ -10,6 +10,7 @@ mod group;
 mod log;
 mod moment;
 mod produce;
+mod quota;
 mod record_json;
 mod remote;
 mod show;
@@ -28,6 +29,7 @@ pub use generate::{CompletionsArgs, ManArgs, print_completions, print_man};
 pub use group::{GroupArgs, run_group};
 pub use log::{DumpArgs, LogArgs, LogCommand, RepairArgs, VerifyArgs, run_log};
 pub use produce::{ProduceArgs, run_produce};
+pub use quota::{QuotaArgs, run_quota};
 pub use show::show_config;
 pub use top::{TopArgs, run_top};
 pub use topic::{TopicArgs, run_topic};
@@ -131,6 +133,8 @@ pub enum Command {
     Cluster(ClusterArgs),
     /// Consumer groups of any Kafka server: list, describe, lag, reset-offsets, delete.
     Group(GroupArgs),
+    /// What clients may take of any Kafka server: list, describe, set, delete quotas.
+    Quota(QuotaArgs),
     /// Check, print or repair the files of logs, without a broker.
     Log(LogArgs),
     /// Watch a broker: topics, rates, groups, lag and what is wrong.

@@ -13,6 +13,7 @@ mod error;
 mod groups;
 mod member_bytes;
 mod offsets;
+mod quotas;
 mod records;
 mod topics;
 
@@ -21,5 +22,6 @@ pub use configs::{ConfigEntry, ConfigOp, ConfigResource};
 pub use error::ClientError;
 pub use groups::{Assignment, Group, GroupListing, GroupState, Member};
 pub use offsets::{Committed, TopicPartition, When};
+pub use quotas::{QuotaEntity, QuotaMatch, Quotas};
 pub use records::{Fetched, NewRecords, Produced};
 pub use topics::{Eligible, NewTopic};

@@ -79,6 +79,8 @@ pub enum Refusal {
     UnknownPartition { name: String, partition: i32 },
     #[error("no topic has the id {0}")]
     UnknownId(TopicId),
+    #[error("the quota of topics' changes (controller_mutation_rate) is used up; try again later")]
+    QuotaUsedUp,
 }
 
 /// Whether a new topic may have this name.

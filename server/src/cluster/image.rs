@@ -9,6 +9,8 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use storage::{LeaderEpoch, LogId, TopicId};
 
+use super::quota::{Entity, Key, Quotas, Value};
+
 /// A topic as the metadata log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
@@ -42,6 +44,7 @@ pub struct Image {
     deleting: OrdMap<TopicId, Arc<Topic>>,
     /// What groups have of their own, whether or not there is one of the id; none has nothing here.
     group_configs: OrdMap<Arc<str>, Arc<BTreeMap<String, String>>>,
+    quotas: Quotas,
     broker_starts: u32,
     producer_id_next: i64,
 }
@@ -73,6 +76,11 @@ impl Image {
     /// The groups that have settings of their own, in the order of their ids.
     pub fn configured_groups(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<String, String>)> {
         self.group_configs.iter().map(|(group, configs)| (group, &**configs))
+    }
+
+    /// The quotas of clients and addresses.
+    pub fn quotas(&self) -> &Quotas {
+        &self.quotas
     }
 
     pub fn deleting(&self) -> impl Iterator<Item = &Arc<Topic>> {
@@ -120,6 +128,10 @@ impl Image {
         }
     }
 
+    pub(super) fn alter_quota(&mut self, entity: Entity, key: Key, value: Option<Value>) {
+        self.quotas.alter(entity, key, value);
+    }
+
     /// As `configure_topic`. A count below the one that the topic has would take partitions away: it changes nothing either.
     pub(super) fn grow_topic(&mut self, id: TopicId, partitions: u32) {
         let Some(topic) = self.topics.get(&id).filter(|topic| topic.partitions < partitions) else { return };
@@ -165,5 +177,17 @@ fn change(configs: &mut BTreeMap<String, String>, changes: BTreeMap<String, Opti
 pub(crate) fn of_topics(topics: impl IntoIterator<Item = Topic>) -> Image {
     let mut image = Image::default();
     topics.into_iter().for_each(|topic| image.insert_topic(topic));
+    image
+}
+
+/// An image with these quotas and nothing else.
+#[cfg(test)]
+pub(crate) fn of_quotas(wanted: &[super::quota::Wanted]) -> Image {
+    let mut image = Image::default();
+    for one in wanted {
+        let (records, outcomes) = super::quota::alter(&image, std::slice::from_ref(one)).expect("few");
+        assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()), "{outcomes:?}");
+        records.into_iter().for_each(|record| super::apply::apply(&mut image, record));
+    }
     image
 }

@@ -267,6 +267,18 @@ settings! {
     /// Partitions in one DescribeTopicPartitions answer, which is one page of several then.
     pub max_request_partition_size_limit: i32 = kafka("max.request.partition.size.limit");
 
+    /// Windows over which what clients take is measured for their quotas.
+    pub quota_window_num: u32 = kafka("quota.window.num");
+    /// The length of such a window. A client that took too much of the broker's time rests for one at most.
+    pub quota_window_size_seconds: u32 = kafka("quota.window.size.seconds");
+    /// Clients that are measured for their quotas at once, by each kind of quota; further ones are measured together.
+    pub quota_clients_max: usize =
+        own("quota.clients.max", Kind::Int, Some("100000"), at_least(&[(1, i32::MAX as i64)]));
+    /// Windows whose worth of `controller_mutation_rate` a client may use at once.
+    pub controller_quota_window_num: u32 = kafka("controller.quota.window.num");
+    /// The length of such a window.
+    pub controller_quota_window_size_seconds: u32 = kafka("controller.quota.window.size.seconds");
+
     /// Whether a topic that does not exist is made when a client asks for it.
     pub auto_create_topics_enable: bool = kafka("auto.create.topics.enable");
     /// Whether topics may be deleted.

@@ -65,6 +65,8 @@ limits! {
     Groups = "group.count.max", Shared;
     /// Member ids that wait to be joined with.
     PendingMembers = "group.pending.members.max", Shared;
+    /// Clients measured for their quotas.
+    QuotaClients = "quota.clients.max", Each;
     /// Connections of the metrics listener.
     MetricsConnections = "metrics.connections.max", Shared;
     /// Topics that metrics name.

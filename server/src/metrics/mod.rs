@@ -15,6 +15,7 @@ mod lag;
 mod limits;
 mod named;
 mod process;
+mod quotas;
 mod registry;
 mod requests;
 mod table;
@@ -30,6 +31,7 @@ pub use health::{Health, State};
 pub use http::{HttpLimits, serve};
 pub use lag::{AskLag, Behind, LagFigures, LagRow, OneGroup};
 pub use limits::{Limit, LimitMetrics};
+pub use quotas::QuotaMetrics;
 pub use requests::{ApiMetrics, Observed, Parts, WaitsFor};
 pub use table::{Kind, METRICS, Metric, metric_of_series};
 pub use topics::{AskPartitions, Moved, PartitionFigures};
@@ -91,6 +93,7 @@ pub struct Metrics {
     pub connections: ConnectionMetrics,
     pub fetch_sessions: FetchSessionMetrics,
     pub logs: LogMetrics,
+    pub quotas: QuotaMetrics,
     pub traces: TraceMetrics,
 }
 
@@ -129,6 +132,7 @@ impl Metrics {
             connections: ConnectionMetrics::new(&registry),
             fetch_sessions: FetchSessionMetrics::new(&registry),
             logs: LogMetrics::new(&registry),
+            quotas: QuotaMetrics::new(),
             traces: TraceMetrics::new(&registry),
             registry,
         })
@@ -189,6 +193,7 @@ impl Metrics {
         requests::show(&mut text, self.apis.iter().flatten().chain([&self.unknown_api]));
         self.clients.show(&mut text, self.named_max.client_software);
         self.logs.show(&mut text);
+        self.quotas.show(&mut text);
         [self.registry.render(), text.into_string()].concat()
     }
 

@@ -51,6 +51,18 @@ const FLUSH_SECONDS: &[f64] = &[
 const CHECKPOINT_SECONDS: &[f64] =
     &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
 
+/// From a byte too much to a burst of a whole minute's worth.
+const THROTTLE_SECONDS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// The label of each quota: Kafka's names.
+pub(super) const QUOTA_NAMES: &[&str] = &[
+    "producer_byte_rate",
+    "consumer_byte_rate",
+    "request_percentage",
+    "controller_mutation_rate",
+    "connection_creation_rate",
+];
+
 macro_rules! metrics {
     ($( $(#[doc = $help:literal])+ $constant:ident = $kind:ident $name:literal $([$($label:literal),+])? $(in $unit:literal)? $(buckets $buckets:ident)?; )+) => {
         $(
@@ -111,6 +123,10 @@ metrics! {
     LIMIT_MAX = Gauge "ottla_limit_max" ["limit"];
     /// How often a limit made someone wait or turned someone away.
     LIMIT_HITS = Counter "ottla_limit_hits_total" ["limit"];
+
+    /// How long clients have to rest for their quotas, by the quota; for connection_creation_rate, how long new connections
+    /// are kept outside.
+    QUOTA_THROTTLE_TIME = Histogram "ottla_quota_throttle_seconds" ["quota"] in "seconds" buckets THROTTLE_SECONDS;
 
     /// Partitions that fetch sessions remember.
     FETCH_SESSION_PARTITIONS = Gauge "ottla_fetch_session_partitions";

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::admission::{Admission, Place};
@@ -19,6 +19,8 @@ use crate::security::Principal;
 
 /// How long accepting rests when the process has no descriptor left; clients that are in stay untouched.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// Connections that are kept open, without being served, because their address has made too many.
+const KEPT_OUTSIDE_MAX: usize = 1000;
 /// How many times an address is tried on the port that the first one of its listener was given.
 const PORT_TRIES: usize = 20;
 
@@ -118,6 +120,7 @@ pub async fn serve(
     stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let ids = Arc::new(AtomicU64::new(0));
+    let outside = Arc::new(Semaphore::new(KEPT_OUTSIDE_MAX));
     let mut acceptors = JoinSet::new();
     for listener in listeners {
         let socket = TcpListener::from_std(listener.socket)?;
@@ -128,6 +131,7 @@ pub async fn serve(
             admission: admission.clone(),
             stop: stop.clone(),
             ids: ids.clone(),
+            outside: outside.clone(),
         };
         acceptors.spawn(door.accept_until_stopped(socket));
     }
@@ -143,6 +147,8 @@ struct Door {
     admission: Arc<Admission>,
     stop: watch::Receiver<bool>,
     ids: Arc<AtomicU64>,
+    /// Room for connections that are kept outside.
+    outside: Arc<Semaphore>,
 }
 
 impl Door {
@@ -158,6 +164,10 @@ impl Door {
             };
             match accepted {
                 Ok((stream, address)) => {
+                    if let Some(pause) = self.broker.keep_out(address.ip()) {
+                        self.keep_out(stream, pause, &mut connections);
+                        continue;
+                    }
                     let admitted = tokio::select! {
                         place = self.place(address) => place,
                         _ = stop.wait_for(|stopping| *stopping) => break,
@@ -174,6 +184,18 @@ impl Door {
         }
         drop(socket);
         while connections.join_next().await.is_some() {}
+    }
+
+    /// A connection that came too soon after others of its address is closed, as in Kafka when its time is over: a client
+    /// that comes again at once would only come more often. Meanwhile others are accepted.
+    fn keep_out(&self, stream: TcpStream, pause: Duration, connections: &mut JoinSet<()>) {
+        // Beyond the bound they are closed at once: descriptors are worth more.
+        let Ok(held) = self.outside.clone().try_acquire_owned() else { return };
+        let mut stop = self.stop.clone();
+        connections.spawn(async move {
+            let _ = tokio::time::timeout(pause, stop.wait_for(|stopping| *stopping)).await;
+            drop((stream, held));
+        });
     }
 
     /// Waits for the connection's place. Meanwhile nothing else is accepted here: clients wait in the kernel's queue.

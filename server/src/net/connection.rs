@@ -4,9 +4,11 @@
 //! requests overlap; any other request begins when every earlier reply of the connection is decided, because Kafka
 //! serves one request of a connection at a time and clients rely on it. Back-pressure is not reading. A request whose
 //! records wait for their place in a log counts as memory until they have it, whether or not it is answered by then.
-//! How patient a connection is stands in `deadlines`, what is told of it in `telling`.
+//! How patient a connection is stands in `deadlines`, when it rests for its client's quotas in `resting`, what is told of it
+//! in `telling`.
 
 mod deadlines;
+mod resting;
 mod telling;
 
 use std::collections::VecDeque;
@@ -34,6 +36,7 @@ use super::replies::ReplyShare;
 use super::timing::{Arrived, Replied, Unsent};
 use crate::api::{self, Answer, Broker, Parked, Peer, Then};
 use crate::metrics::Limit;
+use crate::quotas::Client;
 
 /// Turns in a row before other connections of this thread are let in.
 const TURNS_MAX: usize = 16;
@@ -130,6 +133,10 @@ struct Connection {
     paused: bool,
     deadlines: Deadlines,
     alarm: Pin<Box<Sleep>>,
+    /// Until this is over nothing is read and nothing begins: the client took more than its quotas allow.
+    resting: Option<Pin<Box<Sleep>>>,
+    /// Whose quota the time counts against that is spent on sending.
+    timed: Option<Arc<Client>>,
 }
 
 impl Connection {
@@ -164,6 +171,8 @@ impl Connection {
             paused: false,
             deadlines,
             alarm,
+            resting: None,
+            timed: None,
         }
     }
 
@@ -234,7 +243,8 @@ impl Connection {
 
     /// One turn. True when anything moved, so that another turn may find more.
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
-        let mut moved = self.collect(cx)?;
+        let mut moved = self.wake(cx);
+        moved |= self.collect(cx)?;
         moved |= self.begin_frames()?;
         moved |= self.collect(cx)?;
         moved |= self.write(cx)?;
@@ -299,7 +309,10 @@ impl Connection {
 
     fn begin_frames(&mut self) -> Result<bool, End> {
         let mut moved = false;
-        while self.ending.is_none() && self.inbox.front().is_some_and(|frame| self.may_begin(frame)) {
+        while self.ending.is_none()
+            && self.resting.is_none()
+            && self.inbox.front().is_some_and(|frame| self.may_begin(frame))
+        {
             let at = self.broker.env.clock.monotonic();
             // Many that are quick or one that is long: what is left waits until others had their turn.
             if moved && at >= self.let_in_at {
@@ -311,7 +324,11 @@ impl Connection {
             let (key, bytes) = (api::key_of(&frame), frame.len() + PREFIX_BYTES);
             let traced = self.broker.traces.samples().then(|| api::version_of(&frame));
             let then = match api::begin(&self.broker, &self.peer, frame) {
-                Ok(begun) => begun.then,
+                Ok(begun) => {
+                    self.timed = begun.timed;
+                    self.rest_for(begun.throttled);
+                    begun.then
+                }
                 Err(refused) => {
                     self.abandon(key);
                     self.finish(refused.into());
@@ -377,6 +394,7 @@ impl Connection {
     }
 
     fn reply(&mut self, request: Arrived, answer: Answer) -> Result<(), End> {
+        self.rest_for(answer.throttled);
         let before = self.output.bytes();
         let now = self.broker.env.clock.monotonic();
         if before == 0 {
@@ -399,7 +417,10 @@ impl Connection {
         if self.output.is_empty() {
             return Ok(false);
         }
-        match self.output.poll_write(&self.stream, &self.broker.cold_reads, cx)? {
+        let began = self.timed.as_ref().map(|_| self.broker.env.clock.monotonic());
+        let written = self.output.poll_write(&self.stream, &self.broker.cold_reads, cx)?;
+        self.count_time_since(began);
+        match written {
             Poll::Ready(sent) => {
                 self.last_active = self.broker.env.clock.monotonic();
                 self.last_taken = self.last_active;
@@ -412,7 +433,7 @@ impl Connection {
 
     /// Reads once and cuts the frames. While a frame waits to begin, nothing is read: the peer's window closes.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
-        if self.ending.is_some() || !self.inbox.is_empty() {
+        if self.ending.is_some() || self.resting.is_some() || !self.inbox.is_empty() {
             self.paused = true;
             return Ok(false);
         }

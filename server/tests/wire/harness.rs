@@ -108,6 +108,7 @@ impl Drop for Broker {
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
     correlation_id: i32,
+    client_id: &'static str,
 }
 
 impl Client {
@@ -119,7 +120,12 @@ impl Client {
     pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, correlation_id: 0 }
+        Self { stream, correlation_id: 0, client_id: "test" }
+    }
+
+    /// The same under another client id.
+    pub(crate) fn named(self, client_id: &'static str) -> Self {
+        Self { client_id, ..self }
     }
 
     /// One request and its reply, both in `version`.
@@ -142,8 +148,8 @@ impl Client {
         frame.put_i16(key);
         frame.put_i16(version);
         frame.put_i32(correlation_id);
-        frame.put_i16(4);
-        frame.put_slice(b"test");
+        frame.put_i16(self.client_id.len() as i16);
+        frame.put_slice(self.client_id.as_bytes());
         if api_info(key).is_some_and(|api| api.is_flexible(version)) {
             frame.put_u8(0);
         }

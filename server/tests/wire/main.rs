@@ -19,6 +19,7 @@ mod polling;
 #[path = "../kill/process.rs"]
 mod process;
 mod producers;
+mod quotas;
 #[path = "../kill/requests.rs"]
 mod requests;
 mod restart;

@@ -11,6 +11,7 @@ mod cluster;
 mod group_settings;
 mod operating;
 mod peer;
+mod quotas;
 mod reading;
 mod reply;
 mod script;
@@ -73,6 +74,7 @@ pub(crate) fn requests_are_answered_alike(stage: &Stage) -> Result<()> {
     admin::partitions(&mut script);
     cluster::all(&mut script);
     operating::all(&mut script);
+    quotas::all(&mut script);
     admin::delete(&mut script);
     broken::all(&mut script);
     play(&script, &mut kafka, &mut ottla, &mut report)?;

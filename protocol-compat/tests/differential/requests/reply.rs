@@ -82,6 +82,21 @@ pub(super) fn comparable(key: i16, version: i16, body: &Bytes) -> Result<String>
             partitions.for_each(|p| silence(&mut p.error_message));
         }),
         46 => told(body, version, |_: &mut ListPartitionReassignmentsResponse| ()),
+        48 => told(body, version, |r: &mut DescribeClientQuotasResponse| {
+            silence(&mut r.error_message);
+            for entry in r.entries.iter_mut().flatten() {
+                entry.entity.sort_by(|a, b| a.entity_type.cmp(&b.entity_type));
+                entry.values.sort_by(|a, b| a.key.cmp(&b.key));
+            }
+            r.entries.iter_mut().for_each(|all| all.sort_by_cached_key(|e| format!("{:?}", e.entity)));
+        }),
+        49 => told(body, version, |r: &mut AlterClientQuotasResponse| {
+            for entry in &mut r.entries {
+                silence(&mut entry.error_message);
+                entry.entity.sort_by(|a, b| a.entity_type.cmp(&b.entity_type));
+            }
+            r.entries.sort_by_cached_key(|e| format!("{:?}", e.entity));
+        }),
         55 => told(body, version, quorum),
         60 => told(body, version, |r: &mut DescribeClusterResponse| {
             r.cluster_id = blank(&r.cluster_id);

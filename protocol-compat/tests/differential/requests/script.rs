@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// The APIs that Ottla serves, without those of groups.
 pub(super) const SERVED: &[i16] =
-    &[0, 1, 2, 3, 18, 19, 20, 21, 22, 23, 32, 33, 35, 37, 43, 44, 45, 46, 55, 60, 61, 74, 75];
+    &[0, 1, 2, 3, 18, 19, 20, 21, 22, 23, 32, 33, 35, 37, 43, 44, 45, 46, 48, 49, 55, 60, 61, 74, 75];
 
 const CLIENT: &[u8] = b"differential";
 /// What an id is made of that no topic has.
@@ -67,7 +67,7 @@ impl Script {
     pub(super) fn add(&mut self, name: String, key: i16, version: i16, frame: Vec<u8>) {
         // Metadata is asked with auto-creation off, so that it only reads; a producer id more or less is nothing.
         let changes_nothing =
-            matches!(key, 1..=3 | 18 | 22 | 23 | 32 | 35 | 43 | 45 | 46 | 55 | 60 | 61 | 74 | 75);
+            matches!(key, 1..=3 | 18 | 22 | 23 | 32 | 35 | 43 | 45 | 46 | 48 | 55 | 60 | 61 | 74 | 75);
         self.cases.push(Case { name, key, version, frame, changes_nothing, may_be_silent: key == 0 });
     }
 }

@@ -11,6 +11,7 @@ use crate::api::reply::{Fetched, Records};
 use crate::config::Compression;
 use crate::partition::Partition;
 use crate::partition::fetch::{Entry, FetchError, Found, Pass, Shown, Told, TopicKey, Wanted};
+use crate::quotas::Throttle;
 
 type PartitionReply = FetchPartitionReply<Records>;
 
@@ -26,6 +27,9 @@ pub(super) fn untouched(index: i32, code: i16) -> PartitionReply {
 
 impl Fetching {
     pub(super) fn answer(mut self, pass: Pass) -> Fetched {
+        if let Some(throttled) = self.throttled(&pass) {
+            return self.rest(throttled);
+        }
         let entries = std::mem::take(&mut self.entries);
         let told = entries.into_iter().zip(pass.found);
         let mut told: Vec<(Entry, PartitionReply)> = told
@@ -61,6 +65,27 @@ impl Fetching {
         self.reply(session_id, told)
     }
 
+    /// How long the client has to rest before it gets this. What it gets counts.
+    fn throttled(&self, pass: &Pass) -> Option<Throttle> {
+        let client = &self.metered.as_ref()?.client;
+        let (seen, now) = (self.broker.controller.seen(), self.broker.env.clock.monotonic());
+        self.broker.quotas.fetched(seen.image.quotas(), client, pass.bytes(), self.spent, now)
+    }
+
+    /// The empty answer of a client that has to rest. It begins no session and tells an old one nothing.
+    fn rest(&self, throttled: Throttle) -> Fetched {
+        let session_id = match &self.context {
+            Context::Alone | Context::New => NO_SESSION,
+            Context::Increment(session, epoch) => match session.tell(*epoch, std::iter::empty()) {
+                Ok(_) => session.id(),
+                Err(overtaken) => {
+                    return Fetched { throttled: Some(throttled), ..whole(overtaken.code(), session.id()) };
+                }
+            },
+        };
+        Fetched { throttled: Some(throttled), ..self.reply(session_id, Vec::new()) }
+    }
+
     fn reply(&self, session_id: i32, told: Vec<(Entry, PartitionReply)>) -> Fetched {
         let mut topics: Vec<FetchTopicReply<Records>> = Vec::new();
         let mut last = None;
@@ -75,7 +100,8 @@ impl Fetching {
             last = Some(entry.topic);
         }
         let endpoints = if names_leaders { self.endpoints() } else { Vec::new() };
-        Fetched(FetchReply { throttle_ms: 0, error: 0, session_id, topics, endpoints })
+        let reply = FetchReply { throttle_ms: 0, error: 0, session_id, topics, endpoints };
+        Fetched { reply, throttled: None }
     }
 
     /// What is told of one partition.

@@ -31,6 +31,10 @@ impl Writer {
         self.0.extend(v.to_be_bytes());
     }
 
+    pub(super) fn f64(&mut self, v: f64) {
+        self.0.extend(v.to_be_bytes());
+    }
+
     pub(super) fn topic_id(&mut self, id: TopicId) {
         self.0.extend(id.0);
     }
@@ -83,6 +87,10 @@ impl<'a> Reader<'a> {
 
     pub(super) fn i64(&mut self) -> Option<i64> {
         self.chunk().map(i64::from_be_bytes)
+    }
+
+    pub(super) fn f64(&mut self) -> Option<f64> {
+        self.chunk().map(f64::from_be_bytes)
     }
 
     pub(super) fn topic_id(&mut self) -> Option<TopicId> {

@@ -5,6 +5,7 @@
 
 mod broker_started;
 mod broker_starts;
+mod client_quota_altered;
 mod field;
 mod group_configured;
 mod producer_ids_reserved;
@@ -16,6 +17,7 @@ mod topic_purged;
 
 pub use broker_started::BrokerStarted;
 pub use broker_starts::BrokerStarts;
+pub use client_quota_altered::ClientQuotaAltered;
 pub use group_configured::GroupConfigured;
 pub use producer_ids_reserved::ProducerIdsReserved;
 pub use topic_configured::TopicConfigured;
@@ -87,7 +89,7 @@ macro_rules! records {
 
 records! {
     BrokerStarted, TopicCreated, TopicDeleted, TopicPurged, ProducerIdsReserved, TopicConfigured, BrokerStarts,
-    TopicGrown, GroupConfigured,
+    TopicGrown, GroupConfigured, ClientQuotaAltered,
 }
 
 fn encode<B: Body>(body: &B) -> Vec<u8> {

@@ -6,9 +6,19 @@ use proptest::prelude::*;
 use storage::TopicId;
 
 use super::*;
+use crate::cluster::quota::{Entity, Key, Name, Value};
 
 fn configs() -> impl Strategy<Value = BTreeMap<String, String>> {
     prop::collection::btree_map("[a-z.]{1,20}", ".{0,20}", 0..4)
+}
+
+fn entity() -> impl Strategy<Value = Entity> {
+    let name = || prop::option::of(any::<Option<String>>().prop_map(|text| Name::of(text.as_deref())));
+    (name(), name(), name()).prop_map(|(user, client_id, ip)| Entity { user, client_id, ip })
+}
+
+fn value() -> impl Strategy<Value = Option<Value>> {
+    prop::option::of(any::<f64>()).prop_map(|value| value.and_then(Value::new))
 }
 
 fn record() -> impl Strategy<Value = Record> {
@@ -24,6 +34,9 @@ fn record() -> impl Strategy<Value = Record> {
             .prop_map(|(id, changes)| TopicConfigured { id, changes }.into()),
         (".{0,30}", prop::collection::btree_map("[a-z.]{1,20}", any::<Option<String>>(), 0..4))
             .prop_map(|(group, changes)| GroupConfigured { group, changes }.into()),
+        (entity(), 0usize..Key::ALL.len(), value()).prop_map(|(entity, key, value)| {
+            ClientQuotaAltered { entity, key: Key::ALL[key], value }.into()
+        }),
         any::<u32>().prop_map(|count| BrokerStarts { count }.into()),
         any::<i64>().prop_map(|next| ProducerIdsReserved { next }.into()),
     ]
@@ -36,7 +49,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused(kind in 0u16..11, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn any_bytes_are_read_or_refused(kind in 0u16..12, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         let mut value = kind.to_be_bytes().to_vec();
         value.extend(bytes);
         let _ = Record::decode(&value);
@@ -71,7 +84,7 @@ fn golden() {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned))).collect()
     };
     let configs = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
-    let golden: [(Record, String); 9] = [
+    let golden: [(Record, String); 11] = [
         (BrokerStarted { node_id: 1 }.into(), "00010000000001".to_owned()),
         (
             TopicCreated { id, name: "ab".to_owned(), partitions: 3, configs }.into(),
@@ -90,6 +103,24 @@ fn golden() {
             GroupConfigured { group: "g".to_owned(), changes: settings(&[("a", None), ("b", Some("v"))]) }
                 .into(),
             "000900 00000001 67 00000002 00000001 61 00 00000001 62 01 00000001 76".to_owned(),
+        ),
+        (
+            ClientQuotaAltered {
+                entity: Entity { user: Some(Name::of(Some("u"))), client_id: Some(Name::Default), ip: None },
+                key: Key::ConsumerByteRate,
+                value: Value::new(1.5),
+            }
+            .into(),
+            "000a00 01 02 00000001 75 00 02 01 3ff8000000000000".to_owned(),
+        ),
+        (
+            ClientQuotaAltered {
+                entity: Entity { ip: Some(Name::Default), ..Entity::default() },
+                key: Key::ConnectionCreationRate,
+                value: None,
+            }
+            .into(),
+            "000a00 00 00 01 05 00".to_owned(),
         ),
     ];
     for (record, hex) in golden {

@@ -17,8 +17,10 @@ use storage::{Env, Offset, small_file};
 
 use super::apply::apply;
 use super::image::{Image, Topic};
+use super::quota::{Key, Value};
 use super::records::{
-    BrokerStarts, GroupConfigured, ProducerIdsReserved, Record, RecordError, TopicCreated, TopicDeleted,
+    BrokerStarts, ClientQuotaAltered, GroupConfigured, ProducerIdsReserved, Record, RecordError,
+    TopicCreated, TopicDeleted,
 };
 use file::Damage;
 
@@ -225,6 +227,12 @@ fn records_of(image: &Image) -> Vec<Record> {
         let changes = configs.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
         Record::from(GroupConfigured { group: group.to_string(), changes })
     }));
+    for (entity, values) in image.quotas().iter() {
+        let altered = |(key, value): (&Key, &Value)| {
+            ClientQuotaAltered { entity: entity.clone(), key: *key, value: Some(*value) }.into()
+        };
+        records.extend(values.iter().map(altered));
+    }
     records
 }
 

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use storage::env::OpenMode;
 
+use super::super::quota::{Entity, Name};
 use super::super::records::{BrokerStarted, GroupConfigured, TopicConfigured, TopicGrown, TopicPurged};
 use super::*;
 
@@ -38,6 +39,10 @@ fn record() -> impl Strategy<Value = Record> {
                 GroupConfigured { group, changes: changes.into_iter().map(text).collect() }.into()
             }
         ),
+        ("[uv]", 0usize..Key::ALL.len(), 0u8..3).prop_map(|(user, key, value)| {
+            let entity = Entity { user: Some(Name::of(Some(&user))), ..Entity::default() };
+            ClientQuotaAltered { entity, key: Key::ALL[key], value: Value::new(f64::from(value)) }.into()
+        }),
         (id.clone(), 1u32..20).prop_map(|(id, partitions)| TopicGrown { id, partitions }.into()),
         id.clone().prop_map(|id| TopicDeleted { id }.into()),
         id.prop_map(|id| TopicPurged { id }.into()),

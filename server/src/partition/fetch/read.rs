@@ -37,6 +37,11 @@ pub struct Pass {
 }
 
 impl Pass {
+    /// Bytes of records.
+    pub fn bytes(&self) -> usize {
+        self.bytes as usize
+    }
+
     /// Kafka's rule: enough bytes, an error or a divergence in reading, or nothing to read from.
     pub fn is_enough(&self, limits: &Limits) -> bool {
         self.is_urgent || !self.has_readable || self.bytes >= i64::from(limits.bytes_min)
