@@ -49,7 +49,14 @@ pub(crate) fn launch(home: &Path, spec: &Spec) -> Result<Ready> {
         program::run_well(&mut format, "", FORMAT_LIMIT)?;
     }
     let log = OpenOptions::new().create(true).append(true).open(log_file(home))?;
-    let mut command = kit.command(&["-Xms512m", "-Xmx1g"], "kafka.Kafka");
+    // It resolves names that the suites ask for, and is not to wait for a server of names.
+    let hosts = home.join("hosts");
+    fs::write(
+        &hosts,
+        format!("127.0.0.1 localhost {}\n", rustix::system::uname().nodename().to_string_lossy()),
+    )?;
+    let only_these = format!("-Djdk.net.hosts.file={}", hosts.display());
+    let mut command = kit.command(&["-Xms512m", "-Xmx1g", &only_these], "kafka.Kafka");
     command.arg(&properties).current_dir(home).stdin(Stdio::null());
     command.stdout(log.try_clone()?).stderr(log);
     let mut child = command.spawn().context("starting Apache Kafka")?;
