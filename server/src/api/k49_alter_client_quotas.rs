@@ -6,8 +6,7 @@
 //! change, and nothing of that entity changes. A type that an entity names twice counts as it was named last. The reply
 //! leaves when the changes are durable; requests that come from then on are held to them.
 //!
-//! Deviations: a quota that is NaN is refused (42), where Kafka takes it and then never slows anybody. Of names of hosts,
-//! only `localhost` is one of an address.
+//! Deviation: of names of hosts, only `localhost` is one of an address.
 
 use std::sync::Arc;
 

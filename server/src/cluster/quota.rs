@@ -4,7 +4,7 @@
 //! A quota is for users, for client ids, for both at once, or for addresses, each named or the default for those without a
 //! quota of their own. Which of several counts for a client is not known here. Pure functions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -163,13 +163,13 @@ impl Key {
     }
 }
 
-/// The value of a quota: above 0, and a number.
+/// The value of a quota: nothing up to 0. As in Kafka it may be NaN, which slows nobody.
 #[derive(Debug, Clone, Copy)]
 pub struct Value(f64);
 
 impl Value {
     pub fn new(value: f64) -> Option<Self> {
-        (value > 0.0).then_some(Self(value))
+        (value.is_nan() || value > 0.0).then_some(Self(value))
     }
 
     pub fn get(self) -> f64 {
@@ -177,7 +177,7 @@ impl Value {
     }
 }
 
-/// As numbers: there is no NaN among them, and one zero at most.
+/// By their bits: a NaN is itself, and there is no zero.
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
         self.0.to_bits() == other.0.to_bits()
@@ -309,16 +309,18 @@ pub type Outcomes = Vec<(Named, Result<(), QuotaRefusal>)>;
 pub fn alter(image: &Image, wanted: &[Wanted]) -> Result<(Vec<Record>, Outcomes), QuotaRefusal> {
     let mut records = Vec::new();
     let mut outcomes: Outcomes = Vec::new();
+    let mut places: BTreeMap<&Named, usize> = BTreeMap::new();
     for Wanted { entity, changes } in wanted {
-        if let Some((_, outcome)) = outcomes.iter_mut().find(|(named, _)| named == entity) {
-            *outcome = Err(QuotaRefusal::EntityTwice);
+        if let Some(place) = places.get(entity) {
+            outcomes[*place].1 = Err(QuotaRefusal::EntityTwice);
             continue;
         }
         let outcome = alter_one(image, entity, changes).map(|added| records.extend(added));
+        if records.len() > RECORDS_MAX {
+            return Err(QuotaRefusal::TooMany);
+        }
+        places.insert(entity, outcomes.len());
         outcomes.push((entity.clone(), outcome));
-    }
-    if records.len() > RECORDS_MAX {
-        return Err(QuotaRefusal::TooMany);
     }
     Ok((records, outcomes))
 }
@@ -328,10 +330,9 @@ fn alter_one(
     named: &Named,
     changes: &[(String, Option<f64>)],
 ) -> Result<Vec<Record>, QuotaRefusal> {
-    for (at, (name, _)) in changes.iter().enumerate() {
-        if changes[..at].iter().any(|(earlier, _)| earlier == name) {
-            return Err(QuotaRefusal::KeyTwice(name.clone()));
-        }
+    let mut names = BTreeSet::new();
+    if let Some((name, _)) = changes.iter().find(|(name, _)| !names.insert(name)) {
+        return Err(QuotaRefusal::KeyTwice(name.clone()));
     }
     let entity = entity(named)?;
     let mut records = Vec::new();

@@ -106,6 +106,13 @@ mod tests {
     const KAFKAS: Windows = Windows { count: 11, each_ms: 1000 };
 
     #[test]
+    fn a_bound_that_is_no_number_slows_nobody() {
+        let mut rate = Rate::default();
+        rate.record(1e12, 0, KAFKAS);
+        assert_eq!(rate.throttle_ms(f64::NAN, 0, KAFKAS), 0);
+    }
+
+    #[test]
     fn a_first_burst_is_taken_over_ten_seconds() {
         let mut rate = Rate::default();
         // 20,000 over 10 whole windows and nothing of the eleventh: 2,000 a second.

@@ -64,11 +64,6 @@ const MEANT: &[Meant] = &[
         why: "Kafka trips over the empty name and answers nothing about the others",
     },
     Meant {
-        cases: &["of no number, validated"],
-        differs: |theirs, ours| by_code(theirs, ours, "error_code: 0,", "error_code: 42,"),
-        why: "a quota that is no number: Kafka takes it, and then it slows nobody; Ottla refuses it",
-    },
-    Meant {
         cases: &["an address with parts left out, validated"],
         differs: |theirs, ours| by_code(theirs, ours, "error_code: 0,", "error_code: 42,"),
         why: "Kafka resolves what is no address as Java does; Ottla takes whole addresses and localhost",
