@@ -53,7 +53,11 @@ fn open(env: &Env, config: &LogConfig) -> (Arc<DataDir>, Arc<Log>) {
 
 impl World {
     fn new(config: LogConfig) -> World {
-        let (env, files, _) = Env::simulated(1);
+        World::of_seed(1, config)
+    }
+
+    fn of_seed(seed: u64, config: LogConfig) -> World {
+        let (env, files, _) = Env::simulated(seed);
         let (dir, log) = open(&env, &config);
         World { env, files, dir, log, config }
     }

@@ -4,7 +4,9 @@
 //! batch behind it; one beyond the end is gone, for good, before anything is appended. Without one the log is read from
 //! its start, or from where it ended when it was last closed in order: a log without one had no producers then. Once a
 //! snapshot was found damaged, one before it counts only if no transaction was open in it: the compaction may have
-//! taken that one's end since. A transaction all of whose records are below the log's start is not open.
+//! taken that one's end since. A transaction all of whose records are below the log's start is not open. Where batches
+//! below the start are missing, what was known before them is not known any more, as in Kafka: producers may have gone on in
+//! them, and nothing that readers see was lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -44,7 +46,8 @@ pub(crate) fn load(found: &Found<'_>, syncs: &mut Syncs) -> Result<Producers, Op
         Last::Damaged => found.segments[0].base,
     };
     found.aborts_before(from, &mut producers, syncs)?;
-    let first = replay(&mut producers, found.segments, from, found.end.offset).map_err(walking)?;
+    let span = Span { from, to: found.end.offset, start: found.start };
+    let first = replay(&mut producers, found.segments, &span).map_err(walking)?;
     producers.taken_at = first.unwrap_or((found.end.segment, found.end.position));
     producers.forget_transactions_below(found.start);
     if matches!(last, Last::Damaged) {
@@ -59,6 +62,18 @@ impl Producers {
     fn resume(&mut self, entries: BTreeMap<ProducerId, Producer>) {
         self.open = entries.iter().filter_map(|(id, entry)| Some((entry.txn_first?, *id))).collect();
         self.entries = entries;
+    }
+
+    /// What is known so far may not be the last of anybody.
+    fn forget_all(&mut self) {
+        if !self.entries.is_empty() {
+            let producers = self.entries.len();
+            tracing::warn!(
+                producers,
+                "records that were deleted are gone before their time, and their producers are forgotten"
+            );
+        }
+        self.resume(BTreeMap::new());
     }
 
     /// A transaction of which no record is left holds nobody up: its end may have been lost with the records, and would
@@ -196,14 +211,21 @@ impl Found<'_> {
     }
 }
 
+/// Batches to be seen, and where readers of the log begin.
+struct Span {
+    from: Offset,
+    to: Offset,
+    start: Offset,
+}
+
 /// Sees the batches from one offset to another; gives the place of the first.
 fn replay(
     producers: &mut Producers,
     segments: &[Arc<Segment>],
-    from: Offset,
-    to: Offset,
+    span: &Span,
 ) -> Result<Option<(Offset, u64)>, ReadError> {
-    let mut first_place = None;
+    let Span { from, to, start } = *span;
+    let (mut first_place, mut due) = (None, from);
     let first = segments.partition_point(|segment| segment.base <= from).saturating_sub(1);
     for segment in segments[first..].iter().take_while(|segment| segment.base < to && from < to) {
         let mut walk = segment.walk_from(from.max(segment.base), segment.size_bytes())?;
@@ -211,11 +233,18 @@ fn replay(
             if header.base_offset < from {
                 continue;
             }
+            if due < header.base_offset && header.base_offset <= start {
+                producers.forget_all();
+            }
+            due = header.next_offset();
             first_place.get_or_insert((segment.base, position));
             if has_producer(&header) {
                 producers.see(segment.base, &header, || segment.read_batch(position, &header))?;
             }
         }
+    }
+    if due < to && to <= start {
+        producers.forget_all();
     }
     // Whatever stands in the log at a start, readers see.
     producers.ended.clear();
@@ -252,7 +281,8 @@ fn aborts_again(
             break;
         }
     }
-    replay(&mut again, segments, from, to)?;
+    // Nothing is forgotten: a marker counts whatever became of what is before it.
+    replay(&mut again, segments, &Span { from, to, start: Offset(0) })?;
     Ok(again.aborts.take(segment.base))
 }
 

@@ -292,6 +292,34 @@ fn a_producer_that_came_after_the_last_close_is_known_after_a_kill() {
     assert_eq!(world.log.end_offset(), Offset(5));
 }
 
+/// Records that were deleted, and then lost with what else was not flushed: whoever wrote them goes on.
+#[test]
+fn who_wrote_what_was_deleted_and_lost_goes_on() {
+    let mut lost = 0;
+    for seed in 0..20 {
+        let config = LogConfig { segment_bytes: 1 << 20, ..small(Durability::Relaxed) };
+        let mut world = World::of_seed(seed, config);
+        assert_eq!(world.sends(7, 0, 0, 2), Ok(0));
+        world.dir.close();
+        world.reopen();
+        assert_eq!((world.sends(7, 0, 2, 2), world.sends(7, 0, 4, 2)), (Ok(2), Ok(4)));
+        let start = world.log.delete_records(Some(Offset(6))).unwrap();
+        world.dir.flush();
+        assert_eq!(start.wait(), Ok(Offset(6)));
+        world.files.crash();
+        world.reopen();
+        assert_eq!((world.log.start_offset(), world.log.end_offset()), (Offset(6), Offset(6)), "seed {seed}");
+        lost += u64::from(world.log.producer_count() == 0);
+        assert_eq!(world.sends(7, 0, 6, 2), Ok(6), "seed {seed}");
+        world.files.kill();
+        world.reopen();
+        assert_eq!(world.sends(7, 0, 6, 2), Ok(6), "seed {seed}: sent again");
+        assert_eq!(world.sends(7, 0, 8, 2), Ok(8), "seed {seed}");
+        assert!(out_of_order(world.sends(7, 0, 12, 2)), "seed {seed}");
+    }
+    assert!(lost > 0);
+}
+
 #[test]
 fn producers_expire_by_their_last_record_and_not_with_a_jump_of_an_hour() {
     let world = World::new(small(Durability::Durable));
