@@ -507,7 +507,7 @@ impl GroupMachine {
         }
         self.commit(Record::ClassicGroup(id.to_owned(), Some(metadata)), out);
         if let Some((classic, mut turn)) = self.classic(id, now, out) {
-            classic.take_up(&mut turn);
+            classic.loaded(&mut turn);
         }
         tracing::info!(group = %id, "a group of the consumer protocol has become a classic one");
     }

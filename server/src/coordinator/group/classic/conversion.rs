@@ -41,12 +41,4 @@ impl ClassicGroup {
         }
         self.joining = 0;
     }
-
-    /// Members that have come from a group of the newer protocol make a generation of their own.
-    pub(in crate::coordinator::group) fn take_up(&mut self, turn: &mut Turn<'_>) {
-        self.loaded(turn);
-        if !matches!(self.state, super::State::Preparing(_)) {
-            self.prepare_rebalance(turn);
-        }
-    }
 }

@@ -173,12 +173,15 @@ impl ClassicGroup {
         }
     }
 
-    /// After a restart every member has its session time to be heard of.
+    /// After a restart, or when it has come from a group of the newer protocol: every member has its session time to be
+    /// heard of.
     pub(super) fn loaded(&mut self, turn: &mut Turn<'_>) {
         let ids: Vec<Arc<str>> = self.members.keys().cloned().collect();
         ids.iter().for_each(|id| self.renew_session(id, turn));
-        // The limit may be lower than it was: the rebalance sends those away who come last.
-        if self.members.len() > turn.settings.size_max {
+        // A generation without a leader is that of a group of the newer protocol, and was to be followed by another. The
+        // limit may be lower than it was: the rebalance sends those away who come last.
+        let is_unled = self.leader.is_none() && !self.members.is_empty();
+        if is_unled || self.members.len() > turn.settings.size_max {
             self.prepare_rebalance(turn);
         }
     }

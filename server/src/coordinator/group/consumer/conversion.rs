@@ -105,8 +105,9 @@ impl ConsumerGroup {
             && self.members.values().all(super::Member::is_classic)
     }
 
-    /// What the group is as a classic one: a generation whose members are to have what the target says. `None` if they
-    /// have no protocol in common.
+    /// What the group is as a classic one: a generation whose members are to have what the target says, and without a
+    /// leader, so that it makes another one whatever happens until then: what the last to go had is nobody's. `None` if
+    /// they have no protocol in common.
     pub(in crate::coordinator::group) fn as_classic(
         &self,
         now_ms: i64,
@@ -132,7 +133,7 @@ impl ConsumerGroup {
         Some(GroupMetadata {
             protocol_type: "consumer".to_owned(),
             generation: self.epoch,
-            leader: self.members.keys().next().map(|id| id.to_string()),
+            leader: None,
             changed_ms: now_ms,
             members: self.members.iter().map(member).collect::<Option<_>>()?,
             protocol: Some(protocol),
