@@ -66,8 +66,12 @@ struct World {
 }
 
 pub(super) fn load(env: &Env, dir: &DataDir, settings: &Arc<GroupSettings>) -> Core<GroupMachine> {
+    load_from(env, open_log(dir), settings)
+}
+
+fn load_from(env: &Env, log: Arc<Log>, settings: &Arc<GroupSettings>) -> Core<GroupMachine> {
     let machine = GroupMachine::new(settings.clone(), Arc::default());
-    Core::load(machine, open_log(dir), || now(env), |_| {}).unwrap()
+    Core::load(machine, log, || now(env), |_| {}).unwrap()
 }
 
 fn open_log(dir: &DataDir) -> Arc<Log> {
@@ -108,7 +112,7 @@ impl World {
             let batch = BatchBuilder::new(0).push(Some(&key), value.as_deref(), &[]).build();
             log.append(check_internal(batch).unwrap(), Origin::Coordinator, None);
         }
-        self.core = load(&self.env, &self.dir, &self.settings);
+        self.core = load_from(&self.env, log, &self.settings);
         self.answers.clear();
     }
 
