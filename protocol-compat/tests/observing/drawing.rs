@@ -30,6 +30,7 @@ pub(super) fn every_dashboard_is_drawn(stage: &Stage) -> Result<()> {
     let broker = stage.broker(SETTINGS.iter().fold(spec, |spec, (name, value)| spec.set(name, value)))?;
     let prometheus = Prometheus::start(stage, broker.metrics()?)?;
     let mut scene = Scene::begin(stage, broker.bootstrap())?;
+    super::a_checkpoint_is_seen(stage, &prometheus)?;
     scene.play(look)?;
 
     let pictures = stage.folder().join("pictures");

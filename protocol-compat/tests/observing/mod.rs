@@ -120,16 +120,20 @@ fn every_panel_and_rule(stage: &Stage) -> Result<()> {
     let prometheus = Prometheus::start(stage, broker.metrics()?)?;
     let left = Load::new(stage, broker.bootstrap()).run()?;
     matches_the_client(stage, &prometheus, &left)?;
-    // One is written each minute.
-    let checkpoints =
-        || Ok(prometheus.value("sum(increase(ottla_checkpoint_seconds_count[15m]))")? > Some(0.0));
-    stage.wait_for("a checkpoint", checkpoints)?;
+    a_checkpoint_is_seen(stage, &prometheus)?;
     queries::every_panel_has_data(&prometheus)?;
     queries::every_rule_has_data(stage, &prometheus)?;
     for alert in ["OttlaRestarted", "OttlaMetricsFolded"] {
         stage.wait_for(alert, || prometheus.is_firing(alert))?;
     }
     metrics_are_well_formed(stage, &broker)
+}
+
+/// One is written each minute.
+fn a_checkpoint_is_seen(stage: &Stage, prometheus: &Prometheus) -> Result<()> {
+    let checkpoints =
+        || Ok(prometheus.value("sum(increase(ottla_checkpoint_seconds_count[15m]))")? > Some(0.0));
+    stage.wait_for("a checkpoint", checkpoints)
 }
 
 /// What the client wrote, read, left and got wrong is what Prometheus has.
