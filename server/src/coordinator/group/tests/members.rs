@@ -311,7 +311,7 @@ fn a_group_without_a_leader_makes_another_generation() {
         members: vec![member("a"), member("b")],
     };
     let mut world = World::new();
-    world.restart_with(&[Record::ClassicGroup(GROUP.to_owned(), Some(kept))]);
+    world.restart_with(&Record::ClassicGroup(GROUP.to_owned(), Some(kept)));
     assert_eq!(world.state(), "PreparingRebalance");
     assert_eq!(world.beat("a", 4), Err(GroupError::RebalanceInProgress));
     let second = world.send(join("b", "b").into());

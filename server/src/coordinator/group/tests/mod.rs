@@ -66,12 +66,12 @@ struct World {
 }
 
 pub(super) fn load(env: &Env, dir: &DataDir, settings: &Arc<GroupSettings>) -> Core<GroupMachine> {
-    load_from(env, open_log(dir), settings)
+    let machine = GroupMachine::new(settings.clone(), Arc::default());
+    Core::load(machine, open_log(dir), || now(env), |_| {}).unwrap()
 }
 
-fn load_from(env: &Env, log: Arc<Log>, settings: &Arc<GroupSettings>) -> Core<GroupMachine> {
-    let machine = GroupMachine::new(settings.clone(), Arc::default());
-    Core::load(machine, log, || now(env), |_| {}).unwrap()
+fn open_dir(env: &Env) -> Arc<DataDir> {
+    DataDir::open(env.clone(), PathBuf::from("/data"), DataDirOptions::default()).unwrap()
 }
 
 fn open_log(dir: &DataDir) -> Arc<Log> {
@@ -90,7 +90,7 @@ impl World {
 
     fn with(settings: GroupSettings) -> Self {
         let (env, _files, clock) = Env::simulated(7);
-        let dir = DataDir::open(env.clone(), PathBuf::from("/data"), DataDirOptions::default()).unwrap();
+        let dir = open_dir(&env);
         let settings = Arc::new(settings);
         let core = load(&env, &dir, &settings);
         Self { env, clock, dir, core, next_waiter: 0, answers: BTreeMap::new(), settings }
@@ -98,22 +98,21 @@ impl World {
 
     /// A clean end and another start.
     fn restart(&mut self) {
-        self.restart_with(&[]);
+        self.dir.close();
+        self.dir = open_dir(&self.env);
+        self.core = load(&self.env, &self.dir, &self.settings);
+        self.answers.clear();
     }
 
-    /// A clean end, records that somebody else has written, and another start.
-    fn restart_with(&mut self, records: &[Record]) {
+    /// Somebody else has written this record in between.
+    fn restart_with(&mut self, record: &Record) {
         self.dir.close();
-        self.dir =
-            DataDir::open(self.env.clone(), PathBuf::from("/data"), DataDirOptions::default()).unwrap();
-        let log = open_log(&self.dir);
-        for record in records {
-            let Encoded { key, value } = record.encode();
-            let batch = BatchBuilder::new(0).push(Some(&key), value.as_deref(), &[]).build();
-            log.append(check_internal(batch).unwrap(), Origin::Coordinator, None);
-        }
-        self.core = load_from(&self.env, log, &self.settings);
-        self.answers.clear();
+        let dir = open_dir(&self.env);
+        let Encoded { key, value } = record.encode();
+        let batch = BatchBuilder::new(0).push(Some(&key), value.as_deref(), &[]).build();
+        open_log(&dir).append(check_internal(batch).unwrap(), Origin::Coordinator, None);
+        self.dir = dir;
+        self.restart();
     }
 
     fn send(&mut self, op: Op) -> Waiter {
