@@ -20,6 +20,7 @@ use server::metrics::{CountedApi, Limit, Metrics, NamedMax, Observed, Parts, Wai
 use crate::client::Client;
 use crate::cpu::{process_cpu, thread_cpu};
 use crate::load::{Until, produce};
+use crate::log::logs_max;
 use crate::peer::ottla::Ottla;
 use crate::peer::{Broker, TempDir};
 use crate::stats::median;
@@ -69,7 +70,9 @@ const TOPIC: &str = "observed";
 const MS: f64 = 1e-6;
 
 pub(crate) fn run(args: &MetricsArgs, ottla: &Ottla, dir: TempDir) -> Result<()> {
-    let effort = if args.quick { QUICK } else { FULL };
+    let mut effort = if args.quick { QUICK } else { FULL };
+    // A log of one topic needs as many descriptors here as there.
+    effort.topics = effort.topics.min(logs_max()?);
     let counting = counting(&effort)?;
     let (broker, metrics) = ottla.start_observed(dir, "relaxed")?;
     let requests = [1, 64].map(|in_flight| request_cost(&broker, &effort, in_flight));

@@ -14,6 +14,8 @@ mod run;
 mod stall;
 mod world;
 
+pub(crate) use world::logs_max;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -61,7 +63,7 @@ pub(crate) fn run(args: &LogArgs, bench_data: &Path) -> Result<()> {
     reaper::install(data_dir.clone())?;
     let temporary = TempDir::new(data_dir.clone())?;
     let effort = if args.quick { Effort::QUICK } else { Effort::FULL };
-    let logs_max = world::logs_max()?;
+    let logs_max = logs_max()?;
     let bench = Bench { effort, recovery_bytes: args.gb * 1_000_000_000, logs_max, data_dir };
     print!("{}", report::preamble(logs_max));
     let (mut results, mut failed) = (Vec::new(), Vec::new());
