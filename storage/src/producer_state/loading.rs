@@ -20,7 +20,7 @@ use crate::env::Files;
 use crate::error::{OpenError, ReadError};
 use crate::ids::{Offset, ProducerId};
 use crate::log::Log;
-use crate::segment::{Mark, Segment, TXN_INDEX_SUFFIX, base_of, file_name};
+use crate::segment::{LOG_SUFFIX, Mark, Segment, TXN_INDEX_SUFFIX, base_of, file_name};
 use crate::small_file;
 use crate::syncs::Syncs;
 use crate::txn_index::{self, Entry};
@@ -65,11 +65,11 @@ impl Producers {
     }
 
     /// What is known so far may not be the last of anybody.
-    fn forget_all(&mut self) {
+    fn forget_all(&mut self, segment: &Segment) {
         if !self.entries.is_empty() {
             let producers = self.entries.len();
             tracing::warn!(
-                producers,
+                path = %segment.path(LOG_SUFFIX).display(), producers,
                 "records that were deleted are gone before their time, and their producers are forgotten"
             );
         }
@@ -234,7 +234,7 @@ fn replay(
                 continue;
             }
             if due < header.base_offset && header.base_offset <= start {
-                producers.forget_all();
+                producers.forget_all(segment);
             }
             due = header.next_offset();
             first_place.get_or_insert((segment.base, position));
@@ -243,8 +243,11 @@ fn replay(
             }
         }
     }
-    if due < to && to <= start {
-        producers.forget_all();
+    if let Some(last) = segments.last()
+        && due < to
+        && to <= start
+    {
+        producers.forget_all(last);
     }
     // Whatever stands in the log at a start, readers see.
     producers.ended.clear();
