@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Assignment;
 use super::remote::{EXIT_CODES, OnSignal, Printer, RemoteArgs, Stop, run};
 use super::table::{MISSING, Table};
-use crate::client::{Client, QuotaEntity, QuotaMatch, Quotas};
+use crate::client::{Client, QuotaEntity, Quotas};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -51,10 +51,10 @@ pub struct QuotaArgs {
 pub enum QuotaCommand {
     /// Show all quotas, or those that are for a user, a client id or an address.
     #[command(after_help = EXIT_CODES)]
-    List(ListArgs),
+    List(Whom),
     /// Show the quotas of one entity.
     #[command(after_help = EXIT_CODES)]
-    Describe(DescribeArgs),
+    Describe(Whom),
     /// Give an entity quotas; others that it has stay.
     #[command(after_help = EXIT_CODES)]
     Set(SetArgs),
@@ -93,18 +93,6 @@ pub struct Whom {
 }
 
 #[derive(Clone, Debug, Args)]
-pub struct ListArgs {
-    #[command(flatten)]
-    pub whom: Whom,
-}
-
-#[derive(Clone, Debug, Args)]
-pub struct DescribeArgs {
-    #[command(flatten)]
-    pub whom: Whom,
-}
-
-#[derive(Clone, Debug, Args)]
 pub struct SetArgs {
     #[command(flatten)]
     pub whom: Whom,
@@ -130,43 +118,39 @@ pub struct DeleteArgs {
 
 impl Whom {
     /// Each type that is named, with the name; none is the default.
-    fn parts(&self) -> Vec<(&'static str, Option<String>)> {
+    fn parts(&self) -> QuotaEntity {
         let all = [
             (USER, &self.user, self.user_default),
             (CLIENT_ID, &self.client_id, self.client_id_default),
             (IP, &self.ip, self.ip_default),
         ];
         let named = all.into_iter().filter(|(_, name, is_default)| name.is_some() || *is_default);
-        named.map(|(kind, name, _)| (kind, name.clone())).collect()
-    }
-
-    fn filter(&self) -> Vec<(&'static str, QuotaMatch)> {
-        self.parts().into_iter().map(|(kind, name)| (kind, QuotaMatch::Name(name))).collect()
+        named.map(|(kind, name, _)| (kind.to_owned(), name.clone())).collect()
     }
 
     fn entity(&self) -> Result<QuotaEntity, Stop> {
-        let parts = self.parts();
-        if parts.is_empty() {
+        let entity = self.parts();
+        if entity.is_empty() {
             let why = "say whom: --user, --client-id or --ip, or one of them with -default behind it";
             return Err(Stop::Usage(why.to_owned()));
         }
-        Ok(parts.into_iter().map(|(kind, name)| (kind.to_owned(), name)).collect())
+        Ok(entity)
     }
 }
 
 /// Runs `ottla quota`.
 pub fn run_quota(args: &QuotaArgs) -> ExitCode {
     run(&args.remote, OnSignal::Leave, async |client, printer| match &args.command {
-        QuotaCommand::List(args) => show(&client.describe_quotas(&args.whom.filter(), false).await?, printer),
-        QuotaCommand::Describe(args) => describe(client, args, printer).await,
+        QuotaCommand::List(whom) => show(&client.describe_quotas(&whom.parts(), false).await?, printer),
+        QuotaCommand::Describe(whom) => describe(client, whom, printer).await,
         QuotaCommand::Set(args) => set(client, args, printer).await,
         QuotaCommand::Delete(args) => delete(client, args, printer).await,
     })
 }
 
-async fn describe(client: &mut Client, args: &DescribeArgs, printer: &mut Printer<'_>) -> Result<(), Stop> {
-    let entity = args.whom.entity()?;
-    let found = client.describe_quotas(&args.whom.filter(), true).await?;
+async fn describe(client: &mut Client, whom: &Whom, printer: &mut Printer<'_>) -> Result<(), Stop> {
+    let entity = whom.entity()?;
+    let found = client.describe_quotas(&entity, true).await?;
     if found.is_empty() {
         return Err(Stop::Failed(format!("{} has no quota", told(&entity))));
     }
@@ -217,7 +201,7 @@ async fn delete(client: &mut Client, args: &DeleteArgs, printer: &mut Printer<'_
     let entity = args.whom.entity()?;
     let mut names = args.quotas.clone();
     if names.is_empty() {
-        let found = client.describe_quotas(&args.whom.filter(), true).await?;
+        let found = client.describe_quotas(&entity, true).await?;
         names = found.iter().flat_map(|one| one.values.keys().cloned()).collect();
     }
     if !names.is_empty() {
@@ -271,7 +255,7 @@ mod tests {
         let both = whom(&["--user", "alice", "--client-id-default"]).unwrap().entity().unwrap();
         assert_eq!(told(&both), "user 'alice', the default client-id");
         let address = whom(&["--ip", "10.0.0.1"]).unwrap();
-        assert_eq!(address.parts(), [(IP, Some("10.0.0.1".to_owned()))]);
+        assert_eq!(address.parts(), [(IP.to_owned(), Some("10.0.0.1".to_owned()))].into());
         assert!(matches!(whom(&[]).unwrap().entity(), Err(Stop::Usage(_))));
         for wrong in [
             &["--user", "a", "--user-default"][..],

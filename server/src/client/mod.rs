@@ -22,6 +22,6 @@ pub use configs::{ConfigEntry, ConfigOp, ConfigResource};
 pub use error::ClientError;
 pub use groups::{Assignment, Group, GroupListing, GroupState, Member};
 pub use offsets::{Committed, TopicPartition, When};
-pub use quotas::{QuotaEntity, QuotaMatch, Quotas};
+pub use quotas::{QuotaEntity, Quotas};
 pub use records::{Fetched, NewRecords, Produced};
 pub use topics::{Eligible, NewTopic};

@@ -16,17 +16,9 @@ const ALTER: RangeInclusive<i16> = 0..=1;
 // How a name is matched.
 const EXACTLY: i8 = 0;
 const THE_DEFAULT: i8 = 1;
-const ANY: i8 = 2;
 
 /// Whom a quota is for: each type of name with the name, or none for the default.
 pub type QuotaEntity = BTreeMap<String, Option<String>>;
-
-/// Which entities are asked for: each type with the name that they must have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum QuotaMatch {
-    Name(Option<String>),
-    Any,
-}
 
 /// An entity with its quotas.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,23 +28,20 @@ pub struct Quotas {
 }
 
 impl Client {
-    /// The quotas of the entities that have these types and, if it is strict, no others; in the order of their names.
+    /// The quotas of the entities that have these names and, if it is strict, no others; in the order of their names.
     pub async fn describe_quotas(
         &mut self,
-        filter: &[(&str, QuotaMatch)],
+        wanted: &QuotaEntity,
         is_strict: bool,
     ) -> Result<Vec<Quotas>, ClientError> {
         let asked = self.ask("describing quotas", async |client| {
-            let component = |(kind, wanted): &(&str, QuotaMatch)| {
-                let (how, name) = match wanted {
-                    QuotaMatch::Name(Some(name)) => (EXACTLY, Some(text(name))),
-                    QuotaMatch::Name(None) => (THE_DEFAULT, None),
-                    QuotaMatch::Any => (ANY, None),
-                };
+            let component = |(kind, name): (&String, &Option<String>)| {
+                let how = if name.is_some() { EXACTLY } else { THE_DEFAULT };
+                let name = name.as_deref().map(text);
                 ComponentData::default().with_entity_type(text(kind)).with_match_type(how).with_match(name)
             };
             let request = DescribeClientQuotasRequest::default()
-                .with_components(filter.iter().map(component).collect())
+                .with_components(wanted.iter().map(component).collect())
                 .with_strict(is_strict);
             let reply = client.call_any(DESCRIBE, |_| request).await?;
             let told = || "describing quotas".to_owned();

@@ -33,7 +33,7 @@ pub use lag::{AskLag, Behind, LagFigures, LagRow, OneGroup};
 pub use limits::{Limit, LimitMetrics};
 pub use quotas::QuotaMetrics;
 pub use requests::{ApiMetrics, Observed, Parts, WaitsFor};
-pub use table::{Kind, METRICS, Metric, metric_of_series};
+pub use table::{Kind, METRICS, Metric, QUOTA_NAMES, metric_of_series};
 pub use topics::{AskPartitions, Moved, PartitionFigures};
 pub use traces::TraceMetrics;
 

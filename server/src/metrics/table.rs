@@ -55,7 +55,7 @@ const CHECKPOINT_SECONDS: &[f64] =
 const THROTTLE_SECONDS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 /// The label of each quota: Kafka's names.
-pub(super) const QUOTA_NAMES: &[&str] = &[
+pub const QUOTA_NAMES: &[&str] = &[
     "producer_byte_rate",
     "consumer_byte_rate",
     "request_percentage",

@@ -42,11 +42,12 @@ pub(super) fn counts_for(quotas: &Quotas, key: Key, client: &Client) -> Option<(
     ];
     let has_id = !client.id.is_empty();
     levels.into_iter().filter(|(_, id)| has_id || id.is_none()).find_map(|(user, client_id)| {
-        let together = Together {
-            user: user.is_some().then(|| kept(&client.user)),
-            client_id: client_id.is_some().then(|| kept(&client.id)),
-        };
+        let (has_user, has_client_id) = (user.is_some(), client_id.is_some());
         let value = quotas.get(&Entity { user, client_id, ip: None }, key)?;
+        let together = Together {
+            user: has_user.then(|| kept(&client.user)),
+            client_id: has_client_id.then(|| kept(&client.id)),
+        };
         Some((together, value.get()))
     })
 }

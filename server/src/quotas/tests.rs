@@ -130,3 +130,12 @@ fn the_longer_rest_counts() {
     let longest = rest(Key::ProducerByteRate, u64::MAX).unwrap();
     assert_eq!(longest.left_ms(at(0)), i32::MAX);
 }
+
+#[test]
+fn the_rests_of_every_quota_are_counted() {
+    let mut counted = crate::metrics::QUOTA_NAMES.to_vec();
+    let mut all = Key::ALL.map(Key::name).to_vec();
+    counted.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(counted, all);
+}
