@@ -126,7 +126,7 @@ fn storage_log(args: &log::LogArgs) -> Result<()> {
 fn observed(args: &metrics::MetricsArgs) -> Result<()> {
     let (_, workspace) = homes()?;
     let target = dir_from("CARGO_TARGET_DIR", workspace.join("target"))?;
-    let ottla = Ottla::prepare(args.binary(), workspace, &target)?;
+    let ottla = Ottla::prepare(args.ottla.clone(), workspace, &target)?;
     let dir = target.join(BENCH_DATA).join(std::process::id().to_string());
     reaper::install(dir.clone())?;
     metrics::run(args, &ottla, TempDir::new(dir)?)

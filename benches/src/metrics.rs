@@ -34,16 +34,10 @@ pub(crate) struct MetricsArgs {
     quick: bool,
     /// The Ottla binary; built in release mode otherwise
     #[arg(long, value_name = "PATH")]
-    ottla: Option<PathBuf>,
+    pub ottla: Option<PathBuf>,
     /// Write all figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-}
-
-impl MetricsArgs {
-    pub(crate) fn binary(&self) -> Option<PathBuf> {
-        self.ottla.clone()
-    }
 }
 
 struct Effort {
@@ -75,11 +69,10 @@ pub(crate) fn run(args: &MetricsArgs, ottla: &Ottla, dir: TempDir) -> Result<()>
     effort.topics = effort.topics.min(logs_max()?);
     let counting = counting(&effort)?;
     let (broker, metrics) = ottla.start_observed(dir, "relaxed")?;
-    let requests = [1, 64].map(|in_flight| request_cost(&broker, &effort, in_flight));
     println!("Counting one Produce request: {counting:.0} ns of CPU");
     let mut shares = Vec::new();
-    for (in_flight, cost) in [1, 64].into_iter().zip(requests) {
-        let cost = cost?;
+    for in_flight in [1, 64] {
+        let cost = request_cost(&broker, &effort, in_flight)?;
         println!(
             "  {in_flight:>2} in flight: {:.1} us of the broker's CPU a request, {:.2} % of it counting",
             cost / 1e3,
@@ -95,7 +88,7 @@ pub(crate) fn run(args: &MetricsArgs, ottla: &Ottla, dir: TempDir) -> Result<()>
         scraped.middle_ms,
         scraped.times_ms.iter().copied().fold(0.0, f64::max)
     );
-    println!("Produce beside it, one at a time:  p50 {:>8} p99 {:>8} max (ms)", "", "");
+    println!("  {:<28} {:>10} {:>10} {:>10}", "Produce beside it, in ms", "p50", "p99", "max");
     for (name, times) in [("nobody scrapes", &scraped.alone), ("one scrape after the other", &scraped.beside)]
     {
         let [p50, p99, max] = percentiles(times);
