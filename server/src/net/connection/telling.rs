@@ -17,8 +17,7 @@ const WITHOUT_A_NAME: &str = "_OTHER";
 
 impl Connection {
     /// A request that has no reply is over.
-    pub(super) fn observe_silent(&self, request: Arrived, failed: bool) {
-        let now = self.broker.env.clock.monotonic();
+    pub(super) fn observe_silent(&self, request: Arrived, now: Duration, failed: bool) {
         let metrics = self.broker.metrics.api(request.key);
         metrics.observe(request.observed(0, now, failed));
         let parts = request.parts(now, now);
