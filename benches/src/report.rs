@@ -47,7 +47,8 @@ fn against_kafka(result: &RowResult, contender: Contender, metric: Metric) -> Op
 
 /// A goal as it stands for a mode, and whether it holds; no verdict without Kafka.
 fn verdict(result: &RowResult, contender: Contender, goal: Goal) -> (Bound, Option<bool>) {
-    let bound = goal.bound_for(contender == Contender::OttlaDurable);
+    let is_share = contender == Contender::OttlaDurable && !result.row.setup.is_durable;
+    let bound = goal.bound_for(is_share);
     (bound, against_kafka(result, contender, goal.metric).map(|ratio| bound.holds(ratio)))
 }
 

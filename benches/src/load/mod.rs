@@ -5,6 +5,7 @@
 
 pub(crate) mod fetch;
 pub(crate) mod groups;
+pub(crate) mod open_loop;
 pub(crate) mod produce;
 pub(crate) mod roundtrip;
 

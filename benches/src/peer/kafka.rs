@@ -7,11 +7,11 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Broker, Process, START_MAX, TempDir};
+use super::{Broker, Process, START_MAX, TempDir, slow_flush};
 use crate::client::wait_until_ready;
 use crate::wire::request::Settings;
 
@@ -51,9 +51,10 @@ impl Kafka {
         Ok(Self { libs: home, peer_dir })
     }
 
-    fn java(&self) -> Command {
+    fn java(&self, flush_delay: Option<Duration>) -> Command {
         let java = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
-        let mut command = Command::new(java.unwrap_or_else(|| PathBuf::from("java")));
+        let java = java.unwrap_or_else(|| PathBuf::from("java"));
+        let mut command = slow_flush::command(&java, flush_delay);
         command
             .arg(format!("-Dlog4j2.configurationFile={}", self.peer_dir.join("log4j2.properties").display()));
         command.arg("-cp").arg(self.libs.join("*"));
@@ -61,8 +62,13 @@ impl Kafka {
         command
     }
 
-    /// Starts one, with Kafka's defaults but for these settings.
-    pub(crate) fn start(&self, dir: TempDir, changed: Settings<'_>) -> Result<Broker> {
+    /// Starts one, with Kafka's defaults but for these settings, each of whose flushes takes so much longer.
+    pub(crate) fn start(
+        &self,
+        dir: TempDir,
+        changed: Settings<'_>,
+        flush_delay: Option<Duration>,
+    ) -> Result<Broker> {
         let [broker_port, controller_port] = free_ports()?;
         let properties = dir.path().join("server.properties");
         let mut text = settings(dir.path(), broker_port, controller_port);
@@ -71,17 +77,17 @@ impl Kafka {
         self.format(&properties)?;
         let log = dir.path().join("broker.log");
         let out = File::create(&log)?;
-        let mut command = self.java();
+        let mut command = self.java(flush_delay);
         command.args(JVM_FLAGS).arg("kafka.Kafka").arg(&properties);
         command.stdout(out.try_clone()?).stderr(out);
-        let mut process = Process::spawn(&mut command, log)?;
+        let mut process = Process::spawn_delayed(&mut command, log, flush_delay)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, broker_port));
         wait_until_ready(address, Instant::now() + START_MAX, || process.check_alive())?;
         Ok(Broker { process, address, dir })
     }
 
     fn format(&self, properties: &Path) -> Result<()> {
-        let mut command = self.java();
+        let mut command = self.java(None);
         command.args(["kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID, "-c"]);
         let output = command.arg(properties).output().context("cannot run java")?;
         let words = String::from_utf8_lossy(&output.stderr);

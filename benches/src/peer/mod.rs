@@ -6,6 +6,7 @@
 pub(crate) mod kafka;
 pub(crate) mod ottla;
 pub(crate) mod reaper;
+mod slow_flush;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -47,13 +48,26 @@ impl Contender {
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    /// The broker, where the child is strace that holds its flushes back.
+    traced: Option<u32>,
     log: PathBuf,
 }
 
 impl Process {
     /// Starts a broker whose words go to `log`.
     pub(crate) fn spawn(command: &mut Command, log: PathBuf) -> Result<Self> {
-        Ok(Self { child: reaper::spawn(command)?, log })
+        Ok(Self { child: reaper::spawn(command)?, traced: None, log })
+    }
+
+    /// The same of a command of `slow_flush`.
+    fn spawn_delayed(command: &mut Command, log: PathBuf, delay: Option<Duration>) -> Result<Self> {
+        let mut process = Self::spawn(command, log)?;
+        if delay.is_some() {
+            let traced = slow_flush::program_of(process.child.id())?;
+            reaper::watch(traced);
+            process.traced = Some(traced);
+        }
+        Ok(process)
     }
 
     /// Its standard output, if that is a pipe; once.
@@ -62,7 +76,19 @@ impl Process {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.traced.unwrap_or(self.child.id())
+    }
+
+    /// Ends the broker as a crash does, and waits until it is gone.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        match self.traced.take() {
+            // strace ends with it.
+            Some(traced) => reaper::kill(traced),
+            None => self.child.kill()?,
+        }
+        reaper::forget(self.child.id());
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Fails with its last words if the process has ended.
@@ -86,11 +112,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended already. The watch ends first: once waited for, the
-        // number may belong to somebody else.
-        let _ = self.child.kill();
-        reaper::forget(self.child.id());
-        let _ = self.child.wait();
+        // It fails only for a process that has ended already.
+        let _ = self.kill();
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Broker, Process, START_MAX, TempDir};
+use super::{Broker, Process, START_MAX, TempDir, slow_flush};
 use crate::client::wait_until_ready;
 use crate::wire::request::Settings;
 
@@ -40,14 +40,21 @@ impl Ottla {
         Ok(Self { binary })
     }
 
-    pub(crate) fn start(&self, dir: TempDir, durability: &str, changed: Settings<'_>) -> Result<Broker> {
-        let (broker, _) = self.start_saying(dir, durability, "off", changed)?;
+    /// Starts one, each of whose flushes takes so much longer.
+    pub(crate) fn start(
+        &self,
+        dir: TempDir,
+        durability: &str,
+        changed: Settings<'_>,
+        flush_delay: Option<Duration>,
+    ) -> Result<Broker> {
+        let (broker, _) = self.start_saying(dir, durability, "off", changed, flush_delay)?;
         Ok(broker)
     }
 
     /// One that shows its metrics, and where.
     pub(crate) fn start_observed(&self, dir: TempDir, durability: &str) -> Result<(Broker, SocketAddr)> {
-        let (broker, ready) = self.start_saying(dir, durability, "127.0.0.1:0", &[])?;
+        let (broker, ready) = self.start_saying(dir, durability, "127.0.0.1:0", &[], None)?;
         let metrics = parse_metrics(&ready).with_context(|| format!("no metrics in `{ready}`"))?;
         Ok((broker, metrics))
     }
@@ -59,20 +66,23 @@ impl Ottla {
         durability: &str,
         metrics: &str,
         changed: Settings<'_>,
+        flush_delay: Option<Duration>,
     ) -> Result<(Broker, String)> {
         let log = dir.path().join("broker.log");
-        let mut command = Command::new(&self.binary);
+        let mut command = slow_flush::command(&self.binary, flush_delay);
         let own = [
             format!("log.dirs={}", dir.path().join("data").display()),
             "listeners=PLAINTEXT://127.0.0.1:0".to_owned(),
             format!("metrics.listener={metrics}"),
             format!("log.durability={durability}"),
+            // A write around the page cache is flushed by itself: there is nothing to hold back.
+            format!("journal.direct={}", flush_delay.is_none()),
         ];
         for setting in own.into_iter().chain(changed.iter().map(|(name, value)| format!("{name}={value}"))) {
             command.arg("--set").arg(setting);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
-        let mut process = Process::spawn(&mut command, log)?;
+        let mut process = Process::spawn_delayed(&mut command, log, flush_delay)?;
         let stdout = process.take_stdout().context("Ottla's standard output is not ours")?;
         let deadline = Instant::now() + START_MAX;
         let ready = wait_for_ready_line(stdout, &mut process, deadline)?;
