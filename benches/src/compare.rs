@@ -4,6 +4,7 @@
 //! begins with the disk at rest. A failure of one broker fails its row, loudly, and the next row goes on.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::load::{Done, Until, fetch, groups, open_loop, produce, roundtrip, uni
 use crate::peer::kafka::Kafka;
 use crate::peer::ottla::Ottla;
 use crate::peer::{Broker, Contender, TempDir};
-use crate::rows::{Batches, Effort, Row, Work, order};
+use crate::rows::{BATCH_BYTES, Batches, Effort, Row, Work, order};
 use crate::stats::{Sample, Summary};
 use crate::wire::batch::{self, Codec};
 use crate::wire::request::Settings;
@@ -26,6 +27,8 @@ const IN_FLIGHT: usize = 5;
 const ACKS: i16 = 1;
 /// Kafka flushes one append after the other: 1 GB at 2 ms each would take minutes.
 const SLOW_FLUSH_SHARE: u64 = 10;
+const BALLAST: &str = "bench-ballast";
+const FILL_RECORD_BYTES: usize = 1_024;
 /// The data's pages, and room for what else the run allocates.
 const RECLAIM_SHARE: u64 = 2;
 const RECLAIM_STEP_BYTES: usize = 1 << 20;
@@ -39,6 +42,8 @@ pub(crate) struct Bench {
     pub ottla: Option<Ottla>,
     pub connections: usize,
     pub effort: Effort,
+    /// Whether rows that go by the clock begin with the volume in the broker.
+    pub is_filled: bool,
     /// Where brokers keep their data while they run.
     pub data_dir: PathBuf,
 }
@@ -148,11 +153,15 @@ impl Bench {
         };
         let broker = self.start(contender, dir, settings, row.setup.flush_delay)?;
         let mut entrant = Entrant { contender, broker, filled: None, runs: 0, samples: Vec::new() };
-        if let Work::Fetch { record_bytes, .. } = row.work {
-            let batches = Batches::plain(record_bytes);
+        let ballast = self.is_filled && matches!(row.work, Work::OpenLoop { .. });
+        if ballast {
+            Client::connect(entrant.broker.address)?.create_topic(BALLAST, self.connections, &[])?;
+            self.fill(entrant.broker.address, BALLAST)?;
+        }
+        if let Work::Fetch { .. } = row.work {
             let topic = format!("bench-{}-{}", row.id, contender.key());
             self.make_topic(row, &entrant.broker, &topic)?;
-            self.send_volume(row, &entrant.broker, &topic, batches, ACKS)?;
+            self.fill(entrant.broker.address, &topic)?;
             entrant.filled = Some(topic);
         }
         Ok(entrant)
@@ -284,6 +293,20 @@ impl Bench {
             }
             Work::Groups { .. } => anyhow::bail!("members join before their run"),
         }
+    }
+
+    /// Fills a topic, which has a partition for each connection, with the effort's volume of 1 KiB records.
+    pub(crate) fn fill(&self, address: SocketAddr, topic: &str) -> Result<Done> {
+        let (batch, _) = batch::fill(BATCH_BYTES, FILL_RECORD_BYTES, unix_time_ms());
+        let plan = produce::Plan {
+            topic,
+            connections: self.connections,
+            in_flight: IN_FLIGHT,
+            acks: ACKS,
+            batch: &batch,
+            until: Until::Requests(self.effort.volume_bytes / batch.len() as u64),
+        };
+        produce::run(address, &plan)
     }
 
     /// Sends the effort's volume in full batches; a tenth of it where each waits for a slow flush.

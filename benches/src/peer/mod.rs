@@ -8,10 +8,11 @@ pub(crate) mod ottla;
 pub(crate) mod reaper;
 mod slow_flush;
 
-use std::fs;
-use std::net::SocketAddr;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -145,6 +146,30 @@ impl Drop for TempDir {
             eprintln!("cannot remove {}: {error}", self.path.display());
         }
     }
+}
+
+/// How a broker is started, at a fixed address: again after a crash, or with the clock running.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    program: PathBuf,
+    args: Vec<OsString>,
+    log: PathBuf,
+    pub address: SocketAddr,
+}
+
+impl Launch {
+    /// Starts it. Whether it serves is the caller's question.
+    pub(crate) fn start(&self) -> Result<Process> {
+        let log = File::options().create(true).append(true).open(&self.log)?;
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        Process::spawn(&mut command, self.log.clone())
+    }
+}
+
+/// A port of loopback that nobody has right now.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// A serving broker. Fields are dropped in their order: the process before its data.

@@ -33,7 +33,7 @@ pub(crate) enum Work {
     /// Produce one, fetch it, next; for a time.
     RoundTrips { record_bytes: usize },
     /// Read a filled topic, for a time.
-    Fetch { record_bytes: usize, bytes_max: i32 },
+    Fetch { bytes_max: i32 },
     /// Members of groups that send heartbeats and commit at their own times, for a time.
     Groups { groups: usize, members: usize },
 }
