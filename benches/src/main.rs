@@ -12,6 +12,7 @@ mod client;
 mod compaction;
 mod compare;
 mod cpu;
+mod growth;
 mod limits;
 mod load;
 mod log;
@@ -57,6 +58,8 @@ struct Cli {
 enum Command {
     /// Runs rows of the goal table on every broker in turn and prints them side by side
     Compare(CompareArgs),
+    /// Measures what grows with partitions, connections and data, and draws it
+    Growth(GrowthArgs),
     /// Measures how fast Apache Kafka and Ottla clean the same compacted topic
     Compaction(compaction::CompactionArgs),
     /// Measures the log by itself, without a network, beside the machine's own writes, flushes and reads
@@ -78,7 +81,29 @@ struct CompareArgs {
     /// Run this row only (repeatable); all rows otherwise
     #[arg(long = "row", value_name = "N")]
     rows: Vec<u32>,
-    /// Small volumes and short runs: all rows within five minutes, good for a first look
+    /// GB that rows of a volume send and read, and that lie in the broker when row 8 begins; 1, or 0.5 with --quick
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    gb: Option<u64>,
+    /// Draw how many times better than Kafka each row is, as SVG
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct GrowthArgs {
+    /// Draw the lines into this directory, as SVG
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What both ask of the brokers.
+#[derive(Debug, Args)]
+struct Common {
+    /// Small volumes and short runs, good for a first look
     #[arg(long)]
     quick: bool,
     /// The broker to compare with
@@ -90,23 +115,18 @@ struct CompareArgs {
     /// The Ottla binary; built in release mode otherwise; `none` leaves Ottla out
     #[arg(long, value_name = "PATH")]
     ottla: Option<PathBuf>,
-    /// GB that rows of a volume send and read, and that lie in the broker when row 8 begins; 1, or 0.5 with --quick
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000))]
-    gb: Option<u64>,
     /// Connections of the generators, each with a partition of its own
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     connections: u16,
     /// Write all figures of all runs to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Draw how many times better than Kafka each row is, as SVG
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Compare(args) => compare(&args),
+        Command::Growth(args) => growth(&args),
         Command::Compaction(args) => compaction(&args),
         Command::Log(args) => storage_log(&args),
         Command::Metrics(args) => observed(&args),
@@ -156,11 +176,11 @@ fn compare(args: &CompareArgs) -> Result<()> {
     let (home, workspace) = homes()?;
     // Absolute, for cargo and the brokers do not all start where the harness does.
     let target = dir_from("CARGO_TARGET_DIR", workspace.join("target"))?;
-    let bench = prepare(args, home, workspace, &target)?;
+    let bench = prepare(&args.common, args.gb, home, workspace, &target)?;
     raise_descriptor_limit();
     reaper::install(bench.data_dir.clone())?;
     let data_dir = TempDir::new(bench.data_dir.clone())?;
-    print!("{}", report::preamble(bench.connections, args.quick));
+    print!("{}", report::preamble(bench.connections, args.common.quick));
     let (mut results, mut failed, mut bars) = (Vec::new(), Vec::new(), Vec::new());
     let mut told =
         |number: u32, id: &'static str, title: &str, outcome: Result<(String, Value)>| match outcome {
@@ -178,26 +198,41 @@ fn compare(args: &CompareArgs) -> Result<()> {
     for row in ROWS.iter().filter(|row| is_asked(row.number)) {
         let outcome = bench.run_row(row);
         bars.extend(outcome.iter().filter_map(report::bar));
-        let shown = outcome.map(|result| (report::table(&result, &args.kafka), report::row_json(&result)));
+        let shown =
+            outcome.map(|result| (report::table(&result, &args.common.kafka), report::row_json(&result)));
         told(row.number, row.id, row.title, shown);
     }
     for row in POINT_ROWS.iter().filter(|row| is_asked(row.number)) {
         let outcome = bench.run_points(row);
         bars.extend(outcome.iter().flat_map(report::point_bars));
-        let shown =
-            outcome.map(|result| (report::point_table(&result, &args.kafka), report::point_json(&result)));
+        let shown = outcome
+            .map(|result| (report::point_table(&result, &args.common.kafka), report::point_json(&result)));
         told(row.number, row.id, row.title, shown);
     }
     drop(data_dir);
     if let Some(path) = &args.svg {
-        let title = format!("How many times better than Apache Kafka {}", args.kafka);
+        let title = format!("How many times better than Apache Kafka {}", args.common.kafka);
         write_text(path, &plot::bars(&title, &report::DRAWN, &bars))?;
     }
-    if let Some(path) = &args.json {
-        write_json(path, args, results)?;
+    if let Some(path) = &args.common.json {
+        write_json(path, &args.common, results)?;
     }
     ensure!(failed.is_empty(), "rows that failed: {}", failed.join(", "));
     Ok(())
+}
+
+fn growth(args: &GrowthArgs) -> Result<()> {
+    let (home, workspace) = homes()?;
+    let target = dir_from("CARGO_TARGET_DIR", workspace.join("target"))?;
+    let bench = prepare(&args.common, None, home, workspace, &target)?;
+    raise_descriptor_limit();
+    reaper::install(bench.data_dir.clone())?;
+    let _data_dir = TempDir::new(bench.data_dir.clone())?;
+    let lines = growth::run(&bench, args.common.quick, args.svg.as_deref())?;
+    match &args.common.json {
+        Some(path) => write_json(path, &args.common, vec![lines]),
+        None => Ok(()),
+    }
 }
 
 /// Whether there is a row of this number.
@@ -219,7 +254,7 @@ fn dir_from(variable: &str, default: PathBuf) -> Result<PathBuf> {
     std::path::absolute(&path).with_context(|| format!("{variable} names no path"))
 }
 
-fn prepare(args: &CompareArgs, home: &Path, workspace: &Path, target: &Path) -> Result<Bench> {
+fn prepare(args: &Common, gb: Option<u64>, home: &Path, workspace: &Path, target: &Path) -> Result<Bench> {
     let cache = dir_from("OTTLA_TEST_CACHE", target.join("test-deps"))?;
     let kafka = match args.peer {
         Peer::Kafka => Some(Kafka::prepare(&args.kafka, home.join("kafka-peer"), &cache)?),
@@ -233,8 +268,8 @@ fn prepare(args: &CompareArgs, home: &Path, workspace: &Path, target: &Path) -> 
         kafka,
         ottla,
         connections: args.connections.into(),
-        effort: effort(args),
-        is_filled: args.gb.is_some(),
+        effort: effort(args.quick, gb),
+        is_filled: gb.is_some(),
         data_dir: target.join(BENCH_DATA).join(std::process::id().to_string()),
     };
     ensure!(!bench.contenders().is_empty(), "nothing to run: both brokers are left out");
@@ -242,9 +277,9 @@ fn prepare(args: &CompareArgs, home: &Path, workspace: &Path, target: &Path) -> 
     Ok(bench)
 }
 
-fn effort(args: &CompareArgs) -> Effort {
-    let effort = if args.quick { Effort::QUICK } else { Effort::FULL };
-    Effort { volume_bytes: args.gb.map_or(effort.volume_bytes, |gb| gb * 1_000_000_000), ..effort }
+fn effort(is_quick: bool, gb: Option<u64>) -> Effort {
+    let effort = if is_quick { Effort::QUICK } else { Effort::FULL };
+    Effort { volume_bytes: gb.map_or(effort.volume_bytes, |gb| gb * 1_000_000_000), ..effort }
 }
 
 /// Removes the data of harnesses that were killed: directories named by a process that is no more.
@@ -261,7 +296,7 @@ fn remove_leftovers(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write_json(path: &Path, args: &CompareArgs, rows: Vec<Value>) -> Result<()> {
+fn write_json(path: &Path, args: &Common, rows: Vec<Value>) -> Result<()> {
     let kafka = (args.peer == Peer::Kafka).then_some(&args.kafka);
     let document = json!({
         "format": 1,

@@ -30,6 +30,8 @@ mod golden_batches;
 mod groups;
 #[path = "hostile/mod.rs"]
 mod hostile;
+#[path = "clients/instructions.rs"]
+mod instructions;
 #[path = "clients/java.rs"]
 mod java;
 #[path = "clients/kcat.rs"]
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         observed::scenarios(),
         observing::scenarios(),
         traces::scenarios(),
+        instructions::scenarios(),
         generated::scenarios(),
         differential::scenarios(),
         golden_batches::scenarios(),

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result};
@@ -47,13 +46,12 @@ pub(super) fn measure(course: &Course<'_>) -> Result<Vec<f64>> {
     };
     let alone = p99_ms(&live(LIVE)?)?;
     drop_from_cache(&course.dir)?;
-    let is_over = AtomicBool::new(false);
     let (read, beside) = thread::scope(|scope| {
         let reading = scope.spawn(|| {
             // From the beginning again when it is at the end; but by then the cache has it.
             let until = Until::Elapsed(course.effort().span);
             let plan = fetch::Plan { topic: COLD, connections: 1, bytes_max: FETCH_BYTES, until };
-            fetch::run(address, &plan).inspect(|_| is_over.store(true, Ordering::Relaxed))
+            fetch::run(address, &plan)
         });
         let beside = live(AGAIN);
         (reading.join().expect("a reading thread does not panic"), beside)

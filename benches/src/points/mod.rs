@@ -5,13 +5,14 @@
 
 mod cold;
 mod connections;
+pub(crate) mod growing;
 mod hostile;
 mod partitions;
 mod restart;
 mod start;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -232,7 +233,7 @@ impl Bench {
         for (turn, at) in order(contenders.len(), 1).into_iter().enumerate() {
             let contender = contenders[at];
             let dir = TempDir::new(self.data_dir.join(format!("{}-{}-{turn}", row.id, contender.key())))?;
-            let course = Course { bench: self, contender, dir: dir.path().to_owned() };
+            let course = self.course(contender, dir.path())?;
             let figures = (row.measure)(&course).with_context(|| contender.key().to_owned())?;
             ensure!(figures.len() == row.figures.len(), "row {}: figures without a heading", row.id);
             let told = row.figures.iter().zip(&figures);
@@ -248,8 +249,13 @@ impl Bench {
         Ok(PointResult { row, brokers: brokers.collect::<Result<_>>()? })
     }
 
-    fn launch(&self, contender: Contender, dir: &std::path::Path) -> Result<Launch> {
+    /// A measurement of a broker on a directory, which is made.
+    pub(crate) fn course(&self, contender: Contender, dir: &Path) -> Result<Course<'_>> {
         fs::create_dir_all(dir)?;
+        Ok(Course { bench: self, contender, dir: dir.to_owned() })
+    }
+
+    fn launch(&self, contender: Contender, dir: &Path) -> Result<Launch> {
         let ottla = || self.ottla.as_ref().context("Ottla takes no part");
         match contender {
             Contender::Kafka => self.kafka.as_ref().context("Kafka takes no part")?.launch(dir, &[]),

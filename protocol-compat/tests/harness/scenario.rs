@@ -37,6 +37,7 @@ pub(crate) enum Need {
     Python,
     /// What builds Ottla builds the Rust client: nothing more is needed.
     Rust,
+    Valgrind,
 }
 
 impl Need {
@@ -55,6 +56,9 @@ impl Need {
             Self::Node => node::missing(),
             Self::Python | Self::Collector => python::missing(),
             Self::Rust => None,
+            Self::Valgrind => program::said(Command::new("valgrind").arg("--version"))
+                .is_none()
+                .then(|| "valgrind".to_owned()),
         };
         known.push((self, missing.clone()));
         missing
@@ -71,6 +75,7 @@ impl Need {
             Self::Python => python::command("suite.py").map(drop),
             Self::Collector => python::with(python::Packages::Collector, "").map(drop),
             Self::Rust => compiled::rust().map(drop),
+            Self::Valgrind => Ok(()),
         }
     }
 }
