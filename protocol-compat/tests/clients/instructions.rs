@@ -90,6 +90,7 @@ impl Counted {
         let mut command = Command::new("valgrind");
         command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display()));
         command.arg(ottla::binary()?);
+        ottla::without_own_variables(&mut command);
         let data: PathBuf = home.join(name);
         for setting in [
             format!("log.dirs={}", data.display()),

@@ -57,10 +57,7 @@ pub(crate) fn launch(home: &Path, spec: &Spec) -> Result<Ready> {
     let mut command = Command::new(binary);
     command.current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped());
     command.stderr(log(home)?);
-    // What the environment tells the tests is not meant for the broker.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTTLA_")) {
-        command.env_remove(name);
-    }
+    without_own_variables(&mut command);
     let mut set = |name: &str, value: &str| {
         command.arg("--set").arg(format!("{name}={value}"));
     };
@@ -83,6 +80,13 @@ pub(crate) fn launch(home: &Path, spec: &Spec) -> Result<Ready> {
             let ended = child.wait()?;
             Err(e.context(format!("the broker did not become ready ({ended})")))
         }
+    }
+}
+
+/// What the environment tells the tests is not meant for the broker.
+pub(crate) fn without_own_variables(command: &mut Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTTLA_")) {
+        command.env_remove(name);
     }
 }
 
