@@ -11,6 +11,7 @@ mod error;
 mod groups;
 mod owing;
 mod reply;
+mod telemetry;
 
 pub use context::{Broker, ColdReads, Cx, Identity, Metered, Peer};
 pub use dispatch::{Begun, Refused, begin, is_produce, key_of, version_of};
@@ -176,6 +177,8 @@ apis! {
     k61_describe_producers::DescribeProducers,
     k68_consumer_group_heartbeat::ConsumerGroupHeartbeat,
     k69_consumer_group_describe::ConsumerGroupDescribe,
+    k71_get_telemetry_subscriptions::GetTelemetrySubscriptions,
+    k72_push_telemetry::PushTelemetry,
     k74_list_config_resources::ListConfigResources,
     k75_describe_topic_partitions::DescribeTopicPartitions,
 }

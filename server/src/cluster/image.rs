@@ -9,6 +9,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use storage::{LeaderEpoch, LogId, TopicId};
 
+use super::client_metrics::ClientSubscriptions;
 use super::quota::{Entity, Key, Quotas, Value};
 
 /// A topic as the metadata log has it.
@@ -44,6 +45,7 @@ pub struct Image {
     deleting: OrdMap<TopicId, Arc<Topic>>,
     /// What groups have of their own, whether or not there is one of the id; none has nothing here.
     group_configs: OrdMap<Arc<str>, Arc<BTreeMap<String, String>>>,
+    client_subscriptions: ClientSubscriptions,
     quotas: Quotas,
     broker_starts: u32,
     producer_id_next: i64,
@@ -76,6 +78,11 @@ impl Image {
     /// The groups that have settings of their own, in the order of their ids.
     pub fn configured_groups(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<String, String>)> {
         self.group_configs.iter().map(|(group, configs)| (group, &**configs))
+    }
+
+    /// What is asked of clients' metrics.
+    pub fn client_subscriptions(&self) -> &ClientSubscriptions {
+        &self.client_subscriptions
     }
 
     /// The quotas of clients and addresses.
@@ -128,6 +135,14 @@ impl Image {
         }
     }
 
+    pub(super) fn configure_client_metrics(
+        &mut self,
+        subscription: String,
+        changes: BTreeMap<String, Option<String>>,
+    ) {
+        self.client_subscriptions.configure(subscription, changes);
+    }
+
     pub(super) fn alter_quota(&mut self, entity: Entity, key: Key, value: Option<Value>) {
         self.quotas.alter(entity, key, value);
     }
@@ -163,7 +178,7 @@ impl Image {
     }
 }
 
-fn change(configs: &mut BTreeMap<String, String>, changes: BTreeMap<String, Option<String>>) {
+pub(super) fn change(configs: &mut BTreeMap<String, String>, changes: BTreeMap<String, Option<String>>) {
     for (name, value) in changes {
         match value {
             Some(value) => configs.insert(name, value),

@@ -7,6 +7,7 @@
 //! Must not know: connections, wire messages, partitions' data.
 
 pub mod apply;
+pub mod client_metrics;
 pub mod command;
 pub mod configure;
 pub mod controller;

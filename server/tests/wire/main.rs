@@ -24,5 +24,6 @@ mod quotas;
 mod requests;
 mod restart;
 mod sessions;
+mod telemetry;
 mod topics;
 mod truncation;

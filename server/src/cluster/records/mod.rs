@@ -5,6 +5,7 @@
 
 mod broker_started;
 mod broker_starts;
+mod client_metrics_configured;
 mod client_quota_altered;
 mod field;
 mod group_configured;
@@ -17,6 +18,7 @@ mod topic_purged;
 
 pub use broker_started::BrokerStarted;
 pub use broker_starts::BrokerStarts;
+pub use client_metrics_configured::ClientMetricsConfigured;
 pub use client_quota_altered::ClientQuotaAltered;
 pub use group_configured::GroupConfigured;
 pub use producer_ids_reserved::ProducerIdsReserved;
@@ -89,7 +91,7 @@ macro_rules! records {
 
 records! {
     BrokerStarted, TopicCreated, TopicDeleted, TopicPurged, ProducerIdsReserved, TopicConfigured, BrokerStarts,
-    TopicGrown, GroupConfigured, ClientQuotaAltered,
+    TopicGrown, GroupConfigured, ClientQuotaAltered, ClientMetricsConfigured,
 }
 
 fn encode<B: Body>(body: &B) -> Vec<u8> {

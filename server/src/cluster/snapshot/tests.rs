@@ -39,6 +39,13 @@ fn record() -> impl Strategy<Value = Record> {
                 GroupConfigured { group, changes: changes.into_iter().map(text).collect() }.into()
             }
         ),
+        ("[st]", prop::collection::btree_map("[a-c]", any::<Option<u8>>(), 0..3)).prop_map(
+            |(subscription, changes)| {
+                let text = |(name, value): (String, Option<u8>)| (name, value.map(|v| v.to_string()));
+                let changes = changes.into_iter().map(text).collect();
+                ClientMetricsConfigured { subscription, changes }.into()
+            }
+        ),
         ("[uv]", 0usize..Key::ALL.len(), 0u8..3).prop_map(|(user, key, value)| {
             let entity = Entity { user: Some(Name::of(Some(&user))), ..Entity::default() };
             ClientQuotaAltered { entity, key: Key::ALL[key], value: Value::new(f64::from(value)) }.into()
