@@ -7,6 +7,7 @@ use storage::{AppendError, DeleteRecordsError, ReadError, Reject};
 use crate::cluster::command::Refusal;
 use crate::cluster::configure::ConfigRefusal;
 use crate::cluster::controller::CommandError;
+use crate::cluster::feature::FeatureRefusal;
 use crate::cluster::quota::QuotaRefusal;
 use crate::config::ClientMetricsError;
 use crate::coordinator::group::GroupError;
@@ -67,6 +68,12 @@ impl ToCode for TelemetryError {
             Self::TooLarge => ErrorCode::TelemetryTooLarge,
             Self::Unreadable => ErrorCode::InvalidRecord,
         }
+    }
+}
+
+impl ToCode for FeatureRefusal {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::InvalidUpdateVersion
     }
 }
 

@@ -8,6 +8,7 @@ mod config_resource;
 mod context;
 mod dispatch;
 mod error;
+mod features;
 mod groups;
 mod owing;
 mod reply;
@@ -173,6 +174,7 @@ apis! {
     k48_describe_client_quotas::DescribeClientQuotas,
     k49_alter_client_quotas::AlterClientQuotas,
     k55_describe_quorum::DescribeQuorum,
+    k57_update_features::UpdateFeatures,
     k60_describe_cluster::DescribeCluster,
     k61_describe_producers::DescribeProducers,
     k68_consumer_group_heartbeat::ConsumerGroupHeartbeat,

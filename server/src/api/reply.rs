@@ -116,6 +116,7 @@ replies! {
     ProduceResponse.throttle_time_ms,
     GetTelemetrySubscriptionsResponse.throttle_time_ms,
     PushTelemetryResponse.throttle_time_ms,
+    UpdateFeaturesResponse.throttle_time_ms,
     ListOffsetsResponse.throttle_time_ms,
     MetadataResponse.throttle_time_ms,
     OffsetCommitResponse.throttle_time_ms,

@@ -10,7 +10,9 @@ use imbl::OrdMap;
 use storage::{LeaderEpoch, LogId, TopicId};
 
 use super::client_metrics::ClientSubscriptions;
+use super::feature::Features;
 use super::quota::{Entity, Key, Quotas, Value};
+use super::records::FeatureLevelSet;
 
 /// A topic as the metadata log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,7 @@ pub struct Image {
     /// What groups have of their own, whether or not there is one of the id; none has nothing here.
     group_configs: OrdMap<Arc<str>, Arc<BTreeMap<String, String>>>,
     client_subscriptions: ClientSubscriptions,
+    features: Features,
     quotas: Quotas,
     broker_starts: u32,
     producer_id_next: i64,
@@ -83,6 +86,11 @@ impl Image {
     /// What is asked of clients' metrics.
     pub fn client_subscriptions(&self) -> &ClientSubscriptions {
         &self.client_subscriptions
+    }
+
+    /// The levels that features were given.
+    pub fn features(&self) -> &Features {
+        &self.features
     }
 
     /// The quotas of clients and addresses.
@@ -141,6 +149,10 @@ impl Image {
         changes: BTreeMap<String, Option<String>>,
     ) {
         self.client_subscriptions.configure(subscription, changes);
+    }
+
+    pub(super) fn set_feature(&mut self, record: FeatureLevelSet) {
+        self.features.set(record);
     }
 
     pub(super) fn alter_quota(&mut self, entity: Entity, key: Key, value: Option<Value>) {

@@ -11,6 +11,7 @@ pub mod client_metrics;
 pub mod command;
 pub mod configure;
 pub mod controller;
+pub mod feature;
 pub mod image;
 pub mod quota;
 pub mod records;

@@ -9,6 +9,7 @@ mod deletion;
 mod disk;
 mod durability;
 mod epochs;
+mod features;
 mod group_configs;
 mod groups;
 mod harness;

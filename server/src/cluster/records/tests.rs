@@ -36,6 +36,8 @@ fn record() -> impl Strategy<Value = Record> {
             .prop_map(|(group, changes)| GroupConfigured { group, changes }.into()),
         (".{0,30}", prop::collection::btree_map("[a-z.]{1,20}", any::<Option<String>>(), 0..4))
             .prop_map(|(subscription, changes)| ClientMetricsConfigured { subscription, changes }.into()),
+        (".{0,30}", any::<u32>(), any::<i64>())
+            .prop_map(|(feature, level, epoch)| FeatureLevelSet { feature, level, epoch }.into()),
         (entity(), 0usize..Key::ALL.len(), value()).prop_map(|(entity, key, value)| {
             ClientQuotaAltered { entity, key: Key::ALL[key], value }.into()
         }),
@@ -86,7 +88,7 @@ fn golden() {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned))).collect()
     };
     let configs = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
-    let golden: [(Record, String); 12] = [
+    let golden: [(Record, String); 13] = [
         (BrokerStarted { node_id: 1 }.into(), "00010000000001".to_owned()),
         (
             TopicCreated { id, name: "ab".to_owned(), partitions: 3, configs }.into(),
@@ -131,6 +133,10 @@ fn golden() {
             }
             .into(),
             "001000 00000001 73 00000002 00000001 61 00 00000001 62 01 00000001 76".to_owned(),
+        ),
+        (
+            FeatureLevelSet { feature: "f".to_owned(), level: 2, epoch: 3 }.into(),
+            "001100 00000001 66 00000002 0000000000000003".to_owned(),
         ),
     ];
     for (record, hex) in golden {

@@ -231,6 +231,7 @@ fn records_of(image: &Image) -> Vec<Record> {
         let (subscription, changes) = (name.to_string(), all_set(settings));
         Record::from(ClientMetricsConfigured { subscription, changes })
     }));
+    records.extend(image.features().records().map(Record::from));
     for (entity, values) in image.quotas().iter() {
         let altered = |(key, value): (&Key, &Value)| {
             ClientQuotaAltered { entity: entity.clone(), key: *key, value: Some(*value) }.into()
