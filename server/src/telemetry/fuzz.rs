@@ -45,9 +45,10 @@ fn check_series(line: &str) -> String {
         word(first, false) && word(rest, true)
     };
     assert!(is_name(&series[..name_end]), "{line}");
-    let Some(mut labels) = series[name_end..].strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))
-    else {
-        panic!("no labels: {line}");
+    let labels = &series[name_end..];
+    let mut labels = match labels.strip_prefix('{') {
+        Some(rest) => rest.strip_suffix('}').expect("the labels end"),
+        None => labels,
     };
     while !labels.is_empty() {
         let (name, rest) = labels.split_once("=\"").expect("a label");
