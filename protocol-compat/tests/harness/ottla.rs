@@ -58,9 +58,7 @@ pub(crate) fn launch(home: &Path, spec: &Spec) -> Result<Ready> {
     command.current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped());
     command.stderr(log(home)?);
     // What the environment tells the tests is not meant for the broker.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTTLA_")) {
-        command.env_remove(name);
-    }
+    clear_settings(&mut command);
     let mut set = |name: &str, value: &str| {
         command.arg("--set").arg(format!("{name}={value}"));
     };
@@ -83,6 +81,15 @@ pub(crate) fn launch(home: &Path, spec: &Spec) -> Result<Ready> {
             let ended = child.wait()?;
             Err(e.context(format!("the broker did not become ready ({ended})")))
         }
+    }
+}
+
+/// Takes away every variable that a broker could read settings from.
+pub(crate) fn clear_settings(command: &mut Command) {
+    let is_read =
+        |name: &str| name.starts_with("OTTLA_") || name.starts_with("KAFKA_") || name == "CLUSTER_ID";
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_read(&name.to_string_lossy())) {
+        command.env_remove(name);
     }
 }
 
