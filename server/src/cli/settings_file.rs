@@ -1,19 +1,18 @@
 //! `ottla config --as-file`: the settings as a file that `--config` reads, every one with its meaning, so that whoever edits it
 //! needs nothing beside it.
 
-use super::VERSION;
-use crate::config::{Config, SETTINGS, Setting, is_secret, setting, write_property};
+use crate::config::{Config, SETTINGS, Setting, is_secret, parse_properties, setting, write_property};
 use std::io::{self, Write};
 
 const COLUMNS: usize = 100;
 
 /// Writes what is set as it is, and all else commented out at its default.
 pub(super) fn write_settings_file(config: &Config, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "# Settings of Ottla {VERSION}.")?;
+    // No release is named: a file that a package has made would differ from the one before for no other reason.
     comment(
         out,
-        "A line that begins with # is a comment; a setting that is commented out has the value that stands there. \
-         `ottla config --check --config FILE` says whether a changed file is in order.",
+        "Settings of Ottla. A line that begins with # is a comment; a setting that is commented out has the value that \
+         stands there. `ottla config --check --config FILE` says whether a changed file is in order.",
     )?;
     for declared in SETTINGS.iter() {
         writeln!(out)?;
@@ -43,7 +42,14 @@ fn one(config: &Config, declared: &Setting, out: &mut dyn Write) -> io::Result<(
 }
 
 fn line(out: &mut dyn Write, mark: &str, name: &str, value: &str) -> io::Result<()> {
-    writeln!(out, "{mark}{}", write_property(name, value).trim_end())
+    // Most values need no escapes, and are easier to read without.
+    let plain = format!("{name}={value}");
+    let is_read_back = parse_properties(&plain)
+        .is_ok_and(|read| matches!(&read[..], [one] if one.name == name && one.value == value));
+    match is_read_back {
+        true => writeln!(out, "{mark}{plain}"),
+        false => writeln!(out, "{mark}{}", write_property(name, value).trim_end()),
+    }
 }
 
 /// A text over as many lines as it takes.
@@ -64,7 +70,6 @@ fn comment(out: &mut dyn Write, text: &str) -> io::Result<()> {
 mod tests {
     use super::super::Cli;
     use super::*;
-    use crate::config::parse_properties;
     use std::collections::BTreeMap;
 
     fn written(set: &[&str]) -> String {
@@ -83,6 +88,7 @@ mod tests {
     #[test]
     fn what_is_set_is_set_in_the_file_and_nothing_else() {
         assert_eq!(read(&written(&[])), BTreeMap::new());
+        assert!(written(&["listeners=PLAINTEXT://:9092"]).contains("\nlisteners=PLAINTEXT://:9092\n"));
         let file = written(&["log.dirs=/a b\\c,/d", "num.io.threads=5", "ssl.key.password=geheim"]);
         let set = [("log.dirs", "/a b\\c,/d"), ("num.io.threads", "5")];
         let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
