@@ -29,7 +29,7 @@ pub(super) fn play(stage: &Stage, broker: &Broker, steps: &[Step]) -> Result<Vec
         // Some are not moved yet and are named in full.
         let of_tools = format!("org.apache.kafka.tools.{}", step.class);
         command.arg(if step.class.starts_with("kafka.") { step.class } else { &of_tools });
-        command.args(step.words.replace("{broker}", broker.bootstrap()).split(' '));
+        command.args(step.words.replace("{broker}", broker.bootstrap()).split_whitespace());
     }
     command.current_dir(stage.folder());
     let ran = program::run_well(&mut command, "", stage.time_left()?)?;
