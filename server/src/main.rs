@@ -1,13 +1,15 @@
 //! `ottla`: reads the command line, starts the node, waits for a signal.
 
+mod notify;
+
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
 use server::cli::{
-    Cli, Command, exit, print_completions, print_man, run_cluster, run_config, run_consume, run_group,
-    run_log, run_produce, run_quota, run_top, run_topic, show_config,
+    Cli, Command, VERSION, exit, print_completions, print_man, run_cluster, run_config, run_consume,
+    run_group, run_health, run_log, run_produce, run_quota, run_top, run_topic, show_config,
 };
 use server::config::{Config, environment};
 use server::node::Node;
@@ -68,6 +70,7 @@ fn run_command(cli: &Cli, command: &Command) -> ExitCode {
             run_log(args)
         }
         Command::Top(args) => run_top(args),
+        Command::Health(args) => run_health(cli, args),
         Command::Completions(args) => print_completions(args),
         Command::Man(args) => print_man(args),
     }
@@ -84,6 +87,7 @@ fn log_to_stderr() {
 }
 
 fn serve(config: Config) -> anyhow::Result<()> {
+    tracing::info!("ottla {VERSION}");
     raise_descriptor_limit();
     for notice in &config.notices {
         tracing::info!("{notice}");
@@ -103,6 +107,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let node = Node::start(config, Env::real()).await?;
     println!("ottla ready: {}", node.addresses().join(" "));
+    notify::ready(node.addresses());
     let failed = tokio::select! {
         _ = terminate.recv() => {
             tracing::info!("SIGTERM: stopping");
@@ -114,6 +119,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         }
         () = node.failed() => true,
     };
+    notify::stopping();
     node.stop().await.context("the broker did not stop cleanly")?;
     anyhow::ensure!(
         !failed,

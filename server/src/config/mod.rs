@@ -1,6 +1,6 @@
 //! Settings: one declared table, four sources, one typed [`Config`].
 //!
-//! `--set` goes before the environment, the environment before the file, the file before the default. Every name that Kafka 4.3.1
+//! `--set` goes before the environment (`OTTLA_…` before `KAFKA_…`), the environment before the file, the file before the default. Every name that Kafka 4.3.1
 //! knows is known; a name that nobody knows and a value that is not allowed stop the start. Once loaded, a `Config` never
 //! changes and holds nothing that still needs checking. This module binds no socket, opens no data directory and asks no clock.
 
@@ -9,6 +9,7 @@ mod collector;
 mod describe;
 mod error;
 mod group;
+mod kafka_environment;
 mod kafka_names;
 mod kinds;
 mod listeners;

@@ -1,10 +1,12 @@
-//! Where values come from, and which of them counts: the command line, then the environment, then the file, then the default.
+//! Where values come from, and which of them counts: the command line, then the environment with Ottla's names, then with
+//! those of Apache Kafka's container image, then the file, then the default.
 //!
 //! Every name is checked against what Kafka and Ottla know, and every value against its type and bounds, whether or not it has a
 //! meaning here. A value keeps its text and its source, so that any later complaint and DescribeConfigs can name them.
 
-use super::closest::closest;
+use super::closest::{closest, is_slip};
 use super::error::{BadValue, ConfigError, Given};
+use super::kafka_environment::{self as kafkas_environment, Meaning};
 use super::kinds::{Kind, find};
 use super::table::{SETTINGS, Setting, setting};
 use super::values::FromSetting;
@@ -102,7 +104,9 @@ impl Values {
 pub(super) const NO_EFFECT: &str = "accepted; it has no effect in Ottla";
 
 /// Names of the tests' own, which the broker leaves alone.
-const IGNORED_VARIABLES: [&str; 3] = ["OTTLA_EFFORT", "OTTLA_TEST_CACHE", "OTTLA_REQUIRE_ALL"];
+/// And that of the build.
+const IGNORED_VARIABLES: [&str; 4] =
+    ["OTTLA_EFFORT", "OTTLA_TEST_CACHE", "OTTLA_REQUIRE_ALL", "OTTLA_COMMIT"];
 const IGNORED_VARIABLES_PREFIX: &str = "OTTLA_SIM_";
 const VARIABLE_PREFIX: &str = "OTTLA_";
 
@@ -116,6 +120,9 @@ pub(super) fn gather(
     if let Some(path) = file {
         gathered.take_file(path)?;
     }
+    // The environment has no order; sorted, the same mistake gives the same message each time.
+    let environment: BTreeMap<_, _> = environment.into_iter().collect();
+    gathered.take_kafkas_environment(&environment)?;
     gathered.take_environment(environment)?;
     for (name, text) in command_line {
         gathered.take(name.clone(), text.clone(), Source::CommandLine)?;
@@ -148,20 +155,48 @@ impl Gathered {
         Ok(())
     }
 
-    fn take_environment(
-        &mut self,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<(), ConfigError> {
-        // The environment has no order; sorted, the same mistake gives the same message each time.
-        let mut ours: Vec<_> = environment.into_iter().filter(|(variable, _)| is_ours(variable)).collect();
-        ours.sort();
-        for (variable, text) in ours {
+    fn take_kafkas_environment(&mut self, environment: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        for (variable, text) in environment {
+            let source = Source::Environment { variable: variable.clone() };
+            match kafkas_environment::meaning(variable, text) {
+                Meaning::None => {}
+                Meaning::OfTheImage(why) => self.notices.push(Notice::new(variable, why)),
+                Meaning::Setting(name) if matches!(known(&name), Known::Not) => {
+                    self.stranger(variable, &name, source)?;
+                }
+                Meaning::Setting(name) => self.take(name, text.clone(), source)?,
+            }
+        }
+        if let Some((variable, listeners)) = kafkas_environment::listeners(environment) {
+            self.take("listeners".to_owned(), listeners, Source::Environment { variable })?;
+        }
+        Ok(())
+    }
+
+    /// The prefix is not ours alone: what is no slip of the hand may be meant for another program.
+    fn stranger(&mut self, variable: &str, name: &str, source: Source) -> Result<(), ConfigError> {
+        match closest(name, known_names()).filter(|near| is_slip(name, near)) {
+            Some(near) => {
+                let (prefix, closest) = (kafkas_environment::PREFIX, kafkas_environment::variable_of(near));
+                let given = Given { name: variable.to_owned(), source };
+                Err(ConfigError::UnknownVariable { given, prefix, closest: Some(closest) })
+            }
+            None => {
+                let text = format!("not taken: neither Kafka nor Ottla knows a setting {name}");
+                self.notices.push(Notice::new(variable, text));
+                Ok(())
+            }
+        }
+    }
+
+    fn take_environment(&mut self, environment: BTreeMap<String, String>) -> Result<(), ConfigError> {
+        for (variable, text) in environment.into_iter().filter(|(variable, _)| is_ours(variable)) {
             let source = Source::Environment { variable: variable.clone() };
             let Some(name) = known_names().find(|name| variable_of(name) == variable) else {
                 let variables: Vec<_> = known_names().map(variable_of).collect();
-                let nearest = closest_variable(&variable, &variables);
+                let closest = closest_variable(&variable, &variables);
                 let given = Given { name: variable, source };
-                return Err(ConfigError::UnknownVariable { given, closest: nearest });
+                return Err(ConfigError::UnknownVariable { given, prefix: VARIABLE_PREFIX, closest });
             };
             self.take(name.to_owned(), text, source)?;
         }

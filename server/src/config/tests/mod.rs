@@ -1,6 +1,7 @@
 //! Tests of the settings as an operator meets them: through [`Config::load`].
 
 mod group;
+mod kafka_environment;
 mod listeners;
 mod names;
 mod rules;
