@@ -34,6 +34,7 @@ use crate::partition::fetch::FetchSessions;
 use crate::partition::{ColdReads, Partitions};
 use crate::quotas::ClientQuotas;
 use crate::security::Authorizer;
+use crate::telemetry::Telemetry;
 use crate::traces::{self, Traces};
 
 /// What snapshots cover goes segment by segment.
@@ -245,6 +246,7 @@ fn new_metrics(config: &Config) -> Arc<Metrics> {
         groups: config.metrics_groups_max,
         group_partitions: config.metrics_group_partitions_max,
         client_software: config.metrics_client_software_max,
+        client_instances: config.metrics_client_instances_max,
     };
     Metrics::new(&TABLE.iter().map(|api| counted(api.key)).collect::<Vec<_>>(), named_max)
 }
@@ -256,6 +258,8 @@ fn watch(metrics: &Metrics, broker: &Arc<Broker>) {
         let broker = weak.upgrade()?;
         Some(observer::partitions(&broker.partitions, &broker.controller.seen().image))
     }));
+    let weak = Arc::downgrade(broker);
+    metrics.watch_pushed(Box::new(move || Some(weak.upgrade()?.telemetry.pushed())));
     let weak = Arc::downgrade(broker);
     let lag = move |rows_max: usize| {
         let broker = weak.upgrade()?;
@@ -384,6 +388,7 @@ async fn open_broker(
         producer_ids: ProducerIds::default(),
         groups: Groups::new(config, env.clone()),
         quotas: ClientQuotas::new(config, metrics),
+        telemetry: Telemetry::new(config, env.clone(), metrics.clone()),
         authorizer: Authorizer,
         metrics: metrics.clone(),
         traces,

@@ -9,6 +9,7 @@ use storage::{AppendError, TopicId};
 
 use super::error::ToCode;
 use super::{Cx, Then};
+use crate::cluster::client_metrics::configure_client_metrics;
 use crate::cluster::configure::{self, ConfigRefusal, Wanted};
 use crate::cluster::controller::Seen;
 use crate::config::ValueSource;
@@ -49,6 +50,7 @@ pub(super) fn source_number(source: ValueSource) -> i8 {
     match source {
         ValueSource::Topic => 1,
         ValueSource::Broker => 4,
+        ValueSource::ClientMetrics => 7,
         ValueSource::Default => 5,
         ValueSource::Group => 8,
     }
@@ -142,6 +144,13 @@ fn alter_one<V>(
             }
             alter_group(cx, &name, &translate(configs)?, asked.validate_only, altering)
         }
+        Some(ResourceType::ClientMetrics) => {
+            if !(asked.may_alter)(Resource::Cluster) {
+                let why = "altering subscriptions to clients' metrics is not allowed".to_owned();
+                return Err((ErrorCode::ClusterAuthorizationFailed, why));
+            }
+            alter_client_metrics(cx, &name, &translate(configs)?, asked.validate_only, altering)
+        }
         Some(ResourceType::Broker) => {
             if !name.is_empty() {
                 check_broker_id(cx, &name)?;
@@ -224,6 +233,26 @@ fn alter_group(
     // Groups look into the image that each request brings: there is nothing else to tell.
     let (outcome, seen) = cx.broker.controller.execute(|image| {
         let record = configure::configure_group(image, name, wanted, broker)?;
+        Ok::<_, ConfigRefusal>((record.into_iter().collect(), ()))
+    });
+    altering.newest = seen;
+    outcome.map_err(|error| (error.code(), error.to_string()))
+}
+
+fn alter_client_metrics(
+    cx: &Cx,
+    name: &str,
+    wanted: &Wanted,
+    validate_only: bool,
+    altering: &mut Altering,
+) -> Result<(), Refused> {
+    if validate_only {
+        let decided = configure_client_metrics(&altering.newest.image, name, wanted);
+        return decided.map(drop).map_err(|refusal| (refusal.code(), refusal.to_string()));
+    }
+    // Telemetry looks into the image that each request brings, as groups do.
+    let (outcome, seen) = cx.broker.controller.execute(|image| {
+        let record = configure_client_metrics(image, name, wanted)?;
         Ok::<_, ConfigRefusal>((record.into_iter().collect(), ()))
     });
     altering.newest = seen;

@@ -24,6 +24,7 @@ use crate::partition::Partitions;
 use crate::partition::fetch::FetchSessions;
 use crate::quotas::{Change, Client, ClientQuotas, Throttle};
 use crate::security::{Authorizer, Operation, Principal, Resource};
+use crate::telemetry::Telemetry;
 use crate::traces::Traces;
 
 /// How long between two looks whether a log is durable yet. It takes a flush, of milliseconds.
@@ -47,6 +48,7 @@ pub struct Broker {
     pub producer_ids: ProducerIds,
     pub groups: Groups,
     pub quotas: ClientQuotas,
+    pub telemetry: Telemetry,
     pub authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
     pub traces: Traces,

@@ -8,9 +8,9 @@
 //!
 //! Of a broker those settings are described that have an effect here, all of them read only; there are no dynamic defaults
 //! (empty name) and no loggers whose level could be altered. A group's settings are described whether or not it is there.
-//! Client metrics have no settings here yet (42).
+//! So are those of a subscription to clients' metrics.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::describe_configs_request::DescribeConfigsResource;
@@ -24,7 +24,7 @@ use super::error::{ToCode, text};
 use super::{Api, Cx, Then};
 use crate::cluster::command::Refusal;
 use crate::cluster::topic_name;
-use crate::config::{Described, Kind, describe_broker, describe_group, describe_topic};
+use crate::config::{Described, Kind, describe_broker, describe_client_metrics, describe_group, describe_topic};
 use crate::security::{Operation, Resource};
 
 pub(super) struct DescribeConfigs;
@@ -109,7 +109,10 @@ fn describe(cx: &Cx, kind: ResourceType, name: &str) -> Result<Vec<Described>, R
             let own = cx.seen.image.group_configs(name).cloned().unwrap_or_default();
             Ok(describe_group(&own, &cx.broker.config))
         }
-        ResourceType::ClientMetrics => Err(invalid("resources of this type have no settings here")),
+        ResourceType::ClientMetrics if name.is_empty() => Err(invalid("a subscription needs a name")),
+        ResourceType::ClientMetrics => {
+            Ok(describe_client_metrics(cx.seen.image.client_subscriptions().get(name).unwrap_or(&BTreeMap::new())))
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! - 1: flexible.
 //!
-//! Changes single settings of a topic or a group: set, delete, append to a list, subtract from a list. One wrong change, and nothing of
+//! Changes single settings of a topic, a group or a subscription to clients' metrics: set, delete, append to a list, subtract from a list. One wrong change, and nothing of
 //! that resource changes. Brokers' settings cannot change while a broker runs: naming one is answered as Kafka answers for one
 //! that is read only (42), and naming none changes nothing. There are no loggers whose level could be altered: naming one is
-//! answered as Kafka answers for one that it does not have (40). Client metrics have no settings here yet (42).
+//! answered as Kafka answers for one that it does not have (40).
 //!
 //! An operation that does not exist takes the whole request with it, but for what is refused before operations are looked
 //! at: -1 for each resource, as 4.3.1 answers.

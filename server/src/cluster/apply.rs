@@ -18,6 +18,8 @@ pub(super) fn apply(image: &mut Image, record: Record) {
         Record::TopicPurged(r) => image.purge_topic(r.id),
         Record::TopicConfigured(r) => image.configure_topic(r.id, r.changes),
         Record::GroupConfigured(r) => image.configure_group(r.group, r.changes),
+        Record::ClientMetricsConfigured(r) => image.configure_client_metrics(r.subscription, r.changes),
+        Record::FeatureLevelSet(r) => image.set_feature(r),
         Record::ClientQuotaAltered(r) => image.alter_quota(r.entity, r.key, r.value),
         Record::TopicGrown(r) => image.grow_topic(r.id, r.partitions),
         Record::BrokerStarts(r) => image.set_starts(r.count),

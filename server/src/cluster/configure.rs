@@ -11,7 +11,8 @@ use super::records::{GroupConfigured, Record, TopicConfigured};
 use super::topic_name;
 use crate::config::topic::topic_setting;
 use crate::config::{
-    Config, GroupConfigError, Kind, TopicConfig, TopicConfigError, check_group, group_setting,
+    ClientMetricsError, Config, GroupConfigError, Kind, TopicConfig, TopicConfigError, check_group,
+    group_setting,
 };
 
 /// What is to become of one setting.
@@ -44,6 +45,8 @@ pub enum ConfigRefusal {
     Value(#[from] TopicConfigError),
     #[error("{0}")]
     GroupValue(#[from] GroupConfigError),
+    #[error("{0}")]
+    ClientMetrics(#[from] ClientMetricsError),
     #[error("there are no default settings of topics or groups here: name one")]
     NoName,
     #[error(transparent)]
@@ -94,7 +97,7 @@ pub fn configure_group(
 }
 
 /// The default of a setting that is a list; `None` where it is none.
-type FindList = fn(&str) -> Option<&'static str>;
+pub(super) type FindList = fn(&str) -> Option<&'static str>;
 
 fn list_of_topics(name: &str) -> Option<&'static str> {
     let setting = topic_setting(name).filter(|setting| setting.kind == Kind::List)?;
@@ -106,7 +109,7 @@ fn list_of_groups(name: &str) -> Option<&'static str> {
     Some(setting.default.unwrap_or_default())
 }
 
-fn changed(
+pub(super) fn changed(
     current: &BTreeMap<String, String>,
     changes: &BTreeMap<String, Change>,
     list: FindList,
@@ -164,7 +167,7 @@ fn split(text: &str) -> Vec<&str> {
     }
 }
 
-fn difference(
+pub(super) fn difference(
     current: &BTreeMap<String, String>,
     next: &BTreeMap<String, String>,
 ) -> BTreeMap<String, Option<String>> {

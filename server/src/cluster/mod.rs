@@ -7,9 +7,11 @@
 //! Must not know: connections, wire messages, partitions' data.
 
 pub mod apply;
+pub mod client_metrics;
 pub mod command;
 pub mod configure;
 pub mod controller;
+pub mod feature;
 pub mod image;
 pub mod quota;
 pub mod records;

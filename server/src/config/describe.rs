@@ -19,6 +19,8 @@ pub enum ValueSource {
     Topic,
     /// The group's own.
     Group,
+    /// The subscription's own, of clients' metrics.
+    ClientMetrics,
     /// The command line, the environment or the file of the broker.
     Broker,
     Default,

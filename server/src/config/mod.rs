@@ -4,6 +4,7 @@
 //! knows is known; a name that nobody knows and a value that is not allowed stop the start. Once loaded, a `Config` never
 //! changes and holds nothing that still needs checking. This module binds no socket, opens no data directory and asks no clock.
 
+mod client_metrics;
 mod closest;
 mod collector;
 mod describe;
@@ -23,6 +24,9 @@ pub mod topic;
 mod topic_docs;
 mod values;
 
+pub use client_metrics::{
+    ClientMetricsError, ClientParam, ClientSubscription, INTERVAL_MS_DEFAULT, describe_client_metrics,
+};
 pub use collector::CollectorUrl;
 pub use describe::{Described, Synonym, ValueSource, describe_broker, describe_group, describe_topic};
 pub use error::{BadValue, ConfigError, Given};

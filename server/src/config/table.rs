@@ -201,6 +201,14 @@ settings! {
     /// Pairs of client software and version that metrics show by name; the others are shown together as `_other`.
     pub metrics_client_software_max: usize =
         own("metrics.client.software.max", Kind::Int, Some("50"), at_least(&[(0, 1000)]));
+    /// Clients whose own metrics, which they push (KIP-714), metrics show; those of further clients are not kept.
+    pub metrics_client_instances_max: usize =
+        own("metrics.client.instances.max", Kind::Int, Some("100"), at_least(&[(0, 16_384)]));
+    /// Series of its own metrics that are shown of one client; further ones are not kept.
+    pub metrics_client_series_max: usize =
+        own("metrics.client.series.max", Kind::Int, Some("300"), at_least(&[(0, 10_000)]));
+    /// Bytes that a client may push of its own metrics at once, compressed or not.
+    pub telemetry_max_bytes: usize = kafka("telemetry.max.bytes");
     /// A request that takes longer, waiting for records and for other members not counted, is written to the log with its
     /// parts and its client, for each client once a minute. -1: none is.
     pub slow_request_log_ms: i64 =

@@ -5,7 +5,9 @@
 
 mod broker_started;
 mod broker_starts;
+mod client_metrics_configured;
 mod client_quota_altered;
+mod feature_level_set;
 mod field;
 mod group_configured;
 mod producer_ids_reserved;
@@ -17,7 +19,9 @@ mod topic_purged;
 
 pub use broker_started::BrokerStarted;
 pub use broker_starts::BrokerStarts;
+pub use client_metrics_configured::ClientMetricsConfigured;
 pub use client_quota_altered::ClientQuotaAltered;
+pub use feature_level_set::FeatureLevelSet;
 pub use group_configured::GroupConfigured;
 pub use producer_ids_reserved::ProducerIdsReserved;
 pub use topic_configured::TopicConfigured;
@@ -89,7 +93,7 @@ macro_rules! records {
 
 records! {
     BrokerStarted, TopicCreated, TopicDeleted, TopicPurged, ProducerIdsReserved, TopicConfigured, BrokerStarts,
-    TopicGrown, GroupConfigured, ClientQuotaAltered,
+    TopicGrown, GroupConfigured, ClientQuotaAltered, ClientMetricsConfigured, FeatureLevelSet,
 }
 
 fn encode<B: Body>(body: &B) -> Vec<u8> {

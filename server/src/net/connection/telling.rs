@@ -94,6 +94,7 @@ impl Connection {
 
     pub(super) fn report(&self, end: &End) {
         self.broker.metrics.connections.closed(end.reason());
+        self.broker.telemetry.disconnected(self.peer.connection_id);
         if let Some(software) = self.peer.software.get() {
             self.broker.metrics.clients.closed(software);
         }
