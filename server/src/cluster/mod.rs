@@ -11,6 +11,7 @@ pub mod command;
 pub mod configure;
 pub mod controller;
 pub mod image;
+pub mod kraft;
 pub mod quota;
 pub mod records;
 pub mod snapshot;
