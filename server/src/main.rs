@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use server::cli::{
-    Cli, Command, exit, print_completions, print_man, run_cluster, run_config, run_consume, run_group,
-    run_log, run_produce, run_quota, run_top, run_topic, show_config,
+    Cli, Command, exit, print_completions, print_man, run_cluster, run_config, run_consume, run_doctor,
+    run_group, run_log, run_produce, run_quota, run_top, run_topic, show_config,
 };
 use server::config::{Config, environment};
 use server::node::Node;
@@ -67,6 +67,7 @@ fn run_command(cli: &Cli, command: &Command) -> ExitCode {
             raise_descriptor_limit();
             run_log(args)
         }
+        Command::Doctor(args) => run_doctor(cli, args),
         Command::Top(args) => run_top(args),
         Command::Completions(args) => print_completions(args),
         Command::Man(args) => print_man(args),
