@@ -5,8 +5,10 @@ use super::records::KraftRecord;
 use super::state::State;
 use super::transactions::Commits;
 
+pub type Target = fn(&[u8]);
+
 /// Each takes any bytes.
-pub const TARGETS: [(&str, fn(&[u8])); 3] =
+pub const TARGETS: [(&str, Target); 3] =
     [("record", record), ("records", records), ("transactions", transactions)];
 
 /// One record: what is understood is no larger than a small multiple of its bytes.
