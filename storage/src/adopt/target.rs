@@ -12,6 +12,7 @@ use crate::env::{DirEntry, Env, OpenMode};
 use crate::ids::{LogId, Offset};
 use crate::lock_file;
 use crate::log::Log;
+use crate::meta::META_FILE_NAME;
 use crate::segment::Mark;
 
 const TEMPORARY_SUFFIX: &str = ".adopting";
@@ -188,5 +189,7 @@ fn is_half(env: &Env, temporary: &Path) -> Result<bool, AdoptError> {
         return Err(AdoptError::TargetInUse { path: temporary.to_owned() });
     }
     let entries = env.files.list(temporary).map_err(AdoptError::io("listing", temporary))?;
-    Ok(entries.is_empty() || entries.iter().any(|entry| entry.name == MARK_FILE_NAME))
+    // The mark goes right before the name does: what was cut off in between has only the latter to get.
+    let is_ours = |name: &str| [MARK_FILE_NAME, META_FILE_NAME].contains(&name);
+    Ok(entries.is_empty() || entries.iter().any(|entry| is_ours(&entry.name)))
 }
