@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Parser;
 use server::cli::{
     Cli, Command, VERSION, exit, print_completions, print_man, run_cluster, run_config, run_consume,
-    run_group, run_health, run_log, run_produce, run_quota, run_top, run_topic, show_config,
+    run_doctor, run_group, run_health, run_log, run_produce, run_quota, run_top, run_topic, show_config,
 };
 use server::config::{Config, environment};
 use server::node::Node;
@@ -69,6 +69,7 @@ fn run_command(cli: &Cli, command: &Command) -> ExitCode {
             raise_descriptor_limit();
             run_log(args)
         }
+        Command::Doctor(args) => run_doctor(cli, args),
         Command::Top(args) => run_top(args),
         Command::Health(args) => run_health(cli, args),
         Command::Completions(args) => print_completions(args),

@@ -11,16 +11,15 @@ use std::time::Duration;
 
 use protocol_compat::{guard, versions};
 use storage::{
-    AppendError, CleanerOptions, Cleanup, DataDir, DataDirOptions, Durability, Env, JournalOptions,
-    LeaderEpoch, LogConfig, LogId, OnCheckpoint, OnFlush, OnOffline, OpenError, TopicId,
+    AppendError, CleanerOptions, DataDir, DataDirOptions, Env, JournalOptions, OnCheckpoint, OnFlush,
+    OnOffline, OpenError,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::api::{Broker, Identity, TABLE, waits_for};
-use crate::cluster::Controller;
-use crate::cluster::controller::{CommandError, LoadError};
+use crate::cluster::controller::{self, CommandError, LoadError};
 use crate::cluster::records::BrokerStarted;
 use crate::config::{Advertised, Config, Host, TopicConfig, TopicConfigError};
 use crate::coordinator::{Groups, ProducerIds};
@@ -36,12 +35,6 @@ use crate::quotas::ClientQuotas;
 use crate::security::Authorizer;
 use crate::telemetry::Telemetry;
 use crate::traces::{self, Traces};
-
-/// What snapshots cover goes segment by segment.
-const METADATA_SEGMENT_BYTES: u32 = 4 << 20;
-/// Kafka's id of the metadata topic.
-const METADATA_LOG: LogId = LogId { topic: TopicId(1u128.to_be_bytes()), partition: 0 };
-const METADATA_DIR: &str = "__cluster_metadata-0";
 
 /// Why the broker does not start. Each line says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -356,14 +349,7 @@ async fn open_broker(
     dirs: &[Arc<DataDir>],
     metrics: &Arc<Metrics>,
 ) -> Result<(Broker, Option<traces::Exporter>), StartError> {
-    let kept = LogConfig {
-        durability: Durability::Durable,
-        cleanup: Cleanup { delete: false, compact: false },
-        segment_bytes: METADATA_SEGMENT_BYTES,
-        ..LogConfig::default()
-    };
-    let log = dirs[0].open_log(METADATA_LOG, METADATA_DIR, kept, LeaderEpoch(0))?;
-    let controller = Controller::load(log.clone(), dirs[0].path().join(METADATA_DIR), env.clone())?;
+    let (log, controller) = controller::open(&dirs[0], env)?;
     let started = BrokerStarted { node_id: config.node_id as u32 };
     let (noted, seen) = controller.execute(|_| Ok::<_, Infallible>((vec![started.into()], ())));
     if let Err(CommandError::Storage(error)) = noted {
@@ -373,7 +359,7 @@ async fn open_broker(
     // Nobody may see an epoch that a crash could hand out again.
     seen.as_ref().clone().durable().await?;
     log.set_leader_epoch(image.leader_epoch());
-    let partitions = Partitions::new(dirs.to_vec(), config.clone(), env.clone(), &image, METADATA_LOG)?;
+    let partitions = Partitions::new(dirs.to_vec(), config.clone(), env.clone(), &image, controller::LOG_ID)?;
     partitions.open_existing(&image);
     let identity = Identity { cluster_id: dirs[0].meta().cluster_id.clone(), node_id: config.node_id };
     let service = traces::Service { cluster_id: &identity.cluster_id, node_id: identity.node_id };

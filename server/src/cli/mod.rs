@@ -5,6 +5,7 @@
 
 mod cluster;
 mod consume;
+mod doctor;
 mod generate;
 mod group;
 mod health;
@@ -27,10 +28,11 @@ use std::str::FromStr;
 
 pub use cluster::{ClusterArgs, run_cluster};
 pub use consume::{ConsumeArgs, run_consume};
+pub use doctor::{DoctorArgs, run_doctor};
 pub use generate::{CompletionsArgs, ManArgs, print_completions, print_man};
 pub use group::{GroupArgs, run_group};
 pub use health::{HealthArgs, run_health};
-pub use log::{DumpArgs, LogArgs, LogCommand, RepairArgs, VerifyArgs, run_log};
+pub use log::{AdoptArgs, DumpArgs, LogArgs, LogCommand, RepairArgs, VerifyArgs, run_log};
 pub use produce::{ProduceArgs, run_produce};
 pub use quota::{QuotaArgs, run_quota};
 pub use show::show_config;
@@ -74,7 +76,9 @@ Examples:
   ottla --set listeners=PLAINTEXT://:9092 --set advertised.listeners=PLAINTEXT://broker.example.com:9092
   ottla --set log.dirs=/disk1/ottla,/disk2/ottla --set num.partitions=4
   ottla config --check --config server.properties
+  ottla doctor --config server.properties
   ottla log verify /var/lib/ottla
+  ottla log adopt --from /var/lib/kafka --to /var/lib/ottla
   ottla top localhost:9464
 
 Exit codes:
@@ -108,7 +112,7 @@ impl Cli {
         let takes_them = match &self.command {
             None => true,
             Some(Command::Config(args)) => args.command.is_none(),
-            Some(Command::Health(_)) => true,
+            Some(Command::Doctor(_) | Command::Health(_)) => true,
             Some(_) => false,
         };
         has_settings && !takes_them
@@ -145,6 +149,8 @@ pub enum Command {
     Quota(QuotaArgs),
     /// Check, print or repair the files of logs, without a broker.
     Log(LogArgs),
+    /// Check the machine and the settings before a start: one line each, and what to do.
+    Doctor(DoctorArgs),
     /// Watch a broker: topics, rates, groups, lag and what is wrong.
     Top(TopArgs),
     /// Ask a broker on this machine whether it serves: exit code 0 if it does.
