@@ -18,6 +18,7 @@ pub(super) fn apply(image: &mut Image, record: Record) {
         Record::TopicPurged(r) => image.purge_topic(r.id),
         Record::TopicConfigured(r) => image.configure_topic(r.id, r.changes),
         Record::GroupConfigured(r) => image.configure_group(r.group, r.changes),
+        Record::BrokerConfigured(r) => image.configure_broker(r.node_id, r.changes),
         Record::ClientQuotaAltered(r) => image.alter_quota(r.entity, r.key, r.value),
         Record::TopicGrown(r) => image.grow_topic(r.id, r.partitions),
         Record::BrokerStarts(r) => image.set_starts(r.count),

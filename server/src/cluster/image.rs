@@ -44,6 +44,8 @@ pub struct Image {
     deleting: OrdMap<TopicId, Arc<Topic>>,
     /// What groups have of their own, whether or not there is one of the id; none has nothing here.
     group_configs: OrdMap<Arc<str>, Arc<BTreeMap<String, String>>>,
+    /// What brokers were given while they ran, by their ids; `None`: for all of them. None has nothing here.
+    broker_configs: OrdMap<Option<i32>, Arc<BTreeMap<String, String>>>,
     quotas: Quotas,
     broker_starts: u32,
     producer_id_next: i64,
@@ -76,6 +78,16 @@ impl Image {
     /// The groups that have settings of their own, in the order of their ids.
     pub fn configured_groups(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<String, String>)> {
         self.group_configs.iter().map(|(group, configs)| (group, &**configs))
+    }
+
+    /// The settings that a broker, or `None` all of them, were given while they ran.
+    pub fn broker_configs(&self, node_id: Option<i32>) -> Option<&BTreeMap<String, String>> {
+        self.broker_configs.get(&node_id).map(|configs| &**configs)
+    }
+
+    /// The brokers that were given settings, those for all of them first.
+    pub fn configured_brokers(&self) -> impl Iterator<Item = (Option<i32>, &BTreeMap<String, String>)> {
+        self.broker_configs.iter().map(|(node_id, configs)| (*node_id, &**configs))
     }
 
     /// The quotas of clients and addresses.
@@ -125,6 +137,20 @@ impl Image {
             self.group_configs.remove(group.as_str());
         } else {
             self.group_configs.insert(group.into(), Arc::new(configs));
+        }
+    }
+
+    pub(super) fn configure_broker(
+        &mut self,
+        node_id: Option<i32>,
+        changes: BTreeMap<String, Option<String>>,
+    ) {
+        let mut configs = self.broker_configs(node_id).cloned().unwrap_or_default();
+        change(&mut configs, changes);
+        if configs.is_empty() {
+            self.broker_configs.remove(&node_id);
+        } else {
+            self.broker_configs.insert(node_id, Arc::new(configs));
         }
     }
 

@@ -3,6 +3,7 @@
 //! A record's value is `[type u16][version u8][fields]`, big endian; its batch carries the CRC. A reader refuses a type
 //! or a version that it does not know: guessing at metadata loses topics.
 
+mod broker_configured;
 mod broker_started;
 mod broker_starts;
 mod client_quota_altered;
@@ -15,6 +16,7 @@ mod topic_deleted;
 mod topic_grown;
 mod topic_purged;
 
+pub use broker_configured::BrokerConfigured;
 pub use broker_started::BrokerStarted;
 pub use broker_starts::BrokerStarts;
 pub use client_quota_altered::ClientQuotaAltered;
@@ -89,7 +91,7 @@ macro_rules! records {
 
 records! {
     BrokerStarted, TopicCreated, TopicDeleted, TopicPurged, ProducerIdsReserved, TopicConfigured, BrokerStarts,
-    TopicGrown, GroupConfigured, ClientQuotaAltered,
+    TopicGrown, GroupConfigured, ClientQuotaAltered, BrokerConfigured,
 }
 
 fn encode<B: Body>(body: &B) -> Vec<u8> {

@@ -9,6 +9,7 @@
 
 mod file;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,7 @@ use super::apply::apply;
 use super::image::{Image, Topic};
 use super::quota::{Key, Value};
 use super::records::{
-    BrokerStarts, ClientQuotaAltered, GroupConfigured, ProducerIdsReserved, Record, RecordError,
+    BrokerConfigured, BrokerStarts, ClientQuotaAltered, GroupConfigured, ProducerIdsReserved, Record, RecordError,
     TopicCreated, TopicDeleted,
 };
 use file::Damage;
@@ -223,10 +224,17 @@ fn records_of(image: &Image) -> Vec<Record> {
         records.extend([created(topic), TopicDeleted { id: topic.id }.into()]);
     }
     records.extend(image.topics().map(|topic| created(topic)));
+    let set = |configs: &BTreeMap<String, String>| {
+        configs.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect()
+    };
     records.extend(image.configured_groups().map(|(group, configs)| {
-        let changes = configs.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
-        Record::from(GroupConfigured { group: group.to_string(), changes })
+        Record::from(GroupConfigured { group: group.to_string(), changes: set(configs) })
     }));
+    records.extend(
+        image
+            .configured_brokers()
+            .map(|(node_id, configs)| Record::from(BrokerConfigured { node_id, changes: set(configs) })),
+    );
     for (entity, values) in image.quotas().iter() {
         let altered = |(key, value): (&Key, &Value)| {
             ClientQuotaAltered { entity: entity.clone(), key: *key, value: Some(*value) }.into()
