@@ -10,6 +10,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     // `ottla log dump` shows what the records of an image say.
     ("cli", &["client", "cluster", "config"]),
     ("client", &[]),
+    ("logging", &[]),
     ("metrics", &[]),
     ("security", &[]),
     ("traces", &["config", "metrics"]),
@@ -18,7 +19,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("quotas", &["config", "metrics", "cluster"]),
     ("coordinator", &["config", "cluster", "partition"]),
     ("observer", &["metrics", "cluster", "partition", "coordinator"]),
-    ("api", &["config", "metrics", "security", "cluster", "partition", "coordinator", "quotas", "traces"]),
+    ("api", &["config", "logging", "metrics", "security", "cluster", "partition", "coordinator", "quotas", "traces"]),
     ("net", &["config", "metrics", "security", "quotas", "api", "traces"]),
     (
         "node",
@@ -36,7 +37,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "traces",
         ],
     ),
-    ("main", &["cli", "config", "node"]),
+    ("main", &["cli", "config", "logging", "node"]),
 ];
 
 fn workspace() -> PathBuf {

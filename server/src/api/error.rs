@@ -39,7 +39,7 @@ impl ToCode for ConfigRefusal {
     fn code(&self) -> ErrorCode {
         match self {
             Self::NoList { .. } | Self::Value(_) | Self::GroupValue(_) => ErrorCode::InvalidConfig,
-            Self::NoName => ErrorCode::InvalidRequest,
+            Self::NoName | Self::Broker(_) | Self::OfTopic { .. } => ErrorCode::InvalidRequest,
             Self::Topic(refusal) => refusal.code(),
         }
     }

@@ -45,6 +45,7 @@ impl Api for AlterConfigs {
                 .into_iter()
                 .map(|config| (config.name.to_string(), config.value.map(|value| value.to_string())))
                 .collect(),
+            has_unknown_operation: false,
         });
         let exactly = |configs| Ok(Wanted::Exactly(configs));
         let may_alter = |resource: Resource<'_>| cx.allow(Operation::AlterConfigs, resource);

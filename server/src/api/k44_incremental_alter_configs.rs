@@ -52,7 +52,6 @@ impl Api for IncrementalAlterConfigs {
             .iter()
             .map(|resource| (resource.resource_type, resource.resource_name.clone()))
             .collect();
-        let is_known = |config: &AlterableConfig| (SET..=SUBTRACT).contains(&config.config_operation);
         let all_known = req.resources.iter().flat_map(|resource| &resource.configs).all(is_known);
         let resources = req.resources.into_iter().map(altered).collect();
         let wanted = |configs: BTreeMap<String, Change>| match all_known {
@@ -84,10 +83,15 @@ impl Api for IncrementalAlterConfigs {
     }
 }
 
+fn is_known(config: &AlterableConfig) -> bool {
+    (SET..=SUBTRACT).contains(&config.config_operation)
+}
+
 fn altered(resource: AlterConfigsResource) -> Altered<Change> {
     Altered {
         kind: resource.resource_type,
         name: resource.resource_name.to_string(),
+        has_unknown_operation: !resource.configs.iter().all(is_known),
         configs: resource
             .configs
             .into_iter()
