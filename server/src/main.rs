@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
+use server::api::Broker;
 use server::cli::{
     Cli, Command, exit, print_completions, print_man, run_cluster, run_config, run_consume, run_group,
     run_log, run_produce, run_quota, run_top, run_topic, show_config,
 };
-use server::api::Broker;
 use server::config::{Config, LogFormat, environment};
 use server::logging;
 use server::node::Node;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use protocol_compat::{guard, versions};
 use storage::{
-    AppendError, Cleanup, DataDir, DataDirOptions, Durability, Env, JournalOptions,
-    LeaderEpoch, LogConfig, LogId, OnCheckpoint, OnFlush, OnOffline, OpenError, TopicId,
+    AppendError, Cleanup, DataDir, DataDirOptions, Durability, Env, JournalOptions, LeaderEpoch, LogConfig,
+    LogId, OnCheckpoint, OnFlush, OnOffline, OpenError, TopicId,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -20,9 +20,9 @@ use tokio::task::JoinHandle;
 
 use crate::api::{Broker, Identity, TABLE, waits_for};
 use crate::cluster::configure::stored_settings;
-use crate::cluster::{Controller, Image};
 use crate::cluster::controller::{CommandError, LoadError};
 use crate::cluster::records::BrokerStarted;
+use crate::cluster::{Controller, Image};
 use crate::config::{Advertised, Config, Host, LiveConfig, TopicConfig, TopicConfigError};
 use crate::coordinator::{Groups, ProducerIds};
 use crate::metrics::{

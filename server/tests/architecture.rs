@@ -19,7 +19,20 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("quotas", &["config", "metrics", "cluster"]),
     ("coordinator", &["config", "cluster", "partition"]),
     ("observer", &["metrics", "cluster", "partition", "coordinator"]),
-    ("api", &["config", "logging", "metrics", "security", "cluster", "partition", "coordinator", "quotas", "traces"]),
+    (
+        "api",
+        &[
+            "config",
+            "logging",
+            "metrics",
+            "security",
+            "cluster",
+            "partition",
+            "coordinator",
+            "quotas",
+            "traces",
+        ],
+    ),
     ("net", &["config", "metrics", "security", "quotas", "api", "traces"]),
     (
         "node",

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Cx;
 use super::config_resource::Refused;
 use super::context::{Broker, DURABILITY_LOOK};
 use super::error::ToCode;
-use super::Cx;
 use crate::cluster::configure::{self, ConfigRefusal, Wanted, stored_settings};
 use crate::cluster::controller::Seen;
 use crate::config::{Changed, Config, ConfigError, Reloaded, Scope, TopicConfig, is_secret};

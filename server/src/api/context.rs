@@ -70,7 +70,8 @@ impl Broker {
     pub async fn reconfigure(&self, id: TopicId) {
         let newest = || self.controller.seen().image.topic_by_id(id).cloned();
         let open = self.partitions.reconfigure(newest);
-        let deadline = self.env.clock.monotonic() + Duration::from_millis(self.config.load().request_timeout_ms);
+        let deadline =
+            self.env.clock.monotonic() + Duration::from_millis(self.config.load().request_timeout_ms);
         for partition in open {
             while !partition.is_as_durable_as_wanted() && self.env.clock.monotonic() < deadline {
                 tokio::time::sleep(DURABILITY_LOOK).await;

@@ -6,8 +6,9 @@
 //! last. A type of resource that does not exist makes every answer an INVALID_REQUEST. A question that is asked twice is
 //! answered once, where Kafka answers twice: some bytes of a request must not become kilobytes each.
 //!
-//! Of a broker those settings are described that have an effect here, all of them read only; there are no dynamic defaults
-//! (empty name) and no loggers whose level could be altered. A group's settings are described whether or not it is there.
+//! Of a broker those settings are described that have an effect here, and those that were set while it ran; of all brokers
+//! (empty name) only the latter. A setting is read only where Kafka's is, and where Ottla cannot change it without a
+//! restart (`config/dynamic.rs`). Loggers are the modules of this source, and `root`. A group's settings are described whether or not it is there.
 //! Client metrics have no settings here yet (42).
 
 use std::collections::HashSet;

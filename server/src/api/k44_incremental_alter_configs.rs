@@ -3,9 +3,13 @@
 //! - 1: flexible.
 //!
 //! Changes single settings of a topic or a group: set, delete, append to a list, subtract from a list. One wrong change, and nothing of
-//! that resource changes. Brokers' settings cannot change while a broker runs: naming one is answered as Kafka answers for one
-//! that is read only (42), and naming none changes nothing. There are no loggers whose level could be altered: naming one is
-//! answered as Kafka answers for one that it does not have (40). Client metrics have no settings here yet (42).
+//! that resource changes. Client metrics have no settings here yet (42).
+//!
+//! Settings of this broker, or of all of them (empty name), are in force when the reply leaves, and kept over restarts. As
+//! in Kafka a read-only one, a wrong value and one that is a single broker's are answered with 42, what is no list with 40,
+//! and a name that nobody knows is kept. So are those of Kafka's that have no effect here. What Kafka changes and Ottla
+//! only at a start is refused with 42 (`config/dynamic.rs`), and so is a default with which a topic's own settings would
+//! not be valid any more. The level of a broker's logger is set, or taken away, until the broker stops.
 //!
 //! An operation that does not exist takes the whole request with it, but for what is refused before operations are looked
 //! at: -1 for each resource, as 4.3.1 answers.

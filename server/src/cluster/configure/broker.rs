@@ -74,3 +74,7 @@ fn check_topics(image: &Image, now: &Config, then: &Config) -> Result<(), Config
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "broker_tests.rs"]
+mod tests;

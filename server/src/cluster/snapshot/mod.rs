@@ -20,8 +20,8 @@ use super::apply::apply;
 use super::image::{Image, Topic};
 use super::quota::{Key, Value};
 use super::records::{
-    BrokerConfigured, BrokerStarts, ClientQuotaAltered, GroupConfigured, ProducerIdsReserved, Record, RecordError,
-    TopicCreated, TopicDeleted,
+    BrokerConfigured, BrokerStarts, ClientQuotaAltered, GroupConfigured, ProducerIdsReserved, Record,
+    RecordError, TopicCreated, TopicDeleted,
 };
 use file::Damage;
 

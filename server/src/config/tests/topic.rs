@@ -252,7 +252,8 @@ fn each_topic_setting_has_a_doc() {
 
 #[test]
 fn the_brokers_settings_are_described_once_each() {
-    let all = describe_broker(&load(&[("num.partitions", "3"), ("log.retention.hours", "2")]));
+    let broker = load(&[("num.partitions", "3"), ("log.retention.hours", "2")]);
+    let all = describe_broker(&broker);
     let find = |name: &str| {
         let found: Vec<_> = all.iter().filter(|setting| setting.name == name).collect();
         assert_eq!(found.len(), 1, "{name}");
