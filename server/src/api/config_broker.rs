@@ -40,6 +40,7 @@ pub(super) fn alter(
 impl Broker {
     /// Puts the settings that the newest image has in force, and waits until every open log keeps what they promise.
     pub async fn take_settings(&self) {
+        let _settling = self.config.settled().await;
         let changed = self.config.change(|now| {
             let stored = stored_settings(&self.controller.seen().image, self.identity.node_id);
             let (config, complaints) = now.with_stored(&stored);
@@ -54,6 +55,7 @@ impl Broker {
 
     /// Puts what another start would have otherwise in force, as far as that needs no restart.
     pub async fn reload(&self, start: &Config) -> Result<(), ConfigError> {
+        let _settling = self.config.settled().await;
         let mut told = Vec::new();
         let changed = self.config.change(|now| {
             let (config, reloaded) = now.reloaded(start)?;

@@ -11,6 +11,8 @@ pub struct LiveConfig {
     /// Held from reading the settings until those made of them are in their place.
     changing: Mutex<()>,
     changes: watch::Sender<()>,
+    /// Held until everything goes by a change, so that whoever finds it made need not ask whether it has taken effect.
+    settling: tokio::sync::Mutex<()>,
 }
 
 /// The settings before a change, and after it.
@@ -19,7 +21,12 @@ pub type Changed = (Arc<Config>, Arc<Config>);
 impl LiveConfig {
     pub fn new(config: Config) -> Arc<LiveConfig> {
         let current = ArcSwap::from_pointee(config);
-        Arc::new(LiveConfig { current, changing: Mutex::default(), changes: watch::Sender::new(()) })
+        Arc::new(LiveConfig {
+            current,
+            changing: Mutex::default(),
+            changes: watch::Sender::new(()),
+            settling: tokio::sync::Mutex::default(),
+        })
     }
 
     /// For as long as a request or a decision takes.
@@ -30,6 +37,11 @@ impl LiveConfig {
     /// For longer.
     pub fn load_full(&self) -> Arc<Config> {
         self.current.load_full()
+    }
+
+    /// Waits until the changes so far have taken effect. The next one is made under what this answers.
+    pub async fn settled(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.settling.lock().await
     }
 
     /// Told of each change.

@@ -1,13 +1,17 @@
 //! Brokers' settings over the wire: altered, described with where they come from, in force when the reply comes, and
 //! there in the next life.
+#![expect(clippy::disallowed_methods, reason = "bounds on what a test waits for")]
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use protocol_compat::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use protocol_compat::messages::{ApiVersionsRequest, IncrementalAlterConfigsRequest};
+use storage::{BatchBuilder, ProducerId};
 
 use super::configs::*;
+use super::disk::Disk;
 use super::harness::{Broker, Client, TestDir};
+use super::producers;
 
 /// Not a record of its own is larger than this.
 const SMALL: &str = "1000";
@@ -238,5 +242,72 @@ fn what_kafka_keeps_is_kept_and_secrets_are_not_shown() {
         assert_eq!(shown(&mut client, resource, names[2].0), (None, 3));
         let (.., synonyms) = known(&mut client, BROKER, resource, names[2].0).unwrap();
         assert_eq!(synonyms, [(names[2].0.to_owned(), String::new(), 3)]);
+    }
+}
+
+/// However many change the settings at once, each finds its own in force when it is answered.
+#[test]
+fn each_of_many_changes_is_in_force_when_it_is_answered() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &[]);
+    create(&mut broker.client(), "t");
+    let large = "x".repeat(5000);
+    for _ in 0..10 {
+        std::thread::scope(|threads| {
+            let mut beside = broker.client();
+            threads.spawn(move || {
+                for seconds in ["1000000", "2000000"] {
+                    assert_eq!(set(&mut beside, "", &[("log.retention.ms", SET, Some(seconds))]), 0);
+                }
+            });
+            let mut client = broker.client();
+            for (limit, code) in [(SMALL, MESSAGE_TOO_LARGE), ("100000", 0)] {
+                assert_eq!(set(&mut client, "1", &[("message.max.bytes", SET, Some(limit))]), 0);
+                assert_eq!(produced(&mut client, &large, 5000), code);
+            }
+        });
+    }
+}
+
+#[test]
+fn a_relaxed_default_becomes_durable_before_the_reply() {
+    let (dir, disk) = (TestDir::new(), Disk::default());
+    let broker = Broker::start_in(disk.env(), &dir, &["log.durability=relaxed"]);
+    let mut client = broker.client();
+    create(&mut client, "t");
+    assert_eq!(produced(&mut client, "relaxed", 5000), 0);
+    assert_eq!(set(&mut client, "", &[("log.durability", SET, Some("durable"))]), 0);
+    let held = disk.hold_journal();
+    let late = protocol_compat::ErrorCode::RequestTimedOut.code();
+    assert_eq!(produced(&mut client, "durable", 300), late, "acknowledged before it was on the disk");
+    drop(held);
+    assert_eq!(produced(&mut client, "durable", 5000), 0);
+}
+
+#[test]
+fn groups_and_producers_go_by_the_settings_of_now() {
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &["producer.id.expiration.check.interval.ms=20"]);
+    let mut client = broker.client();
+    let interval = "group.consumer.assignment.interval.ms";
+    assert_eq!(set(&mut client, "", &[(interval, SET, Some("5000"))]), 0);
+    let (value, ..) = known(&mut client, GROUP, "g", "consumer.assignment.interval.ms").unwrap();
+    assert_eq!(value, some("5000"));
+    assert_eq!(set(&mut client, "", &[(interval, SET, Some("999999999"))]), 42, "beyond its bound");
+    producers::create(&mut client);
+    let now_ms = UNIX_EPOCH.elapsed().unwrap().as_millis() as i64;
+    let send = |client: &mut Client, sequence: i32| {
+        let batch =
+            BatchBuilder::new(now_ms).producer(ProducerId(7), 0, sequence).push(None, Some(b"v"), &[]);
+        producers::answer(&client.call(11, &producers::request(batch.build())))
+    };
+    assert_eq!(send(&mut client, 0), (0, 0));
+    std::thread::sleep(Duration::from_millis(100));
+    let gap = producers::refused(protocol_compat::ErrorCode::OutOfOrderSequenceNumber);
+    assert_eq!(send(&mut client, 50), gap, "the producer is known");
+    assert_eq!(set(&mut client, "", &[("producer.id.expiration.ms", SET, Some("1"))]), 0);
+    let begun = Instant::now();
+    while send(&mut client, 50) != (0, 1) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the producer is never forgotten");
     }
 }

@@ -19,7 +19,7 @@ pub(super) const TOPIC: i8 = 2;
 pub(super) const BROKER: i8 = 4;
 pub(super) const LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
+pub(super) const GROUP: i8 = 32;
 
 pub(super) const SET: i8 = 0;
 pub(super) const DELETE: i8 = 1;
