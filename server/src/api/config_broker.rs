@@ -1,5 +1,7 @@
 //! Brokers' settings, as the three APIs of settings see them: altered durably, in force when the reply leaves.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +49,7 @@ impl Broker {
             for complaint in complaints {
                 tracing::warn!(complaint, "what was set for the broker does not count");
             }
-            Ok::<_, std::convert::Infallible>(config)
+            Ok::<_, Infallible>(config)
         });
         let Ok(changed) = changed;
         self.settings_changed(changed).await;
@@ -116,13 +118,13 @@ impl Broker {
 }
 
 fn topic_defaults(config: &Config) -> Option<TopicConfig> {
-    TopicConfig::from_overrides(&std::collections::BTreeMap::new(), config).ok()
+    TopicConfig::from_overrides(&BTreeMap::new(), config).ok()
 }
 
 /// One line for each setting that has another value now.
 fn tell(before: &Config, after: &Config) {
     let all = before.values.iter().chain(after.values.iter());
-    let names: std::collections::BTreeSet<&str> = all.map(|(name, _)| name).collect();
+    let names: BTreeSet<&str> = all.map(|(name, _)| name).collect();
     for setting in names {
         let (was, is) = (before.values.text(setting), after.values.text(setting));
         if was == is {

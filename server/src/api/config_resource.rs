@@ -158,7 +158,10 @@ fn alter_one<V>(
             if !name.is_empty() {
                 check_broker_id(cx, &name)?;
             }
-            check_cluster(asked, has_unknown_operation)?;
+            check_cluster(asked)?;
+            if has_unknown_operation {
+                return Err(invalid(UNKNOWN_OPERATION));
+            }
             let wanted = translate(configs)?;
             let newest = &mut altering.newest;
             altering.has_changed_brokers |=
@@ -167,21 +170,24 @@ fn alter_one<V>(
         }
         Some(ResourceType::BrokerLogger) if asked.loggers_too => {
             check_broker_id(cx, &name)?;
-            check_cluster(asked, has_unknown_operation)?;
+            check_cluster(asked)?;
+            if has_unknown_operation {
+                return Err((ErrorCode::UnknownServerError, UNKNOWN_OPERATION.to_owned()));
+            }
             config_logger::alter(translate(configs)?, asked.validate_only)
         }
         _ => Err(invalid(format!("settings of resources of type {kind} cannot be altered here"))),
     }
 }
 
+/// Of a broker it is an invalid request; of a logger, and of anything else, Kafka trips over it.
+const UNKNOWN_OPERATION: &str = "the request holds an operation that does not exist; there are 0 to 3";
+
 /// What is asked of brokers and loggers before anything else.
-fn check_cluster(asked: &Asked<'_>, has_unknown_operation: bool) -> Result<(), Refused> {
+fn check_cluster(asked: &Asked<'_>) -> Result<(), Refused> {
     if !(asked.may_alter)(Resource::Cluster) {
         let why = "altering the broker's settings is not allowed".to_owned();
         return Err((ErrorCode::ClusterAuthorizationFailed, why));
-    }
-    if has_unknown_operation {
-        return Err(invalid("the request holds an operation that does not exist; there are 0 to 3"));
     }
     Ok(())
 }

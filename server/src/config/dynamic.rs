@@ -110,28 +110,34 @@ pub(super) fn hidden_by(name: &str) -> Vec<&str> {
     if of_listener(name).is_some() { vec![name] } else { family(name) }
 }
 
+/// How Kafka lets a setting change; `None`: nobody knows the name, and Kafka keeps it.
+fn update_of(name: &str) -> Option<Update> {
+    match (of_listener(name), known(name)) {
+        (Some((_, base)), _) if OF_LISTENERS.contains(&base) => Some(Update::ClusterWide),
+        (Some(_), _) => Some(Update::PerBroker),
+        (None, Known::Ours(ours)) => Some(ours.update),
+        (None, Known::Kafkas(kafkas)) => Some(kafkas.update),
+        _ => DYNAMIC_ONLY.contains(&name).then_some(Update::ClusterWide),
+    }
+}
+
 /// Whether a setting may change while the broker runs; why not, if it may not.
 pub fn may_change(name: &str) -> Result<(), NotChanged> {
-    let update = match of_listener(name) {
-        Some((_, base)) if OF_LISTENERS.contains(&base) => Update::ClusterWide,
-        _ => match known(name) {
-            Known::Ours(ours) => ours.update,
-            Known::Kafkas(_) if of_listener(name).is_some() => Update::ReadOnly,
-            Known::Kafkas(kafkas) => kafkas.update,
-            Known::Unchecked | Known::Removed(_) | Known::Not => return Ok(()),
-        },
-    };
-    if let Some((_, why)) = FIXED.iter().find(|(start, _)| name.starts_with(start)) {
+    let base = of_listener(name).map_or(name, |(_, base)| base);
+    if let Some((_, why)) = FIXED.iter().find(|(start, _)| base.starts_with(start)) {
         return Err(NotChanged::Fixed { name: name.to_owned(), why });
     }
-    if update == Update::ReadOnly { Err(NotChanged::ReadOnly(name.to_owned())) } else { Ok(()) }
+    match update_of(name) {
+        Some(Update::ReadOnly) => Err(NotChanged::ReadOnly(name.to_owned())),
+        _ => Ok(()),
+    }
 }
 
 /// Whether DescribeConfigs shows a broker's setting as one that cannot change. Names that Kafka's table does not hold
 /// are among these, although they may be set.
 pub(super) fn is_read_only(name: &str) -> bool {
     let is_in_table = setting(name).is_some() || find(kafka_names::SERVER, name).is_some();
-    !is_in_table || may_change(name).is_err()
+    !(is_in_table || DYNAMIC_ONLY.contains(&name)) || may_change(name).is_err()
 }
 
 /// Whether a change of the file takes effect without a restart: also that of a default of topics which Kafka does not
@@ -156,19 +162,17 @@ fn is_behind_topics(name: &str) -> bool {
 /// Is this a value for the setting, in this layer?
 fn check_one(name: &str, value: &str, scope: Scope) -> Result<(), NotChanged> {
     may_change(name)?;
-    let (kind, allowed, update) = match known(name) {
-        Known::Ours(ours) => (ours.kind, ours.allowed, ours.update),
-        Known::Kafkas(kafkas) => (kafkas.kind, kafkas.allowed, kafkas.update),
-        _ if DYNAMIC_ONLY.contains(&name) => {
-            (Kind::Long, Allowed::Whole(&[(0, i64::MAX)]), Update::ClusterWide)
-        }
-        _ => return Ok(()),
+    let (kind, allowed) = match known(name) {
+        Known::Ours(ours) => (ours.kind, ours.allowed),
+        Known::Kafkas(kafkas) => (kafkas.kind, kafkas.allowed),
+        _ if DYNAMIC_ONLY.contains(&name) => (Kind::Long, Allowed::Whole(&[(0, i64::MAX)])),
+        _ => (Kind::Text, Allowed::Anything),
     };
     if !kind.accepts(allowed, value) {
         return Err(NotChanged::Value { name: name.to_owned(), allowed: kind.describe(allowed) });
     }
-    match (scope, update) {
-        (Scope::AllBrokers, Update::PerBroker) => Err(NotChanged::PerBroker(name.to_owned())),
+    match (scope, update_of(name)) {
+        (Scope::AllBrokers, Some(Update::PerBroker)) => Err(NotChanged::PerBroker(name.to_owned())),
         _ => Ok(()),
     }
 }

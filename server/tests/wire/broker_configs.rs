@@ -185,7 +185,8 @@ fn what_cannot_be_is_refused_with_kafkas_codes_and_changes_nothing() {
         ("1", ("num.network.threads", SET, Some("4")), 42),
         ("1", ("listeners", SET, Some("PLAINTEXT://:1")), 42),
         ("1", ("listener.name.plaintext.ssl.keystore.password", SET, Some("x")), 42),
-        ("1", ("listener.name.plaintext.num.partitions", SET, Some("1")), 42),
+        ("", ("listener.name.plaintext.num.partitions", SET, Some("1")), 42),
+        ("1", ("listener.name.plaintext.num.network.threads", SET, Some("1")), 42),
         // Thread pools change to half and to double at most.
         ("", ("num.io.threads", SET, Some("17")), 42),
         ("", ("leader.replication.throttled.rate", SET, Some("-1")), 42),

@@ -33,7 +33,7 @@ fn levels_are_set_inherited_and_refused_as_in_kafka() {
         ((logger, SET, None), 42),
         ((logger, APPEND, Some("INFO")), 42),
         ((logger, SUBTRACT, Some("INFO")), 42),
-        ((logger, 7, Some("INFO")), 42),
+        ((logger, 7, Some("INFO")), -1),
         (("root", DELETE, None), 42),
         (("no.such", DELETE, None), 40),
     ];

@@ -68,11 +68,6 @@ const MEANT: &[Meant] = &[
         differs: |theirs, ours| by_code(theirs, ours, "error_code: 0,", "error_code: 42,"),
         why: "Kafka resolves what is no address as Java does; Ottla takes whole addresses and localhost",
     },
-    Meant {
-        cases: &["brokers, network threads, validated"],
-        differs: |theirs, ours| by_code(theirs, ours, "error_code: 0,", "error_code: 42,"),
-        why: "Kafka can change the number of its network threads, Ottla only at a start",
-    },
 ];
 
 /// What two outcomes have to do with each other.

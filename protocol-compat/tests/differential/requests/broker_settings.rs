@@ -131,12 +131,22 @@ fn refused(script: &mut Script) {
 }
 
 fn replacing(script: &mut Script) {
-    let all: &[Pair<'_>] = &[("log.retention.ms", Some("90000")), ("message.max.bytes", Some("2000000"))];
-    let fewer: &[Pair<'_>] = &[("log.retention.ms", Some("80000"))];
+    let all: &[Pair<'static>] =
+        &[("log.retention.ms", Some("90000")), ("message.max.bytes", Some("2000000"))];
+    let fewer: &[Pair<'static>] = &[("log.retention.ms", Some("80000"))];
+    // Kafka's controller sets it for all brokers when it makes a cluster, and does not let it go.
+    let kept = |broker: &str, pairs: &[Pair<'static>]| {
+        let of_all = broker.is_empty().then_some(("min.insync.replicas", Some("1")));
+        [pairs, of_all.as_slice()].concat()
+    };
     let names = ["log.retention.ms", "message.max.bytes"];
     for broker in BOTH {
-        script.ask(&format!("brokers, whole, of '{broker}'"), |_| replaced(&[(BROKER, broker, all)], false));
-        script.ask(&format!("brokers, less, of '{broker}'"), |_| replaced(&[(BROKER, broker, fewer)], false));
+        script.ask(&format!("brokers, whole, of '{broker}'"), |_| {
+            replaced(&[(BROKER, broker, &kept(broker, all))], false)
+        });
+        script.ask(&format!("brokers, less, of '{broker}'"), |_| {
+            replaced(&[(BROKER, broker, &kept(broker, fewer))], false)
+        });
         let none_too: &[Pair<'_>] = &[("log.retention.ms", None)];
         let read_only: &[Pair<'_>] = &[("num.partitions", Some("2"))];
         script.ask(&format!("brokers, wrong, of '{broker}'"), |_| {
@@ -148,8 +158,9 @@ fn replacing(script: &mut Script) {
     }
     look(script, "replaced", &names);
     for broker in BOTH {
-        script
-            .ask(&format!("brokers, nothing, of '{broker}'"), |_| replaced(&[(BROKER, broker, &[])], false));
+        script.ask(&format!("brokers, nothing, of '{broker}'"), |_| {
+            replaced(&[(BROKER, broker, &kept(broker, &[]))], false)
+        });
     }
     look(script, "replaced by nothing", &names);
 }
