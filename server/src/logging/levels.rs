@@ -138,7 +138,8 @@ impl Levels {
     }
 
     pub(super) fn effective(&self) -> Vec<(String, Level)> {
-        let mut names: Vec<&str> = known().chain(self.set.keys().map(String::as_str)).collect();
+        let mut names: Vec<&str> = self.set.keys().map(String::as_str).collect();
+        names.extend(known());
         names.push(ROOT);
         names.sort_unstable();
         names.dedup();
