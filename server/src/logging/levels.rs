@@ -139,7 +139,9 @@ impl Levels {
 
     pub(super) fn effective(&self) -> Vec<(String, Level)> {
         let mut names: Vec<&str> = self.set.keys().map(String::as_str).collect();
-        names.extend(known());
+        for name in known() {
+            names.push(name);
+        }
         names.push(ROOT);
         names.sort_unstable();
         names.dedup();
