@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
-use server::api::Broker;
 use server::cli::{
     Cli, Command, exit, print_completions, print_man, run_cluster, run_config, run_consume, run_group,
     run_log, run_produce, run_quota, run_top, run_topic, show_config,
 };
 use server::config::{Config, LogFormat, environment};
 use server::logging;
-use server::node::Node;
+use server::node::{Broker, Node};
 use storage::Env;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

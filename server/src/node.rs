@@ -18,7 +18,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::api::{Broker, Identity, TABLE, waits_for};
+pub use crate::api::Broker;
+use crate::api::{Identity, TABLE, waits_for};
 use crate::cluster::configure::stored_settings;
 use crate::cluster::controller::{CommandError, LoadError};
 use crate::cluster::records::BrokerStarted;
