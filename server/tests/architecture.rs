@@ -10,6 +10,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     // `ottla log dump` shows what the records of an image say.
     ("cli", &["client", "cluster", "config"]),
     ("client", &[]),
+    ("logging", &[]),
     ("metrics", &[]),
     ("security", &[]),
     ("traces", &["config", "metrics", "protobuf"]),
@@ -24,6 +25,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
         "api",
         &[
             "config",
+            "logging",
             "metrics",
             "security",
             "cluster",
@@ -52,7 +54,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "traces",
         ],
     ),
-    ("main", &["cli", "config", "node"]),
+    ("main", &["cli", "config", "logging", "node"]),
 ];
 
 fn workspace() -> PathBuf {

@@ -451,6 +451,11 @@ impl DataDir {
         logs.iter().map(|log| log.expire_producers(after)).sum()
     }
 
+    /// How logs are compacted from the next pass on.
+    pub fn reconfigure_cleaner(&self, options: CleanerOptions) {
+        self.shared.reconfigure_cleaner(options);
+    }
+
     pub fn is_offline(&self) -> bool {
         self.shared.is_offline()
     }

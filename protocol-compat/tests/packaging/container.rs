@@ -153,7 +153,7 @@ fn look(root: &Path) -> Result<()> {
 
 /// A command in the image's exec form, with its programs and files below `root`.
 fn exec_form(text: &str) -> Result<Vec<String>> {
-    Ok(serde_json::from_str(text).with_context(|| format!("not in exec form: {text}"))?)
+    serde_json::from_str(text).with_context(|| format!("not in exec form: {text}"))
 }
 
 fn serves(stage: &Stage, said: &BTreeMap<String, String>, root: &Path) -> Result<()> {

@@ -114,7 +114,7 @@ fn texts(stage: &Stage, root: &Path) -> Result<()> {
     // The first lines are the list.
     let list: Vec<&str> = others.lines().take_while(|line| !line.is_empty()).collect();
     let is_licensed = |line: &&str| line.split_once(": ").is_some_and(|(_, licence)| !licence.is_empty());
-    ensure!(list.len() > 50 && list.iter().all(|line| is_licensed(line)), "{list:?}");
+    ensure!(list.len() > 50 && list.iter().all(is_licensed), "{list:?}");
     let binary = root.join("usr/bin/ottla");
     let sections =
         program::run_well(Command::new("readelf").args(["-SW", word(&binary)?]), "", stage.time_left()?)?;

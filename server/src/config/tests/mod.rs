@@ -1,5 +1,6 @@
 //! Tests of the settings as an operator meets them: through [`Config::load`].
 
+mod dynamic;
 mod group;
 mod kafka_environment;
 mod listeners;
