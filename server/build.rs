@@ -26,7 +26,8 @@ fn main() {
         println!("cargo::rerun-if-changed={source}");
     }
     let made_from = of_git().or_else(of_environment).unwrap_or_else(|| "unknown".to_owned());
-    println!("cargo::rustc-env=OTTLA_VERSION={} ({made_from})", env!("CARGO_PKG_VERSION"));
+    // Cargo hands it to what it runs, too: behind `OTTLA_` it would be a setting.
+    println!("cargo::rustc-env=BUILD_VERSION={} ({made_from})", env!("CARGO_PKG_VERSION"));
 }
 
 fn of_environment() -> Option<String> {

@@ -12,6 +12,8 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("client", &[]),
     ("logging", &[]),
     ("metrics", &[]),
+    // Of the binary alone.
+    ("notify", &[]),
     ("security", &[]),
     ("traces", &["config", "metrics", "protobuf"]),
     ("cluster", &["config"]),

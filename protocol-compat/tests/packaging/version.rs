@@ -46,7 +46,7 @@ pub(super) fn without_git(stage: &Stage) -> Result<()> {
         stage.program(&mut command, "")
     };
     let version = |said: String| {
-        let line = said.lines().find_map(|line| line.strip_prefix("cargo::rustc-env=OTTLA_VERSION=9.8.7 "));
+        let line = said.lines().find_map(|line| line.strip_prefix("cargo::rustc-env=BUILD_VERSION=9.8.7 "));
         line.map(str::to_owned).with_context(|| said.clone())
     };
     ensure!(version(says(&tree, None, "release")?)? == "(unknown)");

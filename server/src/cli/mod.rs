@@ -51,7 +51,7 @@ pub mod exit {
 }
 
 /// The release and the source that it was made from, in the words of `--version`.
-pub const VERSION: &str = env!("OTTLA_VERSION");
+pub const VERSION: &str = env!("BUILD_VERSION");
 
 const LONG_ABOUT: &str = "\
 Ottla is a streaming server that speaks the Apache Kafka protocol: one binary, no JVM, no configuration needed. \

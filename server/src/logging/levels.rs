@@ -16,7 +16,7 @@ macro_rules! of_server {
 /// walks the source and finds each of them here.
 const CRATES: [&str; 6] =
     ["ottla", "protocol_compat", "server", "storage", "storage::compact", "storage::journal"];
-const MODULES: [&str; 15] = of_server![
+const MODULES: [&str; 17] = of_server![
     "api",
     "cli",
     "client",
@@ -29,8 +29,10 @@ const MODULES: [&str; 15] = of_server![
     "node",
     "observer",
     "partition",
+    "protobuf",
     "quotas",
     "security",
+    "telemetry",
     "traces",
 ];
 

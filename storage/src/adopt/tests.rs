@@ -270,7 +270,7 @@ fn a_power_cut_leaves_nothing_or_all() {
     let operations = files.operations() - before;
     let (mut absent, mut whole) = (0, 0);
     // Everywhere a few, and each of the last, where it gets its name.
-    let some = (0..operations).step_by(operations as usize / 12).chain(operations - 12..operations);
+    let some = (0..operations).step_by(operations as usize / 12).chain(operations - 12..=operations);
     for at in some {
         let (env, files) = kafka();
         let source = everything(&files, Path::new(KAFKA));
