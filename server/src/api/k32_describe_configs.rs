@@ -26,7 +26,7 @@ use super::{Api, Cx, Then, config_logger};
 use crate::cluster::command::Refusal;
 use crate::cluster::topic_name;
 use crate::config::{
-    Described, Kind, describe_all_brokers, describe_broker, describe_client_metrics, describe_group, describe_topic,
+    Described, Kind, describe_all_brokers, describe_broker, describe_client_metrics, describe_group, describe_topic, ValueSource,
 };
 use crate::logging::loggers;
 use crate::security::{Operation, Resource};
@@ -167,6 +167,9 @@ fn entry(setting: Described<'_>, detail: Detail) -> DescribeConfigsResourceResul
     }
     if detail.docs && !setting.doc.is_empty() {
         entry.documentation = Some(StrBytes::from_string(setting.doc));
+    } else if setting.source == ValueSource::Logger {
+        // Kafka says nothing of it, which on the wire is an empty text.
+        entry.documentation = Some(StrBytes::default());
     }
     if detail.synonyms {
         entry.synonyms = setting

@@ -5,6 +5,7 @@ use crate::differential::cases::{Case, PLAIN, Topic};
 use crate::differential::moved;
 use crate::differential::peer::Peer;
 use crate::harness::Stage;
+use crate::harness::program::LOOK_AGAIN;
 use crate::hostile::frames::topic_name;
 use anyhow::{Context, Result, ensure};
 use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
@@ -22,6 +23,8 @@ use kafka_protocol::messages::txn_offset_commit_request::{
 };
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::StrBytes;
+use std::thread;
+use std::time::{Duration, Instant};
 
 const KEPT: &str = "kept";
 const COMPACTED: &str = "compacted";
@@ -41,6 +44,7 @@ const COMMITTED_IN_TXN: &str = "group-of-transactions";
 const GROUPS: [&str; 3] = [SIMPLE, MODERN, COMMITTED_IN_TXN];
 const MEMBER: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 const NOT_READY: [i16; 5] = [3, 14, 15, 16, 51];
+const READY_LIMIT: Duration = Duration::from_secs(30);
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -310,8 +314,16 @@ fn configure(peer: &mut Peer, kind: i8, name: &str, setting: &str, value: &str) 
 fn fetch_offsets(peer: &mut Peer, group: &str) -> Result<String> {
     let asked = OffsetFetchRequestGroup::default().with_group_id(GroupId(text(group))).with_topics(None);
     let request = OffsetFetchRequest::default().with_groups(vec![asked]);
-    let reply = peer.must(&request, 8)?;
-    let group = reply.groups.first().context("a group was asked for")?;
+    let begun = Instant::now();
+    let group = loop {
+        let reply = peer.must(&request, 8)?;
+        let group = reply.groups.into_iter().next().context("a group was asked for")?;
+        // A coordinator may still read what it has to know.
+        if !NOT_READY.contains(&group.error_code) || begun.elapsed() > READY_LIMIT {
+            break group;
+        }
+        thread::sleep(LOOK_AGAIN);
+    };
     let mut told = format!("error {}", group.error_code);
     for topic in &group.topics {
         for partition in &topic.partitions {

@@ -116,9 +116,6 @@ fn refused(script: &mut Script) {
     script.ask("brokers, one for each broker", |_| {
         changed(&[(BROKER, "", &[("ssl.client.auth", SET, Some("none"))])], true)
     });
-    script.ask("brokers, network threads, validated", |_| {
-        changed(&[(BROKER, "1", &[("num.network.threads", SET, Some("4"))])], true)
-    });
     let fine: &[Change<'_>] = &[("log.retention.ms", SET, Some("70000"))];
     script.ask("brokers, one right, one wrong", |_| {
         changed(&[(BROKER, "1", &[fine[0], ("num.partitions", SET, Some("2"))])], false)
@@ -127,7 +124,7 @@ fn refused(script: &mut Script) {
         changed(&[(BROKER, "2", fine), (BROKER, "one", fine), (BROKER, "-1", fine)], false)
     });
     script.ask("brokers, one twice", |_| changed(&[(BROKER, "1", fine), (BROKER, "1", fine)], false));
-    look(script, "after what was refused", &["log.retention.ms", "num.partitions", "num.io.threads"]);
+    look(script, "after what was refused", &["log.retention.ms", "num.partitions"]);
 }
 
 fn replacing(script: &mut Script) {

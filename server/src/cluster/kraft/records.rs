@@ -118,6 +118,7 @@ const OTHERS: &[(u32, &str)] = &[
     (22, "RemoveUserScramCredentialRecord"),
     (26, "RemoveDelegationTokenRecord"),
     (27, "RegisterControllerRecord"),
+    (28, "ClearElrRecord"),
 ];
 
 impl KraftRecord {
