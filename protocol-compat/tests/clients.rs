@@ -48,6 +48,8 @@ mod members;
 mod observed;
 #[path = "observing/mod.rs"]
 mod observing;
+#[path = "packaging/mod.rs"]
+mod packaging;
 #[path = "clients/python.rs"]
 mod python;
 #[path = "clients/restart.rs"]
@@ -92,6 +94,7 @@ fn main() -> ExitCode {
         members::scenarios(),
         hostile::scenarios(),
         shippers::scenarios(),
+        packaging::scenarios(),
     ];
     let trials = suites.into_iter().flatten().filter_map(Scenario::into_trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -10,7 +10,10 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     // `ottla log dump` shows what the records of an image say.
     ("cli", &["client", "cluster", "config"]),
     ("client", &[]),
+    ("logging", &[]),
     ("metrics", &[]),
+    // Of the binary alone.
+    ("notify", &[]),
     ("security", &[]),
     ("traces", &["config", "metrics", "protobuf"]),
     ("cluster", &["config"]),
@@ -24,6 +27,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
         "api",
         &[
             "config",
+            "logging",
             "metrics",
             "security",
             "cluster",
@@ -52,7 +56,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
             "traces",
         ],
     ),
-    ("main", &["cli", "config", "node"]),
+    ("main", &["cli", "config", "logging", "node"]),
 ];
 
 fn workspace() -> PathBuf {

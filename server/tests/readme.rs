@@ -27,13 +27,13 @@ const NOTES: &[(&str, &str)] = &[
     ("OffsetForLeaderEpoch", "tells a consumer that what it read was lost"),
     (
         "DescribeConfigs",
-        "settings of topics, groups, clients' metrics, and those of the broker that have an effect",
+        "settings of topics, groups, brokers and clients' metrics, with where they come from; levels of loggers",
     ),
-    ("AlterConfigs", "settings of topics, groups and clients' metrics, in force when the reply comes"),
     (
-        "IncrementalAlterConfigs",
-        "settings of topics, groups and clients' metrics, in force when the reply comes",
+        "AlterConfigs",
+        "settings of topics, groups, brokers and clients' metrics, in force when the reply comes",
     ),
+    ("IncrementalAlterConfigs", "the same one by one, and levels of loggers"),
     ("DescribeLogDirs", "sizes by data directory, and what the volume has left"),
     ("ElectLeaders", "one broker leads everything: no election is needed"),
     ("AlterPartitionReassignments", "one broker: to stay is well, to move is refused"),

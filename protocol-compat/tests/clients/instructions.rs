@@ -102,7 +102,7 @@ impl Counted {
             .args(["--tool=callgrind", "--separate-threads=yes"])
             .arg(format!("--callgrind-out-file={}", out.display()));
         command.arg(ottla::binary()?);
-        ottla::without_own_variables(&mut command);
+        ottla::clear_settings(&mut command);
         let data: PathBuf = home.join(name);
         for setting in [
             format!("log.dirs={}", data.display()),

@@ -43,7 +43,7 @@ impl ToCode for ConfigRefusal {
         match self {
             Self::NoList { .. } | Self::Value(_) | Self::GroupValue(_) => ErrorCode::InvalidConfig,
             Self::ClientMetrics(error) => error.code(),
-            Self::NoName => ErrorCode::InvalidRequest,
+            Self::NoName | Self::Broker(_) | Self::OfTopic { .. } => ErrorCode::InvalidRequest,
             Self::Topic(refusal) => refusal.code(),
         }
     }

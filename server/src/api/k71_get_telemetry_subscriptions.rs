@@ -42,7 +42,7 @@ impl Api for GetTelemetrySubscriptions {
             Ok(subscribed) => subscribed,
             Err(error) => return Then::Now(reply.with_error_code(error.code().code())),
         };
-        let bytes_max = cx.broker.config.telemetry_max_bytes;
+        let bytes_max = cx.broker.config.load().telemetry_max_bytes;
         Then::Now(
             reply
                 .with_client_instance_id(Uuid::from_bytes(id.bytes()))

@@ -4,6 +4,8 @@
 //! only translates between the wire and the modules below (`cluster`, `partition`), which know no Kafka message; so
 //! another listener could call those without this folder.
 
+mod config_broker;
+mod config_logger;
 mod config_resource;
 mod context;
 mod dispatch;

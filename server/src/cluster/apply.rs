@@ -20,6 +20,7 @@ pub(super) fn apply(image: &mut Image, record: Record) {
         Record::GroupConfigured(r) => image.configure_group(r.group, r.changes),
         Record::ClientMetricsConfigured(r) => image.configure_client_metrics(r.subscription, r.changes),
         Record::FeatureLevelSet(r) => image.set_feature(r),
+        Record::BrokerConfigured(r) => image.configure_broker(r.node_id, r.changes),
         Record::ClientQuotaAltered(r) => image.alter_quota(r.entity, r.key, r.value),
         Record::TopicGrown(r) => image.grow_topic(r.id, r.partitions),
         Record::BrokerStarts(r) => image.set_starts(r.count),

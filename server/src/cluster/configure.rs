@@ -1,9 +1,13 @@
-//! The decisions about the settings of topics and groups, as Kafka's ConfigurationControlManager and its validator make them.
+//! The decisions about the settings of topics, groups and brokers, as Kafka's ConfigurationControlManager and its validator make them.
 //!
 //! One answer for a topic: if one of its changes is refused, nothing changes. Its settings are judged before it is asked
 //! whether it exists. Pure functions.
 
+mod broker;
+
 use std::collections::BTreeMap;
+
+pub use broker::{configure_broker, stored_settings};
 
 use super::Image;
 use super::command::Refusal;
@@ -11,8 +15,8 @@ use super::records::{GroupConfigured, Record, TopicConfigured};
 use super::topic_name;
 use crate::config::topic::topic_setting;
 use crate::config::{
-    ClientMetricsError, Config, GroupConfigError, Kind, TopicConfig, TopicConfigError, check_group,
-    group_setting,
+    ClientMetricsError, Config, GroupConfigError, Kind, NotChanged, TopicConfig, TopicConfigError,
+    check_group, group_setting,
 };
 
 /// What is to become of one setting.
@@ -27,7 +31,7 @@ pub enum Change {
     Subtract(String),
 }
 
-/// What is to become of the settings of a topic or a group.
+/// What is to become of the settings of a topic, a group or a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     /// Those that are named change.
@@ -47,6 +51,10 @@ pub enum ConfigRefusal {
     GroupValue(#[from] GroupConfigError),
     #[error("{0}")]
     ClientMetrics(#[from] ClientMetricsError),
+    #[error("{0}")]
+    Broker(#[from] NotChanged),
+    #[error("with this default the settings of topic `{topic}` would not be valid: {why}")]
+    OfTopic { topic: String, why: TopicConfigError },
     #[error("there are no default settings of topics or groups here: name one")]
     NoName,
     #[error(transparent)]

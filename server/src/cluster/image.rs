@@ -49,6 +49,8 @@ pub struct Image {
     group_configs: OrdMap<Arc<str>, Arc<BTreeMap<String, String>>>,
     client_subscriptions: ClientSubscriptions,
     features: Features,
+    /// What brokers were given while they ran, by their ids; `None`: for all of them. None has nothing here.
+    broker_configs: OrdMap<Option<i32>, Arc<BTreeMap<String, String>>>,
     quotas: Quotas,
     broker_starts: u32,
     producer_id_next: i64,
@@ -91,6 +93,16 @@ impl Image {
     /// The levels that features were given.
     pub fn features(&self) -> &Features {
         &self.features
+    }
+
+    /// The settings that a broker, or `None` all of them, were given while they ran.
+    pub fn broker_configs(&self, node_id: Option<i32>) -> Option<&BTreeMap<String, String>> {
+        self.broker_configs.get(&node_id).map(|configs| &**configs)
+    }
+
+    /// The brokers that were given settings, those for all of them first.
+    pub fn configured_brokers(&self) -> impl Iterator<Item = (Option<i32>, &BTreeMap<String, String>)> {
+        self.broker_configs.iter().map(|(node_id, configs)| (*node_id, &**configs))
     }
 
     /// The quotas of clients and addresses.
@@ -153,6 +165,20 @@ impl Image {
 
     pub(super) fn set_feature(&mut self, record: FeatureLevelSet) {
         self.features.set(record);
+    }
+
+    pub(super) fn configure_broker(
+        &mut self,
+        node_id: Option<i32>,
+        changes: BTreeMap<String, Option<String>>,
+    ) {
+        let mut configs = self.broker_configs(node_id).cloned().unwrap_or_default();
+        change(&mut configs, changes);
+        if configs.is_empty() {
+            self.broker_configs.remove(&node_id);
+        } else {
+            self.broker_configs.insert(node_id, Arc::new(configs));
+        }
     }
 
     pub(super) fn alter_quota(&mut self, entity: Entity, key: Key, value: Option<Value>) {

@@ -13,6 +13,7 @@ pub mod configure;
 pub mod controller;
 pub mod feature;
 pub mod image;
+pub mod kraft;
 pub mod quota;
 pub mod records;
 pub mod snapshot;

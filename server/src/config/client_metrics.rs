@@ -143,7 +143,7 @@ fn whole(pattern: &str) -> Option<Regex> {
 }
 
 /// All settings of a subscription, whether or not there is one of that name.
-pub fn describe_client_metrics(own: &BTreeMap<String, String>) -> Vec<Described> {
+pub fn describe_client_metrics(own: &BTreeMap<String, String>) -> Vec<Described<'static>> {
     const SETTINGS: [(&str, Kind, &str, &str); 3] = [
         (INTERVAL, Kind::Int, "300000", "How often clients push their metrics, in milliseconds."),
         (
@@ -167,7 +167,7 @@ pub fn describe_client_metrics(own: &BTreeMap<String, String>) -> Vec<Described>
             name,
             value,
             source: set.as_ref().map_or(ValueSource::Default, |set| set.source),
-            kind,
+            kind: Some(kind),
             is_read_only: false,
             is_secret: false,
             synonyms: set.into_iter().collect(),

@@ -142,7 +142,7 @@ struct Connection {
 impl Connection {
     fn new(stream: TcpStream, broker: Arc<Broker>, peer: Arc<Peer>, place: Place) -> Self {
         let now = broker.env.clock.monotonic();
-        let deadlines = Deadlines::new(&broker.config);
+        let deadlines = Deadlines::new(&broker.config.load());
         let alarm = Box::pin(tokio::time::sleep(deadlines.idle.min(deadlines.progress).min(ALARM_REST_MAX)));
         let (memory, replies) = (place.memory(peer.connection_id), place.replies());
         Self {
@@ -380,7 +380,7 @@ impl Connection {
 
     /// The order rule, and the bounds that hold a pipelining client.
     fn may_begin(&self, frame: &[u8]) -> bool {
-        let (config, metrics) = (&self.broker.config, &self.broker.metrics);
+        let (config, metrics) = (self.broker.config.load(), &self.broker.metrics);
         if self.output.bytes() > config.response_buffer_bytes_max {
             metrics.limit(Limit::ResponseBuffer).hits.increment(1);
             return false;
@@ -457,7 +457,7 @@ impl Connection {
         {
             partial.since = self.broker.env.clock.monotonic();
         }
-        let frame_bytes_max = self.broker.config.socket_request_max_bytes;
+        let frame_bytes_max = self.broker.config.load().socket_request_max_bytes;
         let room = match frame::split(&mut self.received, frame_bytes_max)? {
             Split::Frame(_) => unreachable!("every read cuts all whole frames"),
             Split::Missing(missing) if self.received.len() > READ_STEP_BYTES => {

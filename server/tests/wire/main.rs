@@ -1,6 +1,8 @@
 //! The broker over a real socket: every API in every version that is served, and the rules of a connection.
 
 mod apis;
+mod broker_configs;
+mod broker_loggers;
 mod cold;
 mod configs;
 mod connections;
@@ -21,6 +23,7 @@ mod polling;
 mod process;
 mod producers;
 mod quotas;
+mod reloading;
 #[path = "../kill/requests.rs"]
 mod requests;
 mod restart;

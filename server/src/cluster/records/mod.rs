@@ -3,6 +3,7 @@
 //! A record's value is `[type u16][version u8][fields]`, big endian; its batch carries the CRC. A reader refuses a type
 //! or a version that it does not know: guessing at metadata loses topics.
 
+mod broker_configured;
 mod broker_started;
 mod broker_starts;
 mod client_metrics_configured;
@@ -17,6 +18,7 @@ mod topic_deleted;
 mod topic_grown;
 mod topic_purged;
 
+pub use broker_configured::BrokerConfigured;
 pub use broker_started::BrokerStarted;
 pub use broker_starts::BrokerStarts;
 pub use client_metrics_configured::ClientMetricsConfigured;
@@ -93,7 +95,7 @@ macro_rules! records {
 
 records! {
     BrokerStarted, TopicCreated, TopicDeleted, TopicPurged, ProducerIdsReserved, TopicConfigured, BrokerStarts,
-    TopicGrown, GroupConfigured, ClientQuotaAltered, ClientMetricsConfigured, FeatureLevelSet,
+    TopicGrown, GroupConfigured, ClientQuotaAltered, BrokerConfigured, ClientMetricsConfigured, FeatureLevelSet,
 }
 
 fn encode<B: Body>(body: &B) -> Vec<u8> {

@@ -38,6 +38,11 @@ fn record() -> impl Strategy<Value = Record> {
             .prop_map(|(subscription, changes)| ClientMetricsConfigured { subscription, changes }.into()),
         (".{0,30}", any::<u32>(), any::<i64>())
             .prop_map(|(feature, level, epoch)| FeatureLevelSet { feature, level, epoch }.into()),
+        (
+            prop::option::of(0i32..=i32::MAX),
+            prop::collection::btree_map("[a-z.]{1,20}", any::<Option<String>>(), 0..4)
+        )
+            .prop_map(|(node_id, changes)| BrokerConfigured { node_id, changes }.into()),
         (entity(), 0usize..Key::ALL.len(), value()).prop_map(|(entity, key, value)| {
             ClientQuotaAltered { entity, key: Key::ALL[key], value }.into()
         }),
@@ -88,7 +93,7 @@ fn golden() {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned))).collect()
     };
     let configs = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
-    let golden: [(Record, String); 13] = [
+    let golden: [(Record, String); 15] = [
         (BrokerStarted { node_id: 1 }.into(), "00010000000001".to_owned()),
         (
             TopicCreated { id, name: "ab".to_owned(), partitions: 3, configs }.into(),
@@ -137,6 +142,15 @@ fn golden() {
         (
             FeatureLevelSet { feature: "f".to_owned(), level: 2, epoch: 3 }.into(),
             "001100 00000001 66 00000002 0000000000000003".to_owned(),
+        ),
+        (
+            BrokerConfigured { node_id: Some(258), changes: settings(&[("a", None), ("b", Some("v"))]) }
+                .into(),
+            "000b00 00000102 00000002 00000001 61 00 00000001 62 01 00000001 76".to_owned(),
+        ),
+        (
+            BrokerConfigured { node_id: None, changes: settings(&[]) }.into(),
+            "000b00 ffffffff 00000000".to_owned(),
         ),
     ];
     for (record, hex) in golden {

@@ -20,8 +20,8 @@ use super::apply::apply;
 use super::image::{Image, Topic};
 use super::quota::{Key, Value};
 use super::records::{
-    BrokerStarts, ClientMetricsConfigured, ClientQuotaAltered, GroupConfigured, ProducerIdsReserved, Record,
-    RecordError, TopicCreated, TopicDeleted,
+    BrokerConfigured, BrokerStarts, ClientMetricsConfigured, ClientQuotaAltered, GroupConfigured,
+    ProducerIdsReserved, Record, RecordError, TopicCreated, TopicDeleted,
 };
 use file::Damage;
 
@@ -232,6 +232,11 @@ fn records_of(image: &Image) -> Vec<Record> {
         Record::from(ClientMetricsConfigured { subscription, changes })
     }));
     records.extend(image.features().records().map(Record::from));
+    records.extend(
+        image
+            .configured_brokers()
+            .map(|(node_id, configs)| Record::from(BrokerConfigured { node_id, changes: all_set(configs) })),
+    );
     for (entity, values) in image.quotas().iter() {
         let altered = |(key, value): (&Key, &Value)| {
             ClientQuotaAltered { entity: entity.clone(), key: *key, value: Some(*value) }.into()

@@ -54,6 +54,11 @@ fn record() -> impl Strategy<Value = Record> {
             epoch
         }
         .into()),
+        (prop::option::of(1i32..3), prop::collection::btree_map("[a-c]", any::<Option<u8>>(), 0..3))
+            .prop_map(|(node_id, changes)| {
+                let text = |(name, value): (String, Option<u8>)| (name, value.map(|v| v.to_string()));
+                BrokerConfigured { node_id, changes: changes.into_iter().map(text).collect() }.into()
+            }),
         ("[uv]", 0usize..Key::ALL.len(), 0u8..3).prop_map(|(user, key, value)| {
             let entity = Entity { user: Some(Name::of(Some(&user))), ..Entity::default() };
             ClientQuotaAltered { entity, key: Key::ALL[key], value: Value::new(f64::from(value)) }.into()

@@ -68,7 +68,7 @@ impl Connection {
             }
             let metrics = self.broker.metrics.api(request.key);
             metrics.sent(parts);
-            if parts.is_slow(self.broker.config.slow_request_log_ms, metrics.waits_for()) {
+            if parts.is_slow(self.broker.config.load().slow_request_log_ms, metrics.waits_for()) {
                 self.tell_slow(metrics.name(), metrics.waits_for(), parts, now);
             }
         }
