@@ -11,6 +11,7 @@ pub use broker::{configure_broker, stored_settings};
 
 use super::Image;
 use super::command::Refusal;
+use super::policy;
 use super::records::{GroupConfigured, Record, TopicConfigured};
 use super::topic_name;
 use crate::config::topic::topic_setting;
@@ -81,6 +82,7 @@ pub fn configure_topic(
     TopicConfig::from_overrides(&next, broker)?;
     let topic = topic.ok_or_else(|| Refusal::UnknownName(name.to_owned()))?;
     let changes = difference(&current, &next);
+    policy::check_settings(changes.keys(), broker)?;
     Ok((!changes.is_empty()).then(|| TopicConfigured { id: topic.id, changes }.into()))
 }
 

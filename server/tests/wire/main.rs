@@ -18,6 +18,7 @@ mod harness;
 mod idle;
 mod listeners;
 mod partitions;
+mod policies;
 mod polling;
 #[path = "../kill/process.rs"]
 mod process;
