@@ -1,4 +1,5 @@
-//! The decisions about the settings of topics, groups and brokers, as Kafka's ConfigurationControlManager and its validator make them.
+//! The decisions about the settings of topics, groups and brokers, as Kafka's ConfigurationControlManager and its validator
+//! make them.
 //!
 //! One answer for a topic: if one of its changes is refused, nothing changes. Its settings are judged before it is asked
 //! whether it exists. Pure functions.
