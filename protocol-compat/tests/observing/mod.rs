@@ -3,7 +3,7 @@
 
 mod drawing;
 mod load;
-mod prometheus;
+pub(crate) mod prometheus;
 mod queries;
 mod scene;
 

@@ -1,6 +1,7 @@
 //! Apache Kafka's tools for whoever looks after a cluster: topics, settings, quotas, and what one broker has to say to those for
 //! many. A tool more is a line more.
 
+use super::run;
 use super::several::{Step, badly, play, well};
 use crate::harness::{Broker, Spec, Stage, java};
 use anyhow::{Context, Result, ensure};
@@ -276,5 +277,24 @@ fn replicas_agree(stage: &Stage, broker: &Broker) -> Result<()> {
     child.wait()?;
     let report = report.context("nothing is reported")?;
     ensure!(report.contains("max lag is 0 for partition suite-0 at offset 1 among 1 partitions"), "{report}");
+    Ok(())
+}
+
+/// The protocol of consumer groups is turned off and on; a level that there is not is refused.
+pub(crate) fn features(stage: &Stage) -> Result<()> {
+    let broker = stage.broker(Spec::default())?;
+    let tool = |words: &[&str]| run(stage, &broker, "FeatureCommand", words, "");
+    let level = || -> Result<String> {
+        let shown = tool(&["describe"])?;
+        let line = shown.lines().find(|line| line.contains("group.version")).unwrap_or_default();
+        let mut words = line.split_whitespace().skip_while(|word| *word != "FinalizedVersionLevel:");
+        Ok(words.nth(1).unwrap_or_default().to_owned())
+    };
+    ensure!(level()? == "1", "group.version is not 1 at first");
+    tool(&["downgrade", "--feature", "group.version=0"])?;
+    ensure!(level()? == "0", "group.version was not lowered");
+    ensure!(tool(&["upgrade", "--feature", "group.version=9"]).is_err(), "there is no such level");
+    tool(&["upgrade", "--feature", "group.version=1"])?;
+    ensure!(level()? == "1", "group.version was not raised");
     Ok(())
 }

@@ -6,6 +6,7 @@ mod console;
 mod measuring;
 mod offsets;
 mod several;
+mod subscriptions;
 
 use crate::harness::{Broker, Need, Scenario, Stage};
 use anyhow::Result;
@@ -29,6 +30,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("quotas", administering::quotas),
         scenario("cluster", administering::cluster),
         scenario("one_of_one", administering::one_of_one),
+        scenario("client_metrics", subscriptions::client_metrics),
+        scenario("features", administering::features),
+        Scenario::of_ottla("tools::clients_push_their_metrics", &[Need::Java], subscriptions::are_pushed),
     ]
 }
 

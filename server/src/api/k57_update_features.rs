@@ -25,6 +25,8 @@ pub(super) struct UpdateFeatures;
 
 const TYPES_FROM: i16 = 1;
 const RESULTS_TO: i16 = 1;
+/// What Kafka says of a feature whose update went well.
+const NO_ERROR: &str = "NONE";
 const UPGRADE: i8 = 1;
 const SAFE_DOWNGRADE: i8 = 2;
 const UNSAFE_DOWNGRADE: i8 = 3;
@@ -85,7 +87,7 @@ fn answered(req: &UpdateFeaturesRequest, version: i16) -> UpdateFeaturesResponse
         }
     }
     let result = |name: &StrBytes| {
-        UpdatableFeatureResult::default().with_feature(name.clone()).with_error_message(None)
+        UpdatableFeatureResult::default().with_feature(name.clone()).with_error_message(text(NO_ERROR))
     };
     reply.with_results(names.into_iter().map(result).collect())
 }

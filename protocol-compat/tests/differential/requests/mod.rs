@@ -17,6 +17,7 @@ mod reading;
 mod reply;
 mod script;
 mod settings;
+mod subscriptions;
 mod writing;
 
 use self::allowed::Judgement;
@@ -72,6 +73,7 @@ pub(crate) fn requests_are_answered_alike(stage: &Stage) -> Result<()> {
     settings::all(&mut script);
     broker_settings::all(&mut script);
     group_settings::all(&mut script);
+    subscriptions::all(&mut script);
     admin::create(&mut script);
     admin::partitions(&mut script);
     cluster::all(&mut script);

@@ -98,6 +98,11 @@ pub(super) fn comparable(key: i16, version: i16, body: &Bytes) -> Result<String>
             r.entries.sort_by_cached_key(|e| format!("{:?}", e.entity));
         }),
         55 => told(body, version, quorum),
+        57 => told(body, version, |r: &mut UpdateFeaturesResponse| {
+            silence(&mut r.error_message);
+            r.results.iter_mut().for_each(|result| silence(&mut result.error_message));
+            r.results.sort_by(|a, b| a.feature.cmp(&b.feature));
+        }),
         60 => told(body, version, |r: &mut DescribeClusterResponse| {
             r.cluster_id = blank(&r.cluster_id);
             silence(&mut r.error_message);
