@@ -1,5 +1,8 @@
-//! How many instructions one Produce and one Fetch take in the broker, as valgrind counts them. The count does not depend on
-//! the machine's load, so that a request that became dearer is seen at once.
+//! How many instructions one Produce and one Fetch take in the broker, as valgrind counts them, so that a request that became
+//! dearer is seen at once.
+//!
+//! The thread that serves also does what goes by the clock, and does more of it on a machine that is slow: a count that is
+//! off is taken again, and a request that is dearer is so each time.
 //!
 //! What is counted is the difference between a broker that served some requests and one that served more. The counts are
 //! those of the tests' own build; `benches/instructions.tsv` holds them, and `OTTLA_WRITE=1` writes it anew.
@@ -8,7 +11,7 @@ use crate::harness::wire::Connection;
 use crate::harness::{Need, Scenario, Stage, ottla, place, program};
 use crate::hostile::frames::batch;
 use crate::hostile::good;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -18,6 +21,7 @@ use std::time::Duration;
 const FILE: &str = "benches/instructions.tsv";
 /// A count may be so far from the one in the file.
 const BOUND_PERCENT: f64 = 5.0;
+const TRIES: usize = 3;
 /// Behind so many a start is over, and the thread that serves them has done more than any other.
 const BEFORE: usize = 2_000;
 const COUNTED: usize = 4_000;
@@ -29,18 +33,42 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![Scenario::of_ottla("instructions::of_one_request", &[Need::Valgrind], of_one_request)]
 }
 
+/// API and count.
+type Counts = [(&'static str, u64); 2];
+
 fn of_one_request(stage: &Stage) -> Result<()> {
-    let base = instructions(stage.folder(), "base", BEFORE, 0)?;
-    let produced = instructions(stage.folder(), "produce", BEFORE + COUNTED, 0)?;
-    let fetched = instructions(stage.folder(), "fetch", BEFORE, COUNTED)?;
-    let each = |total: u64| (total - base) / COUNTED as u64;
-    let counts = [("Produce", each(produced)), ("Fetch", each(fetched))];
     let path = place::place().workspace.join(FILE);
     if std::env::var_os("OTTLA_WRITE").is_some() {
-        let lines = counts.map(|(api, count)| format!("{api}\t{count}\n"));
+        let lines = counts(stage, "written")?.map(|(api, count)| format!("{api}\t{count}\n"));
         return Ok(fs::write(path, lines.concat())?);
     }
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let mut wrong = Vec::new();
+    for turn in 0..TRIES {
+        wrong = beyond(&text, counts(stage, &format!("try-{turn}"))?)?;
+        if wrong.is_empty() {
+            return Ok(());
+        }
+    }
+    let wrong = wrong.join("; ");
+    bail!(
+        "{wrong}: beside {FILE} that is more than {BOUND_PERCENT} %; OTTLA_WRITE=1 writes it anew, if that is meant"
+    )
+}
+
+/// What one of each takes.
+fn counts(stage: &Stage, turn: &str) -> Result<Counts> {
+    let home = stage.folder().join(turn);
+    fs::create_dir(&home)?;
+    let base = instructions(&home, "base", BEFORE, 0)?;
+    let produced = instructions(&home, "produce", BEFORE + COUNTED, 0)?;
+    let fetched = instructions(&home, "fetch", BEFORE, COUNTED)?;
+    let each = |total: u64| total.saturating_sub(base) / COUNTED as u64;
+    Ok([("Produce", each(produced)), ("Fetch", each(fetched))])
+}
+
+/// Those that are too far from what the file holds.
+fn beyond(text: &str, counts: Counts) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (api, count) in counts {
         let known = text.lines().find_map(|line| line.strip_prefix(api)?.trim().parse::<f64>().ok());
@@ -51,13 +79,7 @@ fn of_one_request(stage: &Stage) -> Result<()> {
             wrong.push(format!("{api} takes {count} instructions, {percent:+.1} %"));
         }
     }
-    let what = "OTTLA_WRITE=1 writes the file anew, if that is meant";
-    ensure!(
-        wrong.is_empty(),
-        "{}: beside {FILE} that is more than {BOUND_PERCENT} %; {what}",
-        wrong.join("; ")
-    );
-    Ok(())
+    Ok(wrong)
 }
 
 /// The instructions of a broker that serves so many requests, one at a time, and ends.

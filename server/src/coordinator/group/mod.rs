@@ -480,12 +480,12 @@ impl GroupMachine {
         let may = settings.consumer.may_upgrade && classic.member_count() <= settings.consumer.size_max;
         let members = classic.members_to_convert().filter(|_| may).ok_or(GroupError::GroupNotFound)?;
         let seats = consumer::seats(members, &image).ok_or(GroupError::GroupNotFound)?;
-        let generation = classic.generation();
+        let (generation, is_settled) = (classic.generation(), classic.is_stable());
         classic.dismiss(&mut turn);
         self.commit(Record::ClassicGroup(id.to_string(), None), out);
         self.groups.insert(id.clone(), Group::Consumer(ConsumerGroup::default()));
         if let Some((group, mut turn)) = self.consumer(id, now, out) {
-            group.seat(seats, generation, &mut turn);
+            group.seat(seats, generation, is_settled, &mut turn);
         }
         tracing::info!(group = %id, "a classic group has become one of the consumer protocol");
         Ok(())

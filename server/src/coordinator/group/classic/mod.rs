@@ -195,6 +195,11 @@ impl ClassicGroup {
         }
     }
 
+    /// Everybody has joined and has what the leader gave.
+    pub fn is_stable(&self) -> bool {
+        matches!(self.state, State::Stable)
+    }
+
     pub fn generation(&self) -> i32 {
         self.generation
     }

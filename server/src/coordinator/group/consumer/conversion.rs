@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::classic_members::{by_id, by_name};
+use super::subscription::HASH_OF_NO_TOPICS;
 use super::{ConsumerGroup, embedded};
 use crate::cluster::Image;
 use crate::coordinator::group::Turn;
@@ -65,17 +66,20 @@ pub(in crate::coordinator::group) fn seats(members: Vec<Converted>, image: &Imag
 }
 
 impl ConsumerGroup {
-    /// Fills an empty group with the members of a classic one, each with what it has there.
+    /// Fills an empty group with the members of a classic one, each with what it has there. If that was about to rebalance,
+    /// what they have together may not be everything: its topics are said to have been others, so that the epoch rises with
+    /// the next look at them and all is assigned anew, whoever comes.
     pub(in crate::coordinator::group) fn seat(
         &mut self,
         seats: Vec<Seat>,
         generation: i32,
+        is_settled: bool,
         turn: &mut Turn<'_>,
     ) {
         for seat in &seats {
             self.commit(ConsumerRecord::Member(seat.id.to_string(), Some(seat.said.clone())), turn);
         }
-        let topics_hash = self.hash_topics(&turn.image);
+        let topics_hash = if is_settled { self.hash_topics(&turn.image) } else { HASH_OF_NO_TOPICS };
         self.commit(ConsumerRecord::Epoch(Some(GroupEpoch { epoch: generation, topics_hash })), turn);
         for seat in &seats {
             self.commit(ConsumerRecord::Target(seat.id.to_string(), Some(seat.assigned.clone())), turn);

@@ -135,7 +135,7 @@ impl Default for ConsumerGroup {
         Self {
             // As in Kafka since 4.3: 0 is the epoch of who joins.
             epoch: 1,
-            topics_hash: 0,
+            topics_hash: subscription::HASH_OF_NO_TOPICS,
             has_partition_metadata: false,
             members: BTreeMap::new(),
             target_epoch: TargetEpoch { epoch: 0, made_ms: 0 },

@@ -13,6 +13,9 @@ use crate::coordinator::records::{ConsumerMember, ConsumerRecord, GroupEpoch, Re
 /// Patterns that are resolved are not looked at again before this time is over.
 const PATTERNS_INTERVAL_MS: i64 = 10_000;
 
+/// What stands for topics that are not there.
+pub(super) const HASH_OF_NO_TOPICS: i64 = 0;
+
 impl ConsumerGroup {
     /// Takes in what a member says of itself, looks at the topics again if they may have changed, and raises the epoch
     /// if the assignment may have to. Says whether the member's own subscription is another one.
@@ -96,7 +99,7 @@ impl ConsumerGroup {
         let names: BTreeSet<&String> = self.named.keys().chain(matched).collect();
         let mut topics = names.into_iter().filter_map(|name| image.topic(name)).peekable();
         if topics.peek().is_none() {
-            return 0;
+            return HASH_OF_NO_TOPICS;
         }
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         for topic in topics {

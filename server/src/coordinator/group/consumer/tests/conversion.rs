@@ -61,7 +61,14 @@ impl World {
     }
 
     fn is_classic(&self) -> bool {
-        matches!(self.core.machine().group(GROUP), Some(Group::Classic(_)))
+        self.classic_state().is_some()
+    }
+
+    fn classic_state(&self) -> Option<&'static str> {
+        match self.core.machine().group(GROUP) {
+            Some(Group::Classic(classic)) => Some(classic.state_name()),
+            _ => None,
+        }
     }
 
     /// A live classic group of one member that has all.
@@ -145,6 +152,42 @@ fn who_waits_while_a_group_goes_over_joins_again() {
     world.wait_ms(SESSION_MS);
     assert_eq!(world.state(), "Empty");
     world.restart();
+}
+
+/// Whoever has just come to a classic group has nothing yet, and must not stay so where the one that takes the group over
+/// says nothing new.
+#[test]
+fn a_group_that_goes_over_in_the_middle_of_a_rebalance_makes_another() {
+    let mut world = World::new(&[("t", 4)]);
+    let join = |member: &str, new: &str, instance: Option<&str>| {
+        let Op::Join(join) = classic_join(member, &[]) else { panic!() };
+        let (new_member, instance) = (new.into(), instance.map(Into::into));
+        Op::Join(Box::new(Join { new_member, instance, takes_member_id: false, ..*join }))
+    };
+    let waiter = world.send(join("", "classic", Some("i")));
+    world.wait_ms(1);
+    let Some(Reply::Joined(joined)) = world.answers.remove(&waiter) else { panic!() };
+    let all = embedded::encode_assignment(1, &vec![("t".to_owned(), vec![0, 1, 2, 3])]);
+    let had = world.classic_sync(joined.generation, vec![("classic".into(), all)]);
+    assert_eq!((had, world.classic_state()), (Ok(vec![0, 1, 2, 3]), Some("Stable")));
+    let waiter = world.send(join("", "second", None));
+    assert_eq!(world.classic_state(), Some("PreparingRebalance"));
+
+    // The first of them ends, and comes back as one of the newer protocol.
+    let mut a = Client::of_instance("a", "i", &["t"]);
+    a.beat(&mut world).unwrap();
+    let Some(Reply::Joined(joined)) = world.answers.remove(&waiter) else { panic!("it was not answered") };
+    assert_eq!((joined.error, world.is_classic()), (Some(GroupError::RebalanceInProgress), false));
+    world.restart();
+    world.settle(std::slice::from_mut(&mut a));
+    let Reply::Joined(joined) = world.ask(join("second", "second", None)) else { panic!() };
+    let who = As { member: "second".into(), instance: None, generation: joined.generation };
+    let (protocol_type, protocol) = (Some("consumer".into()), Some("range".into()));
+    let sync = Sync { group: GROUP.into(), who, protocol_type, protocol, assignments: Vec::new() };
+    let Reply::Synced(Ok(synced)) = world.ask(Op::Sync(sync)) else { panic!() };
+    let given = embedded::assignment(&synced.assignment).unwrap();
+    let given: usize = given.partitions.iter().map(|(_, partitions)| partitions.len()).sum();
+    assert_eq!((count(&a.has), given, world.state()), (2, 2, "Stable"));
 }
 
 #[test]
