@@ -179,7 +179,9 @@ fn a_group_that_goes_over_in_the_middle_of_a_rebalance_makes_another() {
     let Some(Reply::Joined(joined)) = world.answers.remove(&waiter) else { panic!("it was not answered") };
     assert_eq!((joined.error, world.is_classic()), (Some(GroupError::RebalanceInProgress), false));
     world.restart();
-    world.settle(std::slice::from_mut(&mut a));
+    for _ in 0..3 {
+        a.beat(&mut world).unwrap();
+    }
     let Reply::Joined(joined) = world.ask(join("second", "second", None)) else { panic!() };
     let who = As { member: "second".into(), instance: None, generation: joined.generation };
     let (protocol_type, protocol) = (Some("consumer".into()), Some("range".into()));
