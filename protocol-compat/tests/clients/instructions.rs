@@ -2,7 +2,7 @@
 //! dearer is seen at once.
 //!
 //! The thread that serves also does what goes by the clock, and does more of it on a machine that is slow: a count that is
-//! off is taken again, and a request that is dearer is so each time.
+//! off is taken again, the least counts, and a request that is dearer is so each time.
 //!
 //! What is counted is the difference between a broker that served some requests and one that served more. The counts are
 //! those of the tests' own build; `benches/instructions.tsv` holds them, and `OTTLA_WRITE=1` writes it anew.
@@ -39,13 +39,16 @@ type Counts = [(&'static str, u64); 2];
 fn of_one_request(stage: &Stage) -> Result<()> {
     let path = place::place().workspace.join(FILE);
     if std::env::var_os("OTTLA_WRITE").is_some() {
-        let lines = counts(stage, "written")?.map(|(api, count)| format!("{api}\t{count}\n"));
+        let lines = of_one(totals(stage, "written")?).map(|(api, count)| format!("{api}\t{count}\n"));
         return Ok(fs::write(path, lines.concat())?);
     }
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let mut wrong = Vec::new();
+    let (mut least, mut wrong) = ([u64::MAX; 3], Vec::new());
     for turn in 0..TRIES {
-        wrong = beyond(&text, counts(stage, &format!("try-{turn}"))?)?;
+        for (least, total) in least.iter_mut().zip(totals(stage, &format!("try-{turn}"))?) {
+            *least = total.min(*least);
+        }
+        wrong = beyond(&text, of_one(least))?;
         if wrong.is_empty() {
             return Ok(());
         }
@@ -56,15 +59,21 @@ fn of_one_request(stage: &Stage) -> Result<()> {
     )
 }
 
-/// What one of each takes.
-fn counts(stage: &Stage, turn: &str) -> Result<Counts> {
+/// Of brokers that served the first requests, more Produce, and Fetch besides.
+fn totals(stage: &Stage, turn: &str) -> Result<[u64; 3]> {
     let home = stage.folder().join(turn);
     fs::create_dir(&home)?;
-    let base = instructions(&home, "base", BEFORE, 0)?;
-    let produced = instructions(&home, "produce", BEFORE + COUNTED, 0)?;
-    let fetched = instructions(&home, "fetch", BEFORE, COUNTED)?;
+    Ok([
+        instructions(&home, "base", BEFORE, 0)?,
+        instructions(&home, "produce", BEFORE + COUNTED, 0)?,
+        instructions(&home, "fetch", BEFORE, COUNTED)?,
+    ])
+}
+
+/// What one of each takes.
+fn of_one([base, produced, fetched]: [u64; 3]) -> Counts {
     let each = |total: u64| total.saturating_sub(base) / COUNTED as u64;
-    Ok([("Produce", each(produced)), ("Fetch", each(fetched))])
+    [("Produce", each(produced)), ("Fetch", each(fetched))]
 }
 
 /// Those that are too far from what the file holds.
