@@ -84,9 +84,9 @@ impl Default for LogConfig {
 
 /// A directory's relaxed logs are flushed in the background when they hold more than this unflushed, together: a recovery
 /// on another boot scans it.
-pub(crate) const UNFLUSHED_BYTES_MAX: u64 = 256 << 20;
+pub(crate) const UNFLUSHED_BYTES_MAX: u64 = 128 << 20;
 /// A log with less than this is left alone: each flush has a price of its own.
 pub(crate) const UNFLUSHED_BYTES_MIN: u64 = 16 << 20;
 
 /// Relaxed logs' flushed bytes that no checkpoint knows of, after which one is written: a recovery would judge them.
-pub(crate) const UNCOVERED_BYTES_MAX: u64 = 128 << 20;
+pub(crate) const UNCOVERED_BYTES_MAX: u64 = 64 << 20;
