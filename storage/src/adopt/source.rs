@@ -37,8 +37,8 @@ pub struct Source {
     /// Whether there is a lock that keeps Kafka out. A copy of a directory may have none.
     pub is_held: bool,
     pub logs: Vec<SourceLog>,
-    /// The list of offsets below which records were deleted by request cannot be read, as after a kill: they are back, as
-    /// Kafka would have them too.
+    /// The list of offsets below which records were deleted by request cannot be read, as a kill may leave it: they are
+    /// back, as Kafka would have them too.
     pub has_damaged_starts: bool,
     /// Directories that are no partition's any more, or not yet.
     pub left_out: Vec<String>,
@@ -75,6 +75,10 @@ impl Source {
         let is_clean = env.files.exists(&path.join(CLEAN_SHUTDOWN));
         let starts = read_starts(env, &path.join(STARTS))?;
         let has_damaged_starts = starts.is_none();
+        if has_damaged_starts && is_clean {
+            let what = "it is no list of offsets, although Kafka stopped in order: start Kafka on the directory once, and stop it".to_owned();
+            return Err(AdoptError::Damaged { path: path.join(STARTS), what });
+        }
         let starts = starts.unwrap_or_default();
         let entries = env.files.list(path).map_err(AdoptError::io("listing", path))?;
         let (mut logs, mut left_out) = (Vec::new(), Vec::new());

@@ -139,7 +139,7 @@ fn a_log_is_the_same_and_goes_on() {
 #[test]
 fn what_is_not_kafkas_or_cannot_be_taken_over_is_refused_untouched() {
     type Harm = fn(&SimFiles);
-    let cases: [(&str, Harm); 9] = [
+    let cases: [(&str, Harm); 10] = [
         ("no meta.properties", |files| files.remove_file(Path::new("/kafka/meta.properties")).unwrap()),
         ("a data directory of Ottla's", |files| {
             write(
@@ -153,6 +153,7 @@ fn what_is_not_kafkas_or_cannot_be_taken_over_is_refused_untouched() {
         }),
         ("version 7", |files| write(files, "/kafka/meta.properties", b"version=7\n")),
         ("no node.id", |files| write(files, "/kafka/meta.properties", b"version=1\ncluster.id=x\n")),
+        ("no list of offsets", |files| write(files, "/kafka/log-start-offset-checkpoint", b"0\n2\nt 0 7\n")),
         ("format 1, of Kafka before 0.11", |files| {
             let path = &segments()[1];
             let mut content = files.content(path).unwrap();
@@ -185,6 +186,7 @@ fn what_is_not_kafkas_or_cannot_be_taken_over_is_refused_untouched() {
 fn a_list_of_starts_that_a_kill_has_damaged_says_nothing() {
     for damage in [&b""[..], b"0\n2\nt 0 7\n", b"0\n1\nt 0 -3\n", b"\0\0\0\0"] {
         let (env, files) = kafka();
+        files.remove_file(Path::new("/kafka/.kafka_cleanshutdown")).unwrap();
         write(&files, "/kafka/log-start-offset-checkpoint", damage);
         assert!(Source::open(&env, Path::new(KAFKA)).unwrap().has_damaged_starts);
         adopt(&env).unwrap();
