@@ -1,8 +1,8 @@
 //! How many instructions one Produce and one Fetch take in the broker, as valgrind counts them, so that a request that became
 //! dearer is seen at once.
 //!
-//! The thread that serves also does what goes by the clock, and does more of it on a machine that is slow: a count that is
-//! off is taken again, the least counts, and a request that is dearer is so each time.
+//! On a busy machine counts were seen that were far too high, most likely for what goes by the clock in the thread that
+//! serves: a count that is off is taken again, the least counts, and a request that is dearer is so each time.
 //!
 //! What is counted is the difference between a broker that served some requests and one that served more. The counts are
 //! those of the tests' own build; `benches/instructions.tsv` holds them, and `OTTLA_WRITE=1` writes it anew.

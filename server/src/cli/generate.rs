@@ -46,8 +46,7 @@ pub fn print_completions(args: &CompletionsArgs) -> ExitCode {
 }
 
 pub fn print_man(args: &ManArgs) -> ExitCode {
-    let mut root = without_help(Cli::command());
-    root.build();
+    let root = root();
     if let Some(directory) = &args.all_into {
         return match write_pages(&root, directory) {
             Ok(()) => ExitCode::from(exit::STOPPED),
@@ -101,6 +100,13 @@ fn find(root: &Command, path: &[String]) -> Option<Command> {
     found.cloned()
 }
 
+/// The command line as pages show it.
+fn root() -> Command {
+    let mut root = without_help(Cli::command());
+    root.build();
+    root
+}
+
 /// Without the `help` that building gives every command with others below it: `--help` is on each page.
 fn without_help(command: Command) -> Command {
     command.disable_help_subcommand(true).mut_subcommands(without_help)
@@ -134,8 +140,8 @@ mod tests {
 
     #[test]
     fn every_command_has_a_page() {
-        let mut root = Cli::command();
-        root.build();
+        let root = root();
+        assert!(!paths(&root).iter().flatten().any(|name| name == "help"), "`--help` is on each page");
         let mut pages = 0;
         for path in paths(&root) {
             let command = find(&root, &path).unwrap();

@@ -1,6 +1,6 @@
 //! What an operator lets clients do with topics, beyond Kafka's own rules. Kafka asks Java classes
-//! (`create.topic.policy.class.name`, `alter.config.policy.class.name`); here a few settings say it. The broker's own topics
-//! are under no policy. Pure.
+//! (`create.topic.policy.class.name`, `alter.config.policy.class.name`); here a few settings say it, and CreatePartitions is
+//! asked too, where Kafka's classes are not. The broker's own topics are under no policy. Pure.
 
 use super::command::Refusal;
 use super::records::TopicCreated;

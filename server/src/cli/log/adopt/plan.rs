@@ -102,7 +102,7 @@ impl Plan {
             }
             if source.has_damaged_starts {
                 self.notes.push(format!(
-                    "{path}/log-start-offset-checkpoint cannot be read: records that were deleted by request may be back"
+                    "{path}/log-start-offset-checkpoint cannot be read: records that were deleted by request may be back; delete them again"
                 ));
             }
             if !source.is_held {
