@@ -193,7 +193,7 @@ impl Producers {
 impl Log {
     /// Below this no transaction is open: what readers of committed records see.
     pub fn last_stable(&self) -> Offset {
-        self.stable_below(self.high_watermark())
+        self.follow(|log| log.stable_below(log.high_watermark()))
     }
 
     /// As [`Log::last_stable`], for a high watermark that was asked for before.
@@ -213,17 +213,18 @@ impl Log {
             coordinator_epoch: producer.coordinator_epoch,
             txn_first_offset: producer.txn_first,
         };
-        self.producers.lock().unwrap().entries.iter().map(view).collect()
+        self.follow(|log| log.producers.lock().unwrap().entries.iter().map(view).collect())
     }
 
     pub fn producer_count(&self) -> usize {
-        self.producers.lock().unwrap().len()
+        self.follow(|log| log.producers.lock().unwrap().len())
     }
 
     /// Forgets producers whose last record is older than `after`, as Kafka does every now and then; how many.
     pub fn expire_producers(&self, after: Duration) -> usize {
-        let now_ms = self.shared.env.clock.now_ms();
-        self.producers.lock().unwrap().expire(now_ms, after)
+        let log = self.in_force();
+        let now_ms = log.shared.env.clock.now_ms();
+        log.producers.lock().unwrap().expire(now_ms, after)
     }
 }
 
