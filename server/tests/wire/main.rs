@@ -14,6 +14,7 @@ mod groups;
 mod harness;
 mod idle;
 mod listeners;
+mod moves;
 mod partitions;
 mod polling;
 #[path = "../kill/process.rs"]
