@@ -5,6 +5,7 @@
 //! before they are first served, wherever they stand. It must not know what the bytes mean.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
@@ -72,13 +73,14 @@ impl Move {
         }
         let target = &self.target;
         let or_failed = |error: io::Error| failed(target, "copying a log", &error);
-        if !self.copied.contains_key(&segment.base) {
-            let path = self.dir.join(file_name(segment.base, LOG_SUFFIX));
-            let file = target.env.files.open(&path, OpenMode::Create).map_err(or_failed)?;
-            let copied = Copied { segment: Arc::clone(segment), bytes: 0, file, is_flushed: false };
-            self.copied.insert(segment.base, copied);
-        }
-        let Some(copied) = self.copied.get_mut(&segment.base) else { return Ok(()) };
+        let copied = match self.copied.entry(segment.base) {
+            Entry::Occupied(begun) => begun.into_mut(),
+            Entry::Vacant(place) => {
+                let path = self.dir.join(file_name(segment.base, LOG_SUFFIX));
+                let file = target.env.files.open(&path, OpenMode::Create).map_err(or_failed)?;
+                place.insert(Copied { segment: Arc::clone(segment), bytes: 0, file, is_flushed: false })
+            }
+        };
         copied.file.write_all_at(&[IoSlice::new(piece)], from).map_err(or_failed)?;
         copied.is_flushed = false;
         let mut written = vec![0; piece.len()];
