@@ -9,12 +9,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::load::{Replies, connect};
-use crate::wire::{SPOKEN, reply, request};
+use crate::load::{Replies, connect, unix_time_ms};
+use crate::peer::START_MAX;
+use crate::wire::{SPOKEN, batch, reply, request};
 
 /// How often a broker that is not ready is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
-const TOPIC_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same where the time is of interest.
+const ASK_SOON: Duration = Duration::from_millis(1);
+const TOPIC_TIMEOUT: Duration = Duration::from_secs(60);
+const FIRST_RECORD_BYTES: usize = 100;
+/// As many as Kafka's producer keeps on the way.
+const FIRST_RECORDS_IN_FLIGHT: usize = 5;
 
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -73,6 +79,33 @@ impl Client {
         (0..partitions).try_for_each(|partition| self.wait_until_served(topic, partition as i32, deadline))
     }
 
+    /// One small record to each partition of a topic, a few on the way.
+    pub(crate) fn one_record_each(&mut self, topic: &str, partitions: usize) -> Result<()> {
+        let (batch, _) = batch::fill(1, FIRST_RECORD_BYTES, unix_time_ms());
+        for sent in 0..partitions + FIRST_RECORDS_IN_FLIGHT {
+            if sent < partitions {
+                let partition = sent as i32;
+                let frame = request::Produce { topic, partition, acks: 1, timeout_ms: 30_000, batch: &batch };
+                self.stream.write_all(&request::produce(partition, frame)).context("sending Produce")?;
+            }
+            if let Some(answered) = sent.checked_sub(FIRST_RECORDS_IN_FLIGHT) {
+                self.replies.next(&mut self.stream, |frame| reply::produce(frame, answered as i32))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A client of a broker that serves, once it does.
+    pub(crate) fn ready(address: SocketAddr, alive: impl FnMut() -> Result<()>) -> Result<Self> {
+        wait_until_ready(address, Instant::now() + START_MAX, alive)?;
+        Self::connect(address)
+    }
+
+    /// The connection by itself.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// Waits until groups have a coordinator. The first who asks for one makes the topic that they are kept in.
     pub(crate) fn wait_for_coordinators(&mut self) -> Result<()> {
         let deadline = Instant::now() + TOPIC_TIMEOUT;
@@ -100,7 +133,7 @@ impl Client {
 
     /// Kafka names a leader in Metadata a moment before that leader takes requests (it answers 6 until then), so
     /// the proof is an answered Fetch; it leaves the partition empty.
-    fn wait_until_served(&mut self, topic: &str, partition: i32, deadline: Instant) -> Result<()> {
+    pub(crate) fn wait_until_served(&mut self, topic: &str, partition: i32, deadline: Instant) -> Result<()> {
         let fetch = request::Fetch { topic, partition, offset: 0, bytes_max: 1, wait_ms_max: 0 };
         loop {
             let answer =
@@ -112,6 +145,26 @@ impl Client {
                 }
                 Err(_) => thread::sleep(ASK_AGAIN),
             }
+        }
+    }
+}
+
+/// Waits until the broker answers anything at all, asking often: the time is of interest.
+pub(crate) fn wait_for_first_reply(
+    address: SocketAddr,
+    deadline: Instant,
+    mut alive: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    loop {
+        alive()?;
+        let asked = Client::connect(address)
+            .and_then(|mut client| client.call(request::api_versions, reply::api_versions));
+        match asked {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() >= deadline => {
+                return Err(error.context("the broker gave no reply in time"));
+            }
+            Err(_) => thread::sleep(ASK_SOON),
         }
     }
 }

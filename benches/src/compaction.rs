@@ -69,8 +69,8 @@ pub(crate) fn run(args: &CompactionArgs, workspace: &Path, target: &Path, cache:
     let kafka = Kafka::prepare(kafka::PINNED_VERSION, workspace.join("benches/kafka-peer"), cache)?;
     let ottla = Ottla::prepare(None, workspace, target)?;
     let in_dir = |name: &str| TempDir::new(dir.path().join(name));
-    let mut kafka = kafka.start(in_dir("kafka")?, BROKER_SETTINGS)?;
-    let mut ottla = ottla.start(in_dir("ottla")?, "relaxed", BROKER_SETTINGS)?;
+    let mut kafka = kafka.start(in_dir("kafka")?, BROKER_SETTINGS, None)?;
+    let mut ottla = ottla.start(in_dir("ottla")?, "relaxed", BROKER_SETTINGS, None)?;
     let mut all = [Vec::new(), Vec::new()];
     for run in 0..=runs {
         for (broker, figures) in [&mut kafka, &mut ottla].into_iter().zip(&mut all) {

@@ -4,6 +4,7 @@
 //! begins with the disk at rest. A failure of one broker fails its row, loudly, and the next row goes on.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,17 +13,22 @@ use anyhow::{Context, Result, ensure};
 use crate::client::Client;
 use crate::cpu;
 use crate::limits::{self, Limit};
-use crate::load::{Done, Until, fetch, groups, produce, roundtrip, unix_time_ms};
+use crate::load::{Done, Until, fetch, groups, open_loop, produce, roundtrip, unix_time_ms};
 use crate::peer::kafka::Kafka;
 use crate::peer::ottla::Ottla;
 use crate::peer::{Broker, Contender, TempDir};
-use crate::rows::{BATCH_BYTES, Effort, Row, Work, order};
+use crate::rows::{BATCH_BYTES, Batches, Effort, Row, Work, order};
 use crate::stats::{Sample, Summary};
+use crate::wire::batch::{self, Codec};
 use crate::wire::request::Settings;
 
 /// As many as Kafka's producer keeps on the way (`max.in.flight.requests.per.connection`).
 const IN_FLIGHT: usize = 5;
 const ACKS: i16 = 1;
+/// Kafka flushes one append after the other: 1 GB at 2 ms each would take minutes.
+const SLOW_FLUSH_SHARE: u64 = 10;
+const BALLAST: &str = "bench-ballast";
+const FILL_RECORD_BYTES: usize = 1_024;
 /// The data's pages, and room for what else the run allocates.
 const RECLAIM_SHARE: u64 = 2;
 const RECLAIM_STEP_BYTES: usize = 1 << 20;
@@ -36,6 +42,8 @@ pub(crate) struct Bench {
     pub ottla: Option<Ottla>,
     pub connections: usize,
     pub effort: Effort,
+    /// Whether rows that go by the clock begin with the volume in the broker.
+    pub is_filled: bool,
     /// Where brokers keep their data while they run.
     pub data_dir: PathBuf,
 }
@@ -89,10 +97,12 @@ impl Bench {
         self.check_free_space(row)?;
         let limits_dir = TempDir::new(self.data_dir.join("limits"))?;
         let limits =
-            row.limits.iter().map(|kind| limits::measure(*kind, limits_dir.path(), self.connections));
+            row.limits.iter().map(|kind| limits::measure(*kind, limits_dir.path(), self.connections(row)));
         let limits = limits.collect::<Result<Vec<_>>>().context("measuring the machine")?;
         let mut entrants = Vec::new();
-        for contender in self.contenders() {
+        let takes_part =
+            |contender: &Contender| !row.setup.is_durable || *contender != Contender::OttlaRelaxed;
+        for contender in self.contenders().into_iter().filter(takes_part) {
             let context = || format!("starting {}", contender.key());
             entrants.push(self.enter(row, contender).with_context(context)?);
         }
@@ -141,32 +151,51 @@ impl Bench {
             Work::Groups { .. } => &[("group.consumer.assignment.interval.ms", "0")],
             _ => &[],
         };
-        let broker = match contender {
-            Contender::Kafka => self.kafka.as_ref().context("Kafka takes no part")?.start(dir, settings)?,
-            Contender::OttlaRelaxed => self.start_ottla(dir, "relaxed", settings)?,
-            Contender::OttlaDurable => self.start_ottla(dir, "durable", settings)?,
-        };
+        let broker = self.start(contender, dir, settings, row.setup.flush_delay)?;
         let mut entrant = Entrant { contender, broker, filled: None, runs: 0, samples: Vec::new() };
-        if let Work::Fetch { record_bytes, .. } = row.work {
+        let ballast = self.is_filled && matches!(row.work, Work::OpenLoop { .. });
+        if ballast {
+            Client::connect(entrant.broker.address)?.create_topic(BALLAST, self.connections, &[])?;
+            self.fill(entrant.broker.address, BALLAST)?;
+        }
+        if let Work::Fetch { .. } = row.work {
             let topic = format!("bench-{}-{}", row.id, contender.key());
             self.make_topic(row, &entrant.broker, &topic)?;
-            self.send_volume(&entrant.broker, &topic, record_bytes)?;
+            self.fill(entrant.broker.address, &topic)?;
             entrant.filled = Some(topic);
         }
         Ok(entrant)
     }
 
-    fn start_ottla(&self, dir: TempDir, durability: &str, settings: Settings<'_>) -> Result<Broker> {
-        self.ottla.as_ref().context("Ottla takes no part")?.start(dir, durability, settings)
+    /// Starts one of them; each of its flushes takes so much longer.
+    pub(crate) fn start(
+        &self,
+        contender: Contender,
+        dir: TempDir,
+        settings: Settings<'_>,
+        flush_delay: Option<Duration>,
+    ) -> Result<Broker> {
+        let ottla = || self.ottla.as_ref().context("Ottla takes no part");
+        match contender {
+            Contender::Kafka => {
+                self.kafka.as_ref().context("Kafka takes no part")?.start(dir, settings, flush_delay)
+            }
+            Contender::OttlaRelaxed => ottla()?.start(dir, "relaxed", settings, flush_delay),
+            Contender::OttlaDurable => ottla()?.start(dir, "durable", settings, flush_delay),
+        }
+    }
+
+    fn connections(&self, row: &Row) -> usize {
+        row.setup.connections.unwrap_or(self.connections)
     }
 
     /// A partition for each who has one of his own: a connection, or a member of a group.
     fn make_topic(&self, row: &Row, broker: &Broker, topic: &str) -> Result<()> {
         let partitions = match row.work {
             Work::Groups { members, .. } => members,
-            _ => self.connections,
+            _ => self.connections(row),
         };
-        Client::connect(broker.address)?.create_topic(topic, partitions, &[])
+        Client::connect(broker.address)?.create_topic(topic, partitions, row.setup.topic)
     }
 
     /// One run, with what it cost the broker and the generator.
@@ -242,14 +271,19 @@ impl Bench {
 
     fn work(&self, row: &Row, broker: &Broker, topic: &str) -> Result<Done> {
         let until = Until::Elapsed(self.effort.span);
-        let (address, acks, connections) = (broker.address, ACKS, self.connections);
+        let (address, acks, connections) = (broker.address, ACKS, self.connections(row));
         match row.work {
-            Work::Volume { record_bytes } => self.send_volume(broker, topic, record_bytes),
-            Work::SingleRecords { record_bytes } => {
-                let (batch, _) = crate::wire::batch::fill(1, record_bytes, unix_time_ms());
-                let plan =
-                    produce::Plan { topic, connections, in_flight: IN_FLIGHT, acks, batch: &batch, until };
-                produce::run(address, &plan)
+            Work::Volume { batches, acks } => self.send_volume(row, broker, topic, batches, acks),
+            Work::SingleRecords { record_bytes, in_flight } => {
+                let (batch, _) = batch::fill(1, record_bytes, unix_time_ms());
+                produce::run(
+                    address,
+                    &produce::Plan { topic, connections, in_flight, acks, batch: &batch, until },
+                )
+            }
+            Work::OpenLoop { record_bytes, per_second } => {
+                let span = self.effort.span;
+                open_loop::run(address, &open_loop::Plan { topic, acks, record_bytes, per_second, span })
             }
             Work::RoundTrips { record_bytes } => {
                 roundtrip::run(address, &roundtrip::Plan { topic, acks, record_bytes, until })
@@ -261,9 +295,9 @@ impl Bench {
         }
     }
 
-    /// Sends the effort's volume in full batches.
-    fn send_volume(&self, broker: &Broker, topic: &str, record_bytes: usize) -> Result<Done> {
-        let (batch, _) = crate::wire::batch::fill(BATCH_BYTES, record_bytes, unix_time_ms());
+    /// Fills a topic, which has a partition for each connection, with the effort's volume of 1 KiB records.
+    pub(crate) fn fill(&self, address: SocketAddr, topic: &str) -> Result<Done> {
+        let (batch, _) = batch::fill(BATCH_BYTES, FILL_RECORD_BYTES, unix_time_ms());
         let plan = produce::Plan {
             topic,
             connections: self.connections,
@@ -271,6 +305,32 @@ impl Bench {
             acks: ACKS,
             batch: &batch,
             until: Until::Requests(self.effort.volume_bytes / batch.len() as u64),
+        };
+        produce::run(address, &plan)
+    }
+
+    /// Sends the effort's volume in full batches; a tenth of it where each waits for a slow flush.
+    fn send_volume(
+        &self,
+        row: &Row,
+        broker: &Broker,
+        topic: &str,
+        batches: Batches,
+        acks: i16,
+    ) -> Result<Done> {
+        let Batches { record_bytes, batch_bytes, codec } = batches;
+        let (batch, _) = match codec {
+            Codec::None => batch::fill(batch_bytes, record_bytes, unix_time_ms()),
+            codec => batch::fill_compressed(codec, batch_bytes, record_bytes, unix_time_ms())?,
+        };
+        let share = if row.setup.flush_delay.is_some() { SLOW_FLUSH_SHARE } else { 1 };
+        let plan = produce::Plan {
+            topic,
+            connections: self.connections(row),
+            in_flight: IN_FLIGHT,
+            acks,
+            batch: &batch,
+            until: Until::Requests(self.effort.volume_bytes / share / batch.len() as u64),
         };
         produce::run(broker.address, &plan)
     }

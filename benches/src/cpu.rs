@@ -28,14 +28,29 @@ fn parse_stat_ticks(stat: &str) -> Option<u64> {
 
 /// The most memory that a process held since the last `forget_peak_memory`.
 pub(crate) fn peak_memory_bytes(pid: u32) -> Result<u64> {
-    let path = format!("/proc/{pid}/status");
-    let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}: has it died?"))?;
-    parse_high_water_kib(&status).map(|kib| kib * 1024).with_context(|| format!("no VmHWM in {path}"))
+    memory_bytes(pid, "VmHWM:")
 }
 
-fn parse_high_water_kib(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// The memory that it holds.
+pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
+    memory_bytes(pid, "VmRSS:")
+}
+
+fn memory_bytes(pid: u32, field: &str) -> Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}: has it died?"))?;
+    parse_kib(&status, field).map(|kib| kib * 1024).with_context(|| format!("no {field} in {path}"))
+}
+
+fn parse_kib(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Its open descriptors.
+pub(crate) fn descriptors(pid: u32) -> Result<usize> {
+    let path = format!("/proc/{pid}/fd");
+    Ok(fs::read_dir(&path).with_context(|| format!("cannot read {path}: has it died?"))?.count())
 }
 
 /// Lets the peak begin anew at what the process holds now; 5 is the kernel's word for it (see proc(5), `clear_refs`).
@@ -71,8 +86,8 @@ mod tests {
 
     #[test]
     fn high_water_mark_is_found() {
-        assert_eq!(parse_high_water_kib("VmPeak:\t 9 kB\nVmHWM:\t  1234 kB\n"), Some(1234));
-        assert_eq!(parse_high_water_kib("VmPeak:\t 9 kB\n"), None);
+        assert_eq!(parse_kib("VmPeak:\t 9 kB\nVmHWM:\t  1234 kB\n", "VmHWM:"), Some(1234));
+        assert_eq!(parse_kib("VmPeak:\t 9 kB\n", "VmHWM:"), None);
     }
 
     #[test]

@@ -12,11 +12,14 @@ mod client;
 mod compaction;
 mod compare;
 mod cpu;
+mod growth;
 mod limits;
 mod load;
 mod log;
 mod metrics;
 mod peer;
+mod plot;
+mod points;
 mod report;
 mod rows;
 mod stats;
@@ -29,13 +32,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde_json::json;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::{Value, json};
 
 use crate::compare::Bench;
 use crate::peer::kafka::{self, Kafka};
 use crate::peer::ottla::Ottla;
 use crate::peer::{TempDir, reaper};
-use crate::rows::{Effort, ROWS, chosen};
+use crate::points::POINT_ROWS;
+use crate::rows::{Effort, ROWS};
 
 /// The word that leaves Ottla out.
 const NO_OTTLA: &str = "none";
@@ -53,6 +58,8 @@ struct Cli {
 enum Command {
     /// Runs rows of the goal table on every broker in turn and prints them side by side
     Compare(CompareArgs),
+    /// Measures what grows with partitions, connections and data, and draws it
+    Growth(GrowthArgs),
     /// Measures how fast Apache Kafka and Ottla clean the same compacted topic
     Compaction(compaction::CompactionArgs),
     /// Measures the log by itself, without a network, beside the machine's own writes, flushes and reads
@@ -74,7 +81,29 @@ struct CompareArgs {
     /// Run this row only (repeatable); all rows otherwise
     #[arg(long = "row", value_name = "N")]
     rows: Vec<u32>,
-    /// Small volumes and short runs: all rows within five minutes, good for a first look
+    /// GB that rows of a volume send and read, and that lie in the broker when row 8 begins; 1, or 0.5 with --quick
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    gb: Option<u64>,
+    /// Draw how many times better than Kafka each row is, as SVG
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct GrowthArgs {
+    /// Draw the lines into this directory, as SVG
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What both ask of the brokers.
+#[derive(Debug, Args)]
+struct Common {
+    /// Small volumes and short runs, good for a first look
     #[arg(long)]
     quick: bool,
     /// The broker to compare with
@@ -97,6 +126,7 @@ struct CompareArgs {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Compare(args) => compare(&args),
+        Command::Growth(args) => growth(&args),
         Command::Compaction(args) => compaction(&args),
         Command::Log(args) => storage_log(&args),
         Command::Metrics(args) => observed(&args),
@@ -139,35 +169,83 @@ fn homes() -> Result<(&'static Path, &'static Path)> {
 }
 
 fn compare(args: &CompareArgs) -> Result<()> {
-    let rows = chosen(ROWS, |row| row.number, &args.rows)?;
+    for number in &args.rows {
+        ensure!(works(*number), "there is no row {number} here");
+    }
+    let is_asked = |number: u32| args.rows.is_empty() || args.rows.contains(&number);
     let (home, workspace) = homes()?;
     // Absolute, for cargo and the brokers do not all start where the harness does.
     let target = dir_from("CARGO_TARGET_DIR", workspace.join("target"))?;
-    let bench = prepare(args, home, workspace, &target)?;
+    let bench = prepare(&args.common, args.gb, home, workspace, &target)?;
+    raise_descriptor_limit();
     reaper::install(bench.data_dir.clone())?;
     let data_dir = TempDir::new(bench.data_dir.clone())?;
-    print!("{}", report::preamble(bench.connections, args.quick));
-    let (mut results, mut failed) = (Vec::new(), Vec::new());
-    for row in rows {
-        match bench.run_row(row) {
-            Ok(result) => {
-                print!("{}", report::table(&result, &args.kafka));
-                results.push(report::row_json(&result));
+    print!("{}", report::preamble(bench.connections, args.common.quick));
+    let (mut results, mut failed, mut bars) = (Vec::new(), Vec::new(), Vec::new());
+    let mut told =
+        |number: u32, id: &'static str, title: &str, outcome: Result<(String, Value)>| match outcome {
+            Ok((table, value)) => {
+                print!("{table}");
+                results.push(value);
             }
             Err(error) => {
-                println!("\nrow {}: {}\n  FAILED: {error:#}", row.number, row.title);
-                eprintln!("row {}: FAILED: {error:#}", row.id);
-                results.push(report::failure_json(row, &error));
-                failed.push(row.id);
+                println!("\nrow {number}: {title}\n  FAILED: {error:#}");
+                eprintln!("row {id}: FAILED: {error:#}");
+                results.push(report::failure_json(number, id, title, &error));
+                failed.push(id);
             }
-        }
+        };
+    for row in ROWS.iter().filter(|row| is_asked(row.number)) {
+        let outcome = bench.run_row(row);
+        bars.extend(outcome.iter().filter_map(report::bar));
+        let shown =
+            outcome.map(|result| (report::table(&result, &args.common.kafka), report::row_json(&result)));
+        told(row.number, row.id, row.title, shown);
+    }
+    for row in POINT_ROWS.iter().filter(|row| is_asked(row.number)) {
+        let outcome = bench.run_points(row);
+        bars.extend(outcome.iter().flat_map(report::point_bars));
+        let shown = outcome
+            .map(|result| (report::point_table(&result, &args.common.kafka), report::point_json(&result)));
+        told(row.number, row.id, row.title, shown);
     }
     drop(data_dir);
-    if let Some(path) = &args.json {
-        write_json(path, args, results)?;
+    if let Some(path) = &args.svg {
+        let title = format!("How many times better than Apache Kafka {}", args.common.kafka);
+        write_text(path, &plot::bars(&title, &report::DRAWN, &bars))?;
+    }
+    if let Some(path) = &args.common.json {
+        write_json(path, &args.common, results)?;
     }
     ensure!(failed.is_empty(), "rows that failed: {}", failed.join(", "));
     Ok(())
+}
+
+fn growth(args: &GrowthArgs) -> Result<()> {
+    let (home, workspace) = homes()?;
+    let target = dir_from("CARGO_TARGET_DIR", workspace.join("target"))?;
+    let bench = prepare(&args.common, None, home, workspace, &target)?;
+    raise_descriptor_limit();
+    reaper::install(bench.data_dir.clone())?;
+    let _data_dir = TempDir::new(bench.data_dir.clone())?;
+    let lines = growth::run(&bench, args.common.quick, args.svg.as_deref())?;
+    match &args.common.json {
+        Some(path) => write_json(path, &args.common, vec![lines]),
+        None => Ok(()),
+    }
+}
+
+/// Whether there is a row of this number.
+fn works(number: u32) -> bool {
+    ROWS.iter().any(|row| row.number == number) || POINT_ROWS.iter().any(|row| row.number == number)
+}
+
+/// Thousands of connections need a descriptor each, here and in the brokers, which inherit the limit.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        eprintln!("the limit of open files stays as it is: {error}");
+    }
 }
 
 /// A directory named by an environment variable, made absolute.
@@ -176,7 +254,7 @@ fn dir_from(variable: &str, default: PathBuf) -> Result<PathBuf> {
     std::path::absolute(&path).with_context(|| format!("{variable} names no path"))
 }
 
-fn prepare(args: &CompareArgs, home: &Path, workspace: &Path, target: &Path) -> Result<Bench> {
+fn prepare(args: &Common, gb: Option<u64>, home: &Path, workspace: &Path, target: &Path) -> Result<Bench> {
     let cache = dir_from("OTTLA_TEST_CACHE", target.join("test-deps"))?;
     let kafka = match args.peer {
         Peer::Kafka => Some(Kafka::prepare(&args.kafka, home.join("kafka-peer"), &cache)?),
@@ -190,12 +268,18 @@ fn prepare(args: &CompareArgs, home: &Path, workspace: &Path, target: &Path) -> 
         kafka,
         ottla,
         connections: args.connections.into(),
-        effort: if args.quick { Effort::QUICK } else { Effort::FULL },
+        effort: effort(args.quick, gb),
+        is_filled: gb.is_some(),
         data_dir: target.join(BENCH_DATA).join(std::process::id().to_string()),
     };
     ensure!(!bench.contenders().is_empty(), "nothing to run: both brokers are left out");
     remove_leftovers(&target.join(BENCH_DATA))?;
     Ok(bench)
+}
+
+fn effort(is_quick: bool, gb: Option<u64>) -> Effort {
+    let effort = if is_quick { Effort::QUICK } else { Effort::FULL };
+    Effort { volume_bytes: gb.map_or(effort.volume_bytes, |gb| gb * 1_000_000_000), ..effort }
 }
 
 /// Removes the data of harnesses that were killed: directories named by a process that is no more.
@@ -212,7 +296,7 @@ fn remove_leftovers(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write_json(path: &Path, args: &CompareArgs, rows: Vec<serde_json::Value>) -> Result<()> {
+fn write_json(path: &Path, args: &Common, rows: Vec<Value>) -> Result<()> {
     let kafka = (args.peer == Peer::Kafka).then_some(&args.kafka);
     let document = json!({
         "format": 1,
@@ -225,15 +309,18 @@ fn write_json(path: &Path, args: &CompareArgs, rows: Vec<serde_json::Value>) -> 
     write_document(path, &document)
 }
 
-fn machine_json() -> Result<serde_json::Value> {
+fn machine_json() -> Result<Value> {
     let cpus = std::thread::available_parallelism()?.get();
     let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
     Ok(json!({ "cpus": cpus, "kernel": kernel }))
 }
 
-fn write_document(path: &Path, document: &serde_json::Value) -> Result<()> {
-    fs::write(path, serde_json::to_string_pretty(document)?)
-        .with_context(|| format!("writing {}", path.display()))
+fn write_document(path: &Path, document: &Value) -> Result<()> {
+    write_text(path, &serde_json::to_string_pretty(document)?)
+}
+
+fn write_text(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]
@@ -246,13 +333,11 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_chosen_by_number() {
-        let chosen_rows = |numbers: &[u32]| chosen(ROWS, |row| row.number, numbers);
-        let ids = |numbers: &[u32]| -> Vec<&str> {
-            chosen_rows(numbers).unwrap().iter().map(|row| row.id).collect()
-        };
-        assert_eq!(ids(&[]).len(), ROWS.len());
-        assert_eq!(ids(&[10, 7]), ["7", "10-1MiB", "10-64KiB"]);
-        assert!(chosen_rows(&[99]).is_err());
+    fn every_row_has_its_number_and_its_own_id() {
+        assert!((1..=20).filter(|number| *number != 19).all(works), "19 is others of them with --gb 10");
+        assert!(!works(0) && !works(99));
+        let points = POINT_ROWS.iter().map(|row| row.id);
+        let ids: std::collections::BTreeSet<_> = ROWS.iter().map(|row| row.id).chain(points).collect();
+        assert_eq!(ids.len(), ROWS.len() + POINT_ROWS.len());
     }
 }

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use crate::compare::RowResult;
 use crate::limits::Limit;
 use crate::peer::Contender;
+use crate::plot::Bar;
+use crate::points::{PointGoal, PointResult};
 use crate::rows::{Bound, DURABLE_SHARE, Goal, Row};
 use crate::stats::{Metric, Sample, Summary, ratio};
 
@@ -47,7 +49,8 @@ fn against_kafka(result: &RowResult, contender: Contender, metric: Metric) -> Op
 
 /// A goal as it stands for a mode, and whether it holds; no verdict without Kafka.
 fn verdict(result: &RowResult, contender: Contender, goal: Goal) -> (Bound, Option<bool>) {
-    let bound = goal.bound_for(contender == Contender::OttlaDurable);
+    let is_share = contender == Contender::OttlaDurable && !result.row.setup.is_durable;
+    let bound = goal.bound_for(is_share);
     (bound, against_kafka(result, contender, goal.metric).map(|ratio| bound.holds(ratio)))
 }
 
@@ -64,12 +67,7 @@ fn goals_cell(result: &RowResult, contender: Contender) -> String {
     }
     let goals = result.row.goals.iter().map(|goal| {
         let (bound, holds) = verdict(result, contender, *goal);
-        let word = match holds {
-            Some(true) => "met",
-            Some(false) => "MISSED",
-            None => "not compared",
-        };
-        format!("{} {word}", bound_text(bound, goal.metric))
+        format!("{} {}", bound_text(bound, goal.metric), word(holds))
     });
     goals.collect::<Vec<_>>().join(", ")
 }
@@ -130,6 +128,122 @@ pub(crate) fn table(result: &RowResult, kafka_version: &str) -> String {
         text.push_str(&limit_line(limit));
     }
     text
+}
+
+/// Who is drawn, in the order of their bars.
+pub(crate) const DRAWN: [&str; 2] = ["Ottla relaxed", "Ottla durable"];
+const DRAWN_CONTENDERS: [Contender; 2] = [Contender::OttlaRelaxed, Contender::OttlaDurable];
+
+/// How many times better than Kafka's a row's first ratio is; of those of which less is better, the other way round.
+pub(crate) fn bar(result: &RowResult) -> Option<Bar> {
+    let metric = *result.row.ratios.first()?;
+    let better = |ratio: f64| if metric.is_cost() { 1.0 / ratio } else { ratio };
+    let ratios = DRAWN_CONTENDERS.iter().filter_map(|who| against_kafka(result, *who, metric).map(better));
+    let bar = Bar {
+        label: format!("{}: {}, {}", result.row.number, result.row.title, metric.heading()),
+        ratios: ratios.collect(),
+    };
+    (!bar.ratios.is_empty()).then_some(bar)
+}
+
+/// The same of a row of points, whose figures are all costs but the rates.
+pub(crate) fn point_bars(result: &PointResult) -> Vec<Bar> {
+    let figures = result.row.figures.iter().enumerate().filter(|(_, figure)| figure.is_drawn);
+    let bars = figures.map(|(at, figure)| Bar {
+        label: format!("{}: {}, {}", result.row.number, result.row.title, figure.heading),
+        ratios: DRAWN_CONTENDERS
+            .iter()
+            .filter_map(|who| result.against_kafka(*who, at).map(|ratio| 1.0 / ratio))
+            .collect(),
+    });
+    bars.filter(|bar| !bar.ratios.is_empty()).collect()
+}
+
+/// The verdict on a figure of a row of points.
+fn point_cell(result: &PointResult, contender: Contender, at: usize) -> Option<String> {
+    let figure = result.row.figures[at];
+    let bound = match (figure.goal?, contender) {
+        (_, Contender::Kafka) => return None,
+        (PointGoal::Ratio(Bound::AtLeast(bound)), _) => {
+            format!(">= {}x {}", self::figure(bound), figure.heading)
+        }
+        (PointGoal::Ratio(Bound::AtMost(bound)), _) => {
+            format!("<= {}x {}", self::figure(bound), figure.heading)
+        }
+        (PointGoal::Figure(Bound::AtLeast(bound)), _) => {
+            format!(">= {} {}", self::figure(bound), figure.heading)
+        }
+        (PointGoal::Figure(Bound::AtMost(bound)), _) => {
+            format!("<= {} {}", self::figure(bound), figure.heading)
+        }
+    };
+    Some(format!("{bound} {}", word(result.holds(contender, at))))
+}
+
+fn word(holds: Option<bool>) -> &'static str {
+    match holds {
+        Some(true) => "met",
+        Some(false) => "MISSED",
+        None => "not compared",
+    }
+}
+
+/// A row of points as a table.
+pub(crate) fn point_table(result: &PointResult, kafka_version: &str) -> String {
+    let row = result.row;
+    let mut heading = vec!["broker".to_owned()];
+    for figure in row.figures {
+        heading.extend([figure.heading.to_owned(), "x".to_owned()]);
+    }
+    heading.push("goal".to_owned());
+    let mut lines = vec![heading];
+    for (contender, middle, _) in &result.brokers {
+        let mut line = vec![label(*contender, kafka_version)];
+        for (at, value) in middle.iter().enumerate() {
+            let share = result.against_kafka(*contender, at);
+            line.extend([
+                cell(Some(*value), ""),
+                share.map_or_else(String::new, |share| cell(Some(share), "x")),
+            ]);
+        }
+        let goals = (0..row.figures.len()).filter_map(|at| point_cell(result, *contender, at));
+        line.push(goals.collect::<Vec<_>>().join(", "));
+        lines.push(line);
+    }
+    format!("\nrow {}: {}\n{}", row.number, row.title, aligned(&lines))
+}
+
+/// One row of points for machines.
+pub(crate) fn point_json(result: &PointResult) -> Value {
+    let named = |values: &[f64]| -> Value {
+        result
+            .row
+            .figures
+            .iter()
+            .zip(values)
+            .map(|(figure, value)| (figure.key.to_owned(), json!(value)))
+            .collect()
+    };
+    let brokers = result.brokers.iter().map(|(contender, middle, runs)| {
+        let figures = 0..result.row.figures.len();
+        let goals: Value = figures
+            .filter_map(|at| {
+                Some((result.row.figures[at].key.to_owned(), json!(result.holds(*contender, at)?)))
+            })
+            .collect();
+        json!({
+            "broker": contender.key(),
+            "figures": named(middle),
+            "goals_met": goals,
+            "runs": runs.iter().map(|run| named(run)).collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "row": result.row.number,
+        "id": result.row.id,
+        "work": result.row.title,
+        "brokers": brokers.collect::<Vec<_>>(),
+    })
 }
 
 /// What stands above all tables, so that no figure is taken for something else.
@@ -215,8 +329,8 @@ pub(crate) fn row_json(result: &RowResult) -> Value {
 }
 
 /// A row that failed, for machines.
-pub(crate) fn failure_json(row: &Row, error: &anyhow::Error) -> Value {
-    json!({ "row": row.number, "id": row.id, "work": row.title, "error": format!("{error:#}") })
+pub(crate) fn failure_json(number: u32, id: &str, title: &str, error: &anyhow::Error) -> Value {
+    json!({ "row": number, "id": id, "work": title, "error": format!("{error:#}") })
 }
 
 #[cfg(test)]

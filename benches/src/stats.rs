@@ -59,6 +59,11 @@ impl Metric {
         }
     }
 
+    /// Whether less of it is better.
+    pub(crate) fn is_cost(self) -> bool {
+        !matches!(self, Self::MegabytesPerSecond | Self::RequestsPerSecond | Self::AppendsPerSecond)
+    }
+
     /// The name in the machine-readable results.
     pub(crate) fn key(self) -> &'static str {
         match self {

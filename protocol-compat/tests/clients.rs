@@ -30,6 +30,8 @@ mod golden_batches;
 mod groups;
 #[path = "hostile/mod.rs"]
 mod hostile;
+#[path = "clients/instructions.rs"]
+mod instructions;
 #[path = "clients/java.rs"]
 mod java;
 #[path = "clients/kcat.rs"]
@@ -46,6 +48,8 @@ mod members;
 mod observed;
 #[path = "observing/mod.rs"]
 mod observing;
+#[path = "packaging/mod.rs"]
+mod packaging;
 #[path = "clients/python.rs"]
 mod python;
 #[path = "clients/restart.rs"]
@@ -82,6 +86,7 @@ fn main() -> ExitCode {
         observed::scenarios(),
         observing::scenarios(),
         traces::scenarios(),
+        instructions::scenarios(),
         generated::scenarios(),
         differential::scenarios(),
         golden_batches::scenarios(),
@@ -89,6 +94,7 @@ fn main() -> ExitCode {
         members::scenarios(),
         hostile::scenarios(),
         shippers::scenarios(),
+        packaging::scenarios(),
     ];
     let trials = suites.into_iter().flatten().filter_map(Scenario::into_trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()

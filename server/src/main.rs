@@ -1,19 +1,21 @@
 //! `ottla`: reads the command line, starts the node, waits for a signal.
 
-use std::io::IsTerminal;
+mod notify;
+
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Parser;
 use server::cli::{
-    Cli, Command, exit, print_completions, print_man, run_cluster, run_config, run_consume, run_group,
-    run_log, run_produce, run_quota, run_top, run_topic, show_config,
+    Cli, Command, VERSION, exit, print_completions, print_man, run_cluster, run_config, run_consume,
+    run_doctor, run_group, run_health, run_log, run_produce, run_quota, run_top, run_topic, show_config,
 };
-use server::config::{Config, environment};
-use server::node::Node;
+use server::config::{Config, LogFormat, environment};
+use server::logging;
+use server::node::{Broker, Node};
 use storage::Env;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,8 +38,11 @@ fn main() -> ExitCode {
             return ExitCode::from(exit::USAGE);
         }
     };
-    log_to_stderr();
-    match serve(config) {
+    logging::init(match config.log_format {
+        LogFormat::Text => logging::Format::Text,
+        LogFormat::Json => logging::Format::Json,
+    });
+    match serve(config, cli) {
         Ok(()) => ExitCode::from(exit::STOPPED),
         Err(error) => {
             tracing::error!("{error:#}");
@@ -62,28 +67,21 @@ fn run_command(cli: &Cli, command: &Command) -> ExitCode {
         Command::Log(args) => {
             // What is found is printed; the storage's own words are for those who ask.
             if std::env::var_os("RUST_LOG").is_some() {
-                log_to_stderr();
+                logging::init(logging::Format::Text);
             }
             raise_descriptor_limit();
             run_log(args)
         }
+        Command::Doctor(args) => run_doctor(cli, args),
         Command::Top(args) => run_top(args),
+        Command::Health(args) => run_health(cli, args),
         Command::Completions(args) => print_completions(args),
         Command::Man(args) => print_man(args),
     }
 }
 
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
-}
-
-fn serve(config: Config) -> anyhow::Result<()> {
+fn serve(config: Config, cli: Cli) -> anyhow::Result<()> {
+    tracing::info!("ottla {VERSION}");
     raise_descriptor_limit();
     for notice in &config.notices {
         tracing::info!("{notice}");
@@ -94,15 +92,18 @@ fn serve(config: Config) -> anyhow::Result<()> {
     }
     let runtime =
         runtime.enable_all().thread_name("ottla-net").build().context("cannot start the network threads")?;
-    runtime.block_on(run(config))
+    runtime.block_on(run(config, cli))
 }
 
-async fn run(config: Config) -> anyhow::Result<()> {
+async fn run(config: Config, cli: Cli) -> anyhow::Result<()> {
     // Taken before the start, so that a signal during recovery is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let hangup = signal(SignalKind::hangup())?;
     let node = Node::start(config, Env::real()).await?;
     println!("ottla ready: {}", node.addresses().join(" "));
+    notify::ready(node.addresses());
+    let reloading = tokio::spawn(reload_on(hangup, cli, node.broker().clone()));
     let failed = tokio::select! {
         _ = terminate.recv() => {
             tracing::info!("SIGTERM: stopping");
@@ -114,6 +115,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
         }
         () = node.failed() => true,
     };
+    notify::stopping();
+    reloading.abort();
     node.stop().await.context("the broker did not stop cleanly")?;
     anyhow::ensure!(
         !failed,
@@ -121,6 +124,20 @@ async fn run(config: Config) -> anyhow::Result<()> {
     );
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Each SIGHUP has the settings read again, one after the other.
+async fn reload_on(mut hangup: Signal, cli: Cli, broker: Arc<Broker>) {
+    while hangup.recv().await.is_some() {
+        tracing::info!("SIGHUP: the settings are read again");
+        let reloaded = match Config::load(&cli, environment()) {
+            Ok(start) => broker.reload(&start).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = reloaded {
+            tracing::error!(%error, "the settings stay as they are");
+        }
+    }
 }
 
 /// Below this an operator is told; containers and systemd units commonly have more.

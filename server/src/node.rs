@@ -11,18 +11,19 @@ use std::time::Duration;
 
 use protocol_compat::{guard, versions};
 use storage::{
-    AppendError, CleanerOptions, Cleanup, DataDir, DataDirOptions, Durability, Env, JournalOptions,
-    LeaderEpoch, LogConfig, LogId, OnCheckpoint, OnFlush, OnOffline, OpenError, TopicId,
+    AppendError, DataDir, DataDirOptions, Env, JournalOptions, OnCheckpoint, OnFlush, OnOffline, OpenError,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::api::{Broker, Identity, TABLE, waits_for};
-use crate::cluster::Controller;
-use crate::cluster::controller::{CommandError, LoadError};
+pub use crate::api::Broker;
+use crate::api::{Identity, TABLE, waits_for};
+use crate::cluster::Image;
+use crate::cluster::configure::stored_settings;
+use crate::cluster::controller::{self, CommandError, LoadError};
 use crate::cluster::records::BrokerStarted;
-use crate::config::{Advertised, Config, Host, TopicConfig, TopicConfigError};
+use crate::config::{Advertised, Config, Host, LiveConfig, TopicConfig, TopicConfigError};
 use crate::coordinator::{Groups, ProducerIds};
 use crate::metrics::{
     self, AskDataDir, AskGroups, BoundFigures, CompactionFigures, CountedApi, DataDirFigures, GROUP_STATES,
@@ -31,16 +32,11 @@ use crate::metrics::{
 use crate::net::{self, Admission, BoundListener};
 use crate::observer;
 use crate::partition::fetch::FetchSessions;
-use crate::partition::{ColdReads, Partitions};
+use crate::partition::{ColdReads, Partitions, cleaner_options};
 use crate::quotas::ClientQuotas;
 use crate::security::Authorizer;
+use crate::telemetry::Telemetry;
 use crate::traces::{self, Traces};
-
-/// What snapshots cover goes segment by segment.
-const METADATA_SEGMENT_BYTES: u32 = 4 << 20;
-/// Kafka's id of the metadata topic.
-const METADATA_LOG: LogId = LogId { topic: TopicId(1u128.to_be_bytes()), partition: 0 };
-const METADATA_DIR: &str = "__cluster_metadata-0";
 
 /// Why the broker does not start. Each line says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -111,10 +107,11 @@ impl Node {
         broker.advertised.get_or_init(|| advertised);
         addresses.splice(0..0, bound.iter().map(|b| format!("{}://{}", b.name, b.address)));
         let (stop, stopping) = watch::channel(false);
-        helpers.push(tokio::spawn(expire_producers(dirs.clone(), config.clone())));
+        helpers.push(tokio::spawn(expire_producers(dirs.clone(), broker.config.clone())));
         helpers.push(tokio::spawn(look_at_partitions(broker.clone())));
         let moving = move_partitions(&broker)?;
-        let admission = Admission::new(config, metrics);
+        let admission = Admission::new(broker.config.clone(), metrics);
+        helpers.push(tokio::spawn(tell_admission(admission.clone())));
         let keeping = tokio::spawn(keep_snapshots(broker.clone(), stopping.clone()));
         let serving = tokio::spawn(net::serve(bound, broker.clone(), admission, stopping));
         health.set(State::Ready);
@@ -195,11 +192,11 @@ fn on_checkpoint(metrics: &Arc<Metrics>) -> OnCheckpoint {
 }
 
 /// Every now and then partitions forget the producers that have been silent for long.
-async fn expire_producers(dirs: Vec<Arc<DataDir>>, config: Arc<Config>) {
-    let after = Duration::from_millis(config.producer_id_expiration_ms);
-    let every = Duration::from_millis(config.producer_id_expiration_check_interval_ms);
+async fn expire_producers(dirs: Vec<Arc<DataDir>>, config: Arc<LiveConfig>) {
+    let every = Duration::from_millis(config.load().producer_id_expiration_check_interval_ms);
     loop {
         tokio::time::sleep(every).await;
+        let after = Duration::from_millis(config.load().producer_id_expiration_ms);
         // Memory only, log by log: no longer than many a request.
         let expired: usize = dirs.iter().map(|dir| dir.expire_producers(after)).sum();
         if expired > 0 {
@@ -218,6 +215,14 @@ fn move_partitions(broker: &Arc<Broker>) -> io::Result<std::thread::JoinHandle<(
         {}
     };
     std::thread::Builder::new().name("move".to_owned()).spawn(work)
+}
+
+/// Those who wait for a place look again when the settings have changed.
+async fn tell_admission(admission: Arc<Admission>) {
+    let mut changes = admission.config().subscribe();
+    while changes.changed().await.is_ok() {
+        admission.reconfigured();
+    }
 }
 
 /// What the metrics ask of a directory, for as long as it is there.
@@ -265,6 +270,7 @@ fn new_metrics(config: &Config) -> Arc<Metrics> {
         groups: config.metrics_groups_max,
         group_partitions: config.metrics_group_partitions_max,
         client_software: config.metrics_client_software_max,
+        client_instances: config.metrics_client_instances_max,
     };
     Metrics::new(&TABLE.iter().map(|api| counted(api.key)).collect::<Vec<_>>(), named_max)
 }
@@ -276,6 +282,8 @@ fn watch(metrics: &Metrics, broker: &Arc<Broker>) {
         let broker = weak.upgrade()?;
         Some(observer::partitions(&broker.partitions, &broker.controller.seen().image))
     }));
+    let weak = Arc::downgrade(broker);
+    metrics.watch_pushed(Box::new(move || Some(weak.upgrade()?.telemetry.pushed())));
     let weak = Arc::downgrade(broker);
     let lag = move |rows_max: usize| {
         let broker = weak.upgrade()?;
@@ -319,19 +327,6 @@ fn bound_of(bound: crate::coordinator::group::BoundFigures) -> BoundFigures {
     BoundFigures { max: bound.max, used: bound.used, hits: bound.hits }
 }
 
-/// Each directory has its share of what Kafka gives to all threads together.
-fn cleaner_options(config: &Config) -> CleanerOptions {
-    let dirs = config.log_dirs.len().max(1);
-    CleanerOptions {
-        is_enabled: config.log_cleaner_enable && config.log_cleaner_threads > 0,
-        key_table_bytes_max: config.log_cleaner_dedupe_buffer_size.max(0) as u64 / dirs as u64,
-        key_table_load: config.log_cleaner_io_buffer_load_factor,
-        buffer_bytes: config.log_cleaner_io_buffer_size / dirs,
-        bytes_per_second_max: config.log_cleaner_io_max_bytes_per_second / dirs as f64,
-        backoff: Duration::from_millis(config.log_cleaner_backoff_ms),
-    }
-}
-
 fn open_dirs(
     config: &Config,
     env: &Env,
@@ -372,14 +367,7 @@ async fn open_broker(
     dirs: &[Arc<DataDir>],
     metrics: &Arc<Metrics>,
 ) -> Result<(Broker, Option<traces::Exporter>), StartError> {
-    let kept = LogConfig {
-        durability: Durability::Durable,
-        cleanup: Cleanup { delete: false, compact: false },
-        segment_bytes: METADATA_SEGMENT_BYTES,
-        ..LogConfig::default()
-    };
-    let log = dirs[0].open_log(METADATA_LOG, METADATA_DIR, kept, LeaderEpoch(0))?;
-    let controller = Controller::load(log.clone(), dirs[0].path().join(METADATA_DIR), env.clone())?;
+    let (log, controller) = controller::open(&dirs[0], env)?;
     let started = BrokerStarted { node_id: config.node_id as u32 };
     let (noted, seen) = controller.execute(|_| Ok::<_, Infallible>((vec![started.into()], ())));
     if let Err(CommandError::Storage(error)) = noted {
@@ -389,14 +377,17 @@ async fn open_broker(
     // Nobody may see an epoch that a crash could hand out again.
     seen.as_ref().clone().durable().await?;
     log.set_leader_epoch(image.leader_epoch());
-    let partitions = Partitions::new(dirs.to_vec(), config.clone(), env.clone(), &image, METADATA_LOG)?;
+    let live = LiveConfig::new(with_stored(config, &image));
+    let config = &live.load_full();
+    dirs.iter().for_each(|dir| dir.reconfigure_cleaner(cleaner_options(config)));
+    let partitions = Partitions::new(dirs.to_vec(), live.clone(), env.clone(), &image, controller::LOG_ID)?;
     partitions.open_existing(&image);
     let identity = Identity { cluster_id: dirs[0].meta().cluster_id.clone(), node_id: config.node_id };
     let service = traces::Service { cluster_id: &identity.cluster_id, node_id: identity.node_id };
     let (traces, exporter) = Traces::start(config, env, metrics, service);
     let broker = Broker {
         identity,
-        config: config.clone(),
+        config: live,
         controller,
         partitions,
         fetch_sessions: FetchSessions::new(config, env.clone(), metrics.clone()),
@@ -404,6 +395,7 @@ async fn open_broker(
         producer_ids: ProducerIds::default(),
         groups: Groups::new(config, env.clone()),
         quotas: ClientQuotas::new(config, metrics),
+        telemetry: Telemetry::new(config, env.clone(), metrics.clone()),
         authorizer: Authorizer,
         metrics: metrics.clone(),
         traces,
@@ -415,6 +407,15 @@ async fn open_broker(
     image.deleting().for_each(|topic| broker.purge(topic));
     broker.groups.load(&broker.partitions, &image);
     Ok((broker, exporter))
+}
+
+/// The settings of this start under those that were set in earlier lives.
+fn with_stored(config: &Config, image: &Image) -> Config {
+    let (config, complaints) = config.with_stored(&stored_settings(image, config.node_id));
+    for complaint in complaints {
+        tracing::error!(complaint, "what was set for the broker in an earlier life does not count");
+    }
+    config
 }
 
 /// Writes a snapshot of the metadata whenever one is due, until the broker stops.

@@ -25,9 +25,15 @@ const NOTES: &[(&str, &str)] = &[
     ("DeleteRecords", "answered when no crash can take it back"),
     ("InitProducerId", "without transactions"),
     ("OffsetForLeaderEpoch", "tells a consumer that what it read was lost"),
-    ("DescribeConfigs", "settings of topics and groups, and those of the broker that have an effect"),
-    ("AlterConfigs", "settings of topics and groups, in force when the reply comes"),
-    ("IncrementalAlterConfigs", "settings of topics and groups, in force when the reply comes"),
+    (
+        "DescribeConfigs",
+        "settings of topics, groups, brokers and clients' metrics, with where they come from; levels of loggers",
+    ),
+    (
+        "AlterConfigs",
+        "settings of topics, groups, brokers and clients' metrics, in force when the reply comes",
+    ),
+    ("IncrementalAlterConfigs", "the same one by one, and levels of loggers"),
     ("AlterReplicaLogDirs", "partitions move between data directories while they are used"),
     ("DescribeLogDirs", "sizes by data directory, moves that are under way, and what the volume has left"),
     ("ElectLeaders", "one broker leads everything: no election is needed"),
@@ -42,6 +48,9 @@ const NOTES: &[(&str, &str)] = &[
         "ConsumerGroupHeartbeat",
         "the broker assigns (`uniform`, `range`); patterns, static members; live groups go over and back",
     ),
+    ("UpdateFeatures", "`group.version` 0 turns the newer consumer protocol off"),
+    ("GetTelemetrySubscriptions", "what a client is to push of its own metrics (KIP-714)"),
+    ("PushTelemetry", "a client's own metrics, shown among the broker's"),
     ("DescribeTopicPartitions", "page by page"),
 ];
 

@@ -67,13 +67,7 @@ pub(crate) fn take_meta(
         }
         return Ok(meta);
     }
-    let entries = env.files.list(path).map_err(OpenError::io("listing", path))?;
-    let used = |name: &str| {
-        [checkpoint::FILE_NAME, journal::DIR_NAME].contains(&name) || meta::partition_of(name).is_some()
-    };
-    if entries.iter().any(|entry| used(&entry.name)) {
-        return Err(OpenError::MetaMissing { path: path_owned() });
-    }
+    is_free(env, path)?;
     let cluster_id = options.cluster_id.clone().unwrap_or_else(|| TopicId::random(&*env.random).to_string());
     let directory_id = TopicId::random(&*env.random);
     let meta = MetaProperties { cluster_id, node_id: options.node_id, directory_id };
@@ -81,4 +75,16 @@ pub(crate) fn take_meta(
     small_file::replace(&*env.files, &file, meta.encode().as_bytes())
         .map_err(OpenError::io("writing", &file))?;
     Ok(meta)
+}
+
+/// Whether a directory that does not say whose it is can become ours.
+pub(crate) fn is_free(env: &Env, path: &Path) -> Result<(), OpenError> {
+    let entries = env.files.list(path).map_err(OpenError::io("listing", path))?;
+    let used = |name: &str| {
+        [checkpoint::FILE_NAME, journal::DIR_NAME].contains(&name) || meta::partition_of(name).is_some()
+    };
+    if entries.iter().any(|entry| used(&entry.name)) {
+        return Err(OpenError::MetaMissing { path: path.to_owned() });
+    }
+    Ok(())
 }

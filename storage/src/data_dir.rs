@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::adopt;
+use crate::checkpoint::Entry;
 use crate::claim;
 use crate::compact::{CleanerOptions, CleanerStats};
 use crate::config::LogConfig;
@@ -53,6 +55,8 @@ pub struct DataDirOptions {
     /// Free space below which clients' appends are refused; 0 keeps no reserve.
     pub free_bytes_min: u64,
     pub cleaner: CleanerOptions,
+    /// It is filled by an adoption, and nobody else may open it before that has come to its end.
+    pub adopting: bool,
     /// Told, once, that the directory takes no more writes.
     pub on_offline: Option<OnOffline>,
     /// Told how long each write to the journal took.
@@ -81,6 +85,7 @@ impl Default for DataDirOptions {
             journal: JournalOptions::default(),
             free_bytes_min: 0,
             cleaner: CleanerOptions::default(),
+            adopting: false,
             on_offline: None,
             on_flush: None,
             on_checkpoint: None,
@@ -105,6 +110,9 @@ impl DataDir {
     /// Takes a directory, which is made if it is missing.
     pub fn open(env: Env, path: PathBuf, options: DataDirOptions) -> Result<Arc<DataDir>, OpenError> {
         let files = &env.files;
+        if !options.adopting && files.exists(&path.join(adopt::MARK_FILE_NAME)) {
+            return Err(OpenError::HalfAdopted { path });
+        }
         // Kafka's directory is refused before even a lock is put into it.
         claim::make_dir(&env, &path)?;
         let lock = files.lock(&path.join(lock_file::FILE_NAME)).map_err(|error| match error.kind() {
@@ -200,6 +208,24 @@ impl DataDir {
         let counts = &self.shared.counts;
         counts.quarantined_bytes.fetch_add(recovered.quarantined_bytes, std::sync::atomic::Ordering::Relaxed);
         let log = Log::new(Arc::clone(&self.shared), id, dir_name, config, epoch, recovered);
+        self.shared.logs().insert(id, Arc::clone(&log));
+        Ok(log)
+    }
+
+    /// Opens a log whose files somebody else wrote and an adoption has put here. `known` is what can be said of them, and
+    /// every batch is judged.
+    pub(crate) fn take_in(&self, known: Entry) -> Result<Arc<Log>, OpenError> {
+        // A gap behind which another segment begins is a compaction's, and no power cut's.
+        let pages = Pages::Kept;
+        let _directories = self.shared.directories();
+        let (id, dir_name) = (known.id, known.dir_name.clone());
+        let path = self.shared.path.join(&dir_name);
+        self.write_owner(id, &path, pages)?;
+        let mut recovered = recover(&self.shared.env.files, id, &path, Some(&known), pages, Depth::Everything)?;
+        self.shared.known().insert(id, known);
+        self.flush_recovered(std::mem::take(&mut recovered.syncs))?;
+        let config = LogConfig::default();
+        let log = Log::new(Arc::clone(&self.shared), id, &dir_name, config, LeaderEpoch(0), recovered);
         self.shared.logs().insert(id, Arc::clone(&log));
         Ok(log)
     }
@@ -411,6 +437,11 @@ impl DataDir {
         logs.iter().map(|log| log.expire_producers(after)).sum()
     }
 
+    /// How logs are compacted from the next pass on.
+    pub fn reconfigure_cleaner(&self, options: CleanerOptions) {
+        self.shared.reconfigure_cleaner(options);
+    }
+
     pub fn is_offline(&self) -> bool {
         self.shared.is_offline()
     }
@@ -491,6 +522,36 @@ impl DataDir {
             // A thread that panicked has said so; what it left undone fails below.
             let _ = thread.join();
         }
+    }
+}
+
+/// Whose a directory is, before anything in it is touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is not there.
+    Absent,
+    /// It is there, and can become ours.
+    New,
+    Ours(MetaProperties),
+    /// A broker has it.
+    InUse,
+}
+
+/// Looks at a directory and changes nothing; what a start would refuse is an error here, too.
+pub fn standing(env: &Env, path: &Path) -> Result<Standing, OpenError> {
+    if !env.files.exists(path) {
+        return Ok(Standing::Absent);
+    }
+    if env.files.exists(&path.join(adopt::MARK_FILE_NAME)) {
+        return Err(OpenError::HalfAdopted { path: path.to_owned() });
+    }
+    let lock = path.join(lock_file::FILE_NAME);
+    if env.files.is_locked(&lock).map_err(OpenError::io("asking for the lock", &lock))? {
+        return Ok(Standing::InUse);
+    }
+    match claim::read_meta(env, path)? {
+        Some(meta) => Ok(Standing::Ours(meta)),
+        None => claim::is_free(env, path).map(|()| Standing::New),
     }
 }
 

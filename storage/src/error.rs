@@ -32,6 +32,9 @@ pub enum OpenError {
         path = path.display()
     )]
     KafkaDirectory { path: PathBuf },
+    /// What an adoption left that did not come to its end.
+    #[error("{path} is the half of an adoption that was interrupted: run `ottla log adopt` again, or delete it", path = path.display())]
+    HalfAdopted { path: PathBuf },
     #[error("{path} is in format {found}, this version knows formats up to {known}: use a newer one", path = path.display())]
     NewerFormat { path: PathBuf, found: u32, known: u32 },
     #[error("{path} holds partitions but no meta.properties: restore that file, or point log.dirs elsewhere", path = path.display())]

@@ -7,6 +7,7 @@
 //! all access to the machine goes through [`env`]; bytes of peers and disks never panic. This crate must not know API
 //! keys, topic names beyond the names of directories, or any async runtime.
 
+pub mod adopt;
 pub mod at_rest;
 pub mod batch;
 mod checkpoint;

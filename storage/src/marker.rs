@@ -44,6 +44,14 @@ impl EndMarker {
             .build()
     }
 
+    /// What a whole control batch says, if it is the end of a transaction.
+    pub fn of(batch: &[u8]) -> Option<EndMarker> {
+        match read(batch) {
+            Found::End(marker, _) => Some(marker),
+            Found::Nothing | Found::Other => None,
+        }
+    }
+
     fn decode(key: &[u8], value: &[u8]) -> Option<EndMarker> {
         let number = |bytes: &[u8], at: usize| Some(i16::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
         let kind = number(key, 2)?;
@@ -83,14 +91,14 @@ mod tests {
         // length 16, attributes, time and offset deltas, key of 4, value of 6, no headers.
         let record = [32, 0, 0, 0, 8, 0, 0, 0, 1, 12, 0, 0, 0, 0, 0, 7, 0];
         assert_eq!(batch[crate::batch::HEADER_BYTES..], record);
-        assert_eq!(read(&batch), Found::End(marker, 99));
+        assert_eq!((read(&batch), EndMarker::of(&batch)), (Found::End(marker, 99), Some(marker)));
     }
 
     #[test]
     fn another_control_record_is_no_end() {
         for (key, value) in [(&[0, 0, 0, 2][..], &[0; 6][..]), (&[0, 0, 0], &[0; 6]), (&[0; 4], &[0; 5])] {
             let batch = BatchBuilder::new(1).control().push(Some(key), Some(value), &[]).build();
-            assert_eq!(read(&batch), Found::Other);
+            assert_eq!((read(&batch), EndMarker::of(&batch)), (Found::Other, None));
         }
     }
 

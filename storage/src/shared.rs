@@ -102,6 +102,8 @@ pub(crate) struct QueuesInner {
     pub(crate) doomed: Vec<(Duration, PathBuf)>,
     /// A checkpoint was written since retention last looked.
     pub(crate) checkpointed: bool,
+    /// How logs are compacted is another way now.
+    pub(crate) cleaner_changed: bool,
     /// The journal wants something.
     pub(crate) chores: bool,
     pub(crate) stop: bool,

@@ -71,7 +71,15 @@ enum Held {
         entries: Vec<Entry>,
         /// So many of them are in the file, on the disk.
         kept: usize,
+        /// A file is there that snapshots may rely on, though nobody vouches for it: it is exchanged as a whole.
+        stands: bool,
     },
+}
+
+impl Held {
+    fn new(entries: Vec<Entry>, kept: usize) -> Held {
+        Held::Growing { entries, kept, stands: false }
+    }
 }
 
 /// The aborted transactions of a log, by segment.
@@ -89,11 +97,12 @@ pub(crate) struct Unwritten {
     base: Offset,
     entries: Vec<Entry>,
     kept: usize,
+    stands: bool,
 }
 
 impl Aborts {
     pub(crate) fn push(&mut self, segment: Offset, entry: Entry) {
-        let held = self.segments.entry(segment).or_insert(Held::Growing { entries: Vec::new(), kept: 0 });
+        let held = self.segments.entry(segment).or_insert_with(|| Held::new(Vec::new(), 0));
         if let Held::Growing { entries, .. } = held {
             entries.push(entry);
         }
@@ -107,13 +116,13 @@ impl Aborts {
     /// Recovery: the first entries of a segment stand in its file.
     pub(crate) fn resume(&mut self, segment: Offset, entries: Vec<Entry>) {
         let kept = entries.len();
-        self.segments.insert(segment, Held::Growing { entries, kept });
+        self.segments.insert(segment, Held::new(entries, kept));
     }
 
     /// A file turned out to be wrong: these are the entries, to be written again.
     pub(crate) fn replace(&mut self, segment: Offset, entries: Vec<Entry>) {
         self.has_new_sums |= self.sums.remove(&segment).is_some();
-        self.segments.insert(segment, Held::Growing { entries, kept: 0 });
+        self.segments.insert(segment, Held::Growing { entries, kept: 0, stands: true });
     }
 
     /// The segments from `base` to below `end` became one, with these entries in its file.
@@ -145,6 +154,11 @@ impl Aborts {
         std::mem::take(&mut self.has_new_sums).then(|| self.sums.clone())
     }
 
+    /// They could not be written.
+    pub(crate) fn sums_are_unwritten(&mut self) {
+        self.has_new_sums = true;
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.segments.is_empty()
     }
@@ -166,8 +180,8 @@ impl Aborts {
     /// What is in memory alone.
     pub(crate) fn unwritten(&self) -> Vec<Unwritten> {
         let is_behind = |(base, held): (&Offset, &Held)| match held {
-            Held::Growing { entries, kept } if *kept < entries.len() => {
-                Some(Unwritten { base: *base, entries: entries.clone(), kept: *kept })
+            Held::Growing { entries, kept, stands } if *kept < entries.len() => {
+                Some(Unwritten { base: *base, entries: entries.clone(), kept: *kept, stands: *stands })
             }
             _ => None,
         };
@@ -176,8 +190,8 @@ impl Aborts {
 
     /// What was unwritten is on the disk.
     pub(crate) fn written(&mut self, done: &Unwritten) {
-        if let Some(Held::Growing { kept, .. }) = self.segments.get_mut(&done.base) {
-            *kept = done.entries.len();
+        if let Some(Held::Growing { kept, stands, .. }) = self.segments.get_mut(&done.base) {
+            (*kept, *stands) = (done.entries.len(), false);
             self.sums.insert(done.base, Sum::of(&encode(&done.entries)));
             self.has_new_sums = true;
         }
@@ -191,7 +205,7 @@ impl Aborts {
         self.sums.retain(|base, _| !is_gone(*base));
         self.has_new_sums |= self.sums.len() < before;
         for (_, held) in self.segments.range_mut(..active) {
-            if matches!(held, Held::Growing { entries, kept } if *kept == entries.len()) {
+            if matches!(held, Held::Growing { entries, kept, .. } if *kept == entries.len()) {
                 *held = Held::OnDisk;
             }
         }
@@ -215,7 +229,11 @@ pub(crate) enum Aborted {
 impl Unwritten {
     /// Without `sync` the caller flushes the file in another way.
     pub(crate) fn write(&self, files: &dyn Files, dir: &Path, sync: bool) -> io::Result<()> {
-        let file = files.open(&dir.join(file_name(self.base, TXN_INDEX_SUFFIX)), OpenMode::Create)?;
+        let path = dir.join(file_name(self.base, TXN_INDEX_SUFFIX));
+        if self.stands {
+            return small_file::replace(files, &path, &encode(&self.entries));
+        }
+        let file = files.open(&path, OpenMode::Create)?;
         let at = self.kept * ENTRY_BYTES;
         // What stands behind may be of another life.
         file.set_len(at as u64)?;

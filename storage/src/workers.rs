@@ -197,11 +197,17 @@ fn sweep(shared: &Shared) {
 }
 
 fn clean(shared: &Shared) {
-    while shared.cleans_by_itself() {
-        if shared.queues.wait(Waiter::Cleaner, shared.next_clean_in(), |_| false).stop {
+    loop {
+        let longest = if shared.cleans_by_itself() { shared.next_clean_in() } else { IDLE };
+        let mut queues = shared.queues.wait(Waiter::Cleaner, longest, |queues| queues.cleaner_changed);
+        if queues.stop {
             return;
         }
-        shared.clean();
+        let is_changed = std::mem::take(&mut queues.cleaner_changed);
+        drop(queues);
+        if !is_changed && shared.cleans_by_itself() {
+            shared.clean();
+        }
     }
 }
 

@@ -5,7 +5,9 @@
 
 pub(crate) mod fetch;
 pub(crate) mod groups;
+pub(crate) mod open_loop;
 pub(crate) mod produce;
+pub(crate) mod produce_timed;
 pub(crate) mod roundtrip;
 
 use std::io::{ErrorKind, Read};
@@ -19,8 +21,8 @@ use hdrhistogram::Histogram;
 /// A broker that says nothing for so long has failed its row.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// No reply that the generators ask for is longer, Fetch apart, which is read in pieces.
-const REPLY_BYTES_MAX: usize = 64 * 1024;
+/// No reply that the generators ask for is longer, Fetch apart, which is read in pieces. Metadata of 10,000 partitions is.
+const REPLY_BYTES_MAX: usize = 1 << 20;
 
 /// What one run of a generator did.
 #[derive(Debug)]

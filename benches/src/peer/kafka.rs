@@ -3,15 +3,16 @@
 //! Invariants: jars are cached under the cache directory and appear there whole or not at all; settings are Kafka's
 //! defaults but for the replication factors that a single node needs.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Broker, Process, START_MAX, TempDir};
+use super::{Broker, Launch, Process, START_MAX, TempDir, slow_flush};
 use crate::client::wait_until_ready;
 use crate::wire::request::Settings;
 
@@ -51,39 +52,52 @@ impl Kafka {
         Ok(Self { libs: home, peer_dir })
     }
 
-    fn java(&self) -> Command {
+    /// How to run one of its classes.
+    fn class(&self, flags: &[&str], class: &str, args: &[&OsStr]) -> (PathBuf, Vec<OsString>) {
         let java = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
-        let mut command = Command::new(java.unwrap_or_else(|| PathBuf::from("java")));
-        command
-            .arg(format!("-Dlog4j2.configurationFile={}", self.peer_dir.join("log4j2.properties").display()));
-        command.arg("-cp").arg(self.libs.join("*"));
-        command.stdin(Stdio::null());
-        command
+        let logging =
+            format!("-Dlog4j2.configurationFile={}", self.peer_dir.join("log4j2.properties").display());
+        let mut all: Vec<OsString> = vec![logging.into(), "-cp".into(), self.libs.join("*").into()];
+        all.extend(flags.iter().map(Into::into));
+        all.push(class.into());
+        all.extend(args.iter().map(|arg| (*arg).to_owned()));
+        (java.unwrap_or_else(|| PathBuf::from("java")), all)
     }
 
-    /// Starts one, with Kafka's defaults but for these settings.
-    pub(crate) fn start(&self, dir: TempDir, changed: Settings<'_>) -> Result<Broker> {
+    /// How one is started on a directory that is made ready for it here, with Kafka's defaults but for these settings.
+    pub(crate) fn launch(&self, dir: &Path, changed: Settings<'_>) -> Result<Launch> {
         let [broker_port, controller_port] = free_ports()?;
-        let properties = dir.path().join("server.properties");
-        let mut text = settings(dir.path(), broker_port, controller_port);
+        let properties = dir.join("server.properties");
+        let mut text = settings(dir, broker_port, controller_port);
         text.extend(changed.iter().map(|(name, value)| format!("{name}={value}\n")));
         fs::write(&properties, text)?;
         self.format(&properties)?;
-        let log = dir.path().join("broker.log");
-        let out = File::create(&log)?;
-        let mut command = self.java();
-        command.args(JVM_FLAGS).arg("kafka.Kafka").arg(&properties);
-        command.stdout(out.try_clone()?).stderr(out);
-        let mut process = Process::spawn(&mut command, log)?;
+        let (program, args) = self.class(&JVM_FLAGS, "kafka.Kafka", &[properties.as_os_str()]);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, broker_port));
+        Ok(Launch { program, args, log: dir.join("broker.log"), address })
+    }
+
+    /// Starts one, each of whose flushes takes so much longer.
+    pub(crate) fn start(
+        &self,
+        dir: TempDir,
+        changed: Settings<'_>,
+        flush_delay: Option<Duration>,
+    ) -> Result<Broker> {
+        let Launch { program, args, log, address } = self.launch(dir.path(), changed)?;
+        let out = File::create(&log)?;
+        let mut command = slow_flush::command(&program, flush_delay);
+        command.args(args).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
+        let mut process = Process::spawn_delayed(&mut command, log, flush_delay)?;
         wait_until_ready(address, Instant::now() + START_MAX, || process.check_alive())?;
         Ok(Broker { process, address, dir })
     }
 
     fn format(&self, properties: &Path) -> Result<()> {
-        let mut command = self.java();
-        command.args(["kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID, "-c"]);
-        let output = command.arg(properties).output().context("cannot run java")?;
+        let args = ["format", "--standalone", "-t", CLUSTER_ID, "-c"].map(OsStr::new);
+        let args = [&args[..], &[properties.as_os_str()]].concat();
+        let (program, args) = self.class(&[], "kafka.tools.StorageTool", &args);
+        let output = Command::new(program).args(args).output().context("cannot run java")?;
         let words = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "Kafka's storage tool failed: {words}");
         Ok(())

@@ -6,11 +6,13 @@
 pub(crate) mod kafka;
 pub(crate) mod ottla;
 pub(crate) mod reaper;
+mod slow_flush;
 
-use std::fs;
-use std::net::SocketAddr;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -47,13 +49,26 @@ impl Contender {
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    /// The broker, where the child is strace that holds its flushes back.
+    traced: Option<u32>,
     log: PathBuf,
 }
 
 impl Process {
     /// Starts a broker whose words go to `log`.
     pub(crate) fn spawn(command: &mut Command, log: PathBuf) -> Result<Self> {
-        Ok(Self { child: reaper::spawn(command)?, log })
+        Ok(Self { child: reaper::spawn(command)?, traced: None, log })
+    }
+
+    /// The same of a command of `slow_flush`.
+    fn spawn_delayed(command: &mut Command, log: PathBuf, delay: Option<Duration>) -> Result<Self> {
+        let mut process = Self::spawn(command, log)?;
+        if delay.is_some() {
+            let traced = slow_flush::program_of(process.child.id())?;
+            reaper::watch(traced);
+            process.traced = Some(traced);
+        }
+        Ok(process)
     }
 
     /// Its standard output, if that is a pipe; once.
@@ -62,7 +77,19 @@ impl Process {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.traced.unwrap_or(self.child.id())
+    }
+
+    /// Ends the broker as a crash does, and waits until it is gone.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        match self.traced.take() {
+            // strace ends with it.
+            Some(traced) => reaper::kill(traced),
+            None => self.child.kill()?,
+        }
+        reaper::forget(self.child.id());
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Fails with its last words if the process has ended.
@@ -86,11 +113,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only for a process that has ended already. The watch ends first: once waited for, the
-        // number may belong to somebody else.
-        let _ = self.child.kill();
-        reaper::forget(self.child.id());
-        let _ = self.child.wait();
+        // It fails only for a process that has ended already.
+        let _ = self.kill();
     }
 }
 
@@ -122,6 +146,30 @@ impl Drop for TempDir {
             eprintln!("cannot remove {}: {error}", self.path.display());
         }
     }
+}
+
+/// How a broker is started, at a fixed address: again after a crash, or with the clock running.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    program: PathBuf,
+    args: Vec<OsString>,
+    log: PathBuf,
+    pub address: SocketAddr,
+}
+
+impl Launch {
+    /// Starts it. Whether it serves is the caller's question.
+    pub(crate) fn start(&self) -> Result<Process> {
+        let log = File::options().create(true).append(true).open(&self.log)?;
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        Process::spawn(&mut command, self.log.clone())
+    }
+}
+
+/// A port of loopback that nobody has right now.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// A serving broker. Fields are dropped in their order: the process before its data.

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Broker, Process, START_MAX, TempDir};
+use super::{Broker, Launch, Process, START_MAX, TempDir, free_port, slow_flush};
 use crate::client::wait_until_ready;
 use crate::wire::request::Settings;
 
@@ -40,14 +40,33 @@ impl Ottla {
         Ok(Self { binary })
     }
 
-    pub(crate) fn start(&self, dir: TempDir, durability: &str, changed: Settings<'_>) -> Result<Broker> {
-        let (broker, _) = self.start_saying(dir, durability, "off", changed)?;
+    /// Starts one, each of whose flushes takes so much longer.
+    pub(crate) fn start(
+        &self,
+        dir: TempDir,
+        durability: &str,
+        changed: Settings<'_>,
+        flush_delay: Option<Duration>,
+    ) -> Result<Broker> {
+        let (broker, _) = self.start_saying(dir, durability, "off", changed, flush_delay)?;
         Ok(broker)
+    }
+
+    /// How it is started on a directory that need not be there.
+    pub(crate) fn launch(&self, dir: &Path, durability: &str, changed: Settings<'_>) -> Result<Launch> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let listener = format!("127.0.0.1:{}", address.port());
+        Ok(Launch {
+            program: self.binary.clone(),
+            args: arguments(dir, &listener, "off", durability, changed).into_iter().map(Into::into).collect(),
+            log: dir.join("broker.log"),
+            address,
+        })
     }
 
     /// One that shows its metrics, and where.
     pub(crate) fn start_observed(&self, dir: TempDir, durability: &str) -> Result<(Broker, SocketAddr)> {
-        let (broker, ready) = self.start_saying(dir, durability, "127.0.0.1:0", &[])?;
+        let (broker, ready) = self.start_saying(dir, durability, "127.0.0.1:0", &[], None)?;
         let metrics = parse_metrics(&ready).with_context(|| format!("no metrics in `{ready}`"))?;
         Ok((broker, metrics))
     }
@@ -59,20 +78,16 @@ impl Ottla {
         durability: &str,
         metrics: &str,
         changed: Settings<'_>,
+        flush_delay: Option<Duration>,
     ) -> Result<(Broker, String)> {
         let log = dir.path().join("broker.log");
-        let mut command = Command::new(&self.binary);
-        let own = [
-            format!("log.dirs={}", dir.path().join("data").display()),
-            "listeners=PLAINTEXT://127.0.0.1:0".to_owned(),
-            format!("metrics.listener={metrics}"),
-            format!("log.durability={durability}"),
-        ];
-        for setting in own.into_iter().chain(changed.iter().map(|(name, value)| format!("{name}={value}"))) {
-            command.arg("--set").arg(setting);
-        }
+        let mut command = slow_flush::command(&self.binary, flush_delay);
+        let around_cache = flush_delay.is_none();
+        command.args(arguments(dir.path(), "127.0.0.1:0", metrics, durability, changed));
+        // A write around the page cache is flushed by itself: there is nothing to hold back.
+        command.args(["--set".to_owned(), format!("journal.direct={around_cache}")]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
-        let mut process = Process::spawn(&mut command, log)?;
+        let mut process = Process::spawn_delayed(&mut command, log, flush_delay)?;
         let stdout = process.take_stdout().context("Ottla's standard output is not ours")?;
         let deadline = Instant::now() + START_MAX;
         let ready = wait_for_ready_line(stdout, &mut process, deadline)?;
@@ -80,6 +95,24 @@ impl Ottla {
         wait_until_ready(address, deadline, || process.check_alive())?;
         Ok((Broker { process, address, dir }, ready))
     }
+}
+
+/// A user's command line.
+fn arguments(
+    dir: &Path,
+    listener: &str,
+    metrics: &str,
+    durability: &str,
+    changed: Settings<'_>,
+) -> Vec<String> {
+    let own = [
+        format!("log.dirs={}", dir.join("data").display()),
+        format!("listeners=PLAINTEXT://{listener}"),
+        format!("metrics.listener={metrics}"),
+        format!("log.durability={durability}"),
+    ];
+    let all = own.into_iter().chain(changed.iter().map(|(name, value)| format!("{name}={value}")));
+    all.flat_map(|setting| ["--set".to_owned(), setting]).collect()
 }
 
 fn build(workspace: &Path, target: &Path) -> Result<PathBuf> {

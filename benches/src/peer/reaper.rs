@@ -1,7 +1,7 @@
 //! Ends what the harness started when the harness itself is asked to end.
 //!
-//! Invariants: only processes that `spawn` started are killed, by their id, and only while they are still unwaited
-//! children, so that an id cannot have passed to a stranger. The data directory goes with them.
+//! Invariants: only processes that `spawn` started, or that these started, are killed, by their id, and only while they are
+//! still unwaited children, so that an id cannot have passed to a stranger. The data directory goes with them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -26,6 +26,24 @@ pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
     Ok(child)
 }
 
+/// Watches a process that one of those has started.
+pub(super) fn watch(pid: u32) {
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner).push(pid);
+}
+
+/// Kills a process that is watched, and watches it no more.
+pub(super) fn kill(pid: u32) {
+    kill_one(pid);
+    forget(pid);
+}
+
+fn kill_one(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // It fails only for a process that has just ended by itself.
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
 pub(crate) fn forget(pid: u32) {
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|watched| *watched != pid);
 }
@@ -33,12 +51,7 @@ pub(crate) fn forget(pid: u32) {
 /// Kills all that is watched, and leaves the list locked so that nothing is started behind its back.
 fn end_all_and_exit(data_dir: &Path) -> ! {
     let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-    for pid in watched.iter() {
-        if let Some(pid) = i32::try_from(*pid).ok().and_then(Pid::from_raw) {
-            // It fails only for a process that has just ended by itself.
-            let _ = kill_process(pid, Signal::KILL);
-        }
-    }
+    watched.iter().for_each(|pid| kill_one(*pid));
     // A dying broker may still write; what is left then is removed by the next run.
     let _ = std::fs::remove_dir_all(data_dir);
     std::process::exit(INTERRUPTED_STATUS)

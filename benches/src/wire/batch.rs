@@ -1,9 +1,61 @@
-//! Record batches (magic 2, uncompressed) as a producer sends them.
+//! Record batches (magic 2) as a producer sends them.
 //!
 //! Invariants: the checksum covers all from the attributes on; base offset 0 and leader epoch -1, which the broker
 //! stamps; offset deltas count up by one. Values are printable noise, so that nothing compresses them by accident.
 
+use anyhow::{Context, Result};
+
 use super::Writer;
+
+/// How the records of a batch are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Codec {
+    None,
+    Lz4,
+    Zstd,
+}
+
+impl Codec {
+    /// Its number in a batch's attributes.
+    fn number(self) -> i16 {
+        match self {
+            Self::None => 0,
+            Self::Lz4 => 3,
+            Self::Zstd => 4,
+        }
+    }
+
+    fn compress(self, records: Vec<u8>) -> Result<Vec<u8>> {
+        match self {
+            Self::None => Ok(records),
+            Self::Lz4 => Ok(lz4_frame(&records)),
+            Self::Zstd => zstd::bulk::compress(&records, ZSTD_LEVEL).context("compressing by zstd"),
+        }
+    }
+}
+
+/// What Kafka's producer takes by default.
+const ZSTD_LEVEL: i32 = 3;
+/// The head of an lz4 frame of independent blocks of up to 64 KiB, without checksums but for the head's own.
+const LZ4_HEAD: [u8; 7] = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82];
+const LZ4_BLOCK_BYTES: usize = 64 << 10;
+/// The bit that marks a block which compression would make longer.
+const LZ4_PLAIN: u32 = 1 << 31;
+
+fn lz4_frame(records: &[u8]) -> Vec<u8> {
+    let mut frame = LZ4_HEAD.to_vec();
+    for block in records.chunks(LZ4_BLOCK_BYTES) {
+        let packed = lz4_flex::block::compress(block);
+        let (len, bytes) = match packed.len() < block.len() {
+            true => (packed.len() as u32, packed.as_slice()),
+            false => (block.len() as u32 | LZ4_PLAIN, block),
+        };
+        frame.extend_from_slice(&len.to_le_bytes());
+        frame.extend_from_slice(bytes);
+    }
+    frame.extend_from_slice(&0u32.to_le_bytes());
+    frame
+}
 
 /// Where the length field ends: a batch is this much longer than its length says.
 pub(crate) const LENGTH_END: usize = 12;
@@ -20,6 +72,12 @@ pub(crate) fn encode_keyed<'a>(
     keyed: impl IntoIterator<Item = (Option<u64>, &'a [u8])>,
     timestamp_ms: i64,
 ) -> Vec<u8> {
+    let (count, records) = encode_records(keyed);
+    around(count, Codec::None, &records, timestamp_ms)
+}
+
+/// How many they are, and their bytes before compression.
+fn encode_records<'a>(keyed: impl IntoIterator<Item = (Option<u64>, &'a [u8])>) -> (i32, Vec<u8>) {
     let mut records = Writer::default();
     let mut count = 0i32;
     for (key, value) in keyed {
@@ -29,13 +87,18 @@ pub(crate) fn encode_keyed<'a>(
         count += 1;
     }
     assert!(count > 0, "an empty batch is none");
+    (count, records.into_bytes())
+}
+
+/// The batch around records that are compressed as it says.
+fn around(count: i32, codec: Codec, records: &[u8], timestamp_ms: i64) -> Vec<u8> {
     let mut batch = Writer::default();
     batch.i64(0); // base offset
     batch.i32(0); // length, below
     batch.i32(-1); // leader epoch
     batch.i8(2); // magic
     batch.i32(0); // checksum, below
-    batch.i16(0); // attributes: no compression, create time
+    batch.i16(codec.number()); // attributes: and create time
     batch.i32(count - 1);
     batch.i64(timestamp_ms);
     batch.i64(timestamp_ms);
@@ -43,7 +106,7 @@ pub(crate) fn encode_keyed<'a>(
     batch.i16(-1); // producer epoch
     batch.i32(-1); // base sequence
     batch.i32(count);
-    batch.raw(&records.into_bytes());
+    batch.raw(records);
     seal(batch.into_bytes())
 }
 
@@ -77,18 +140,41 @@ fn seal(mut batch: Vec<u8>) -> Vec<u8> {
 /// producer's `batch.size` does it. Returns the batch and its number of records.
 pub(crate) fn fill(batch_bytes_max: usize, value_bytes: usize, timestamp_ms: i64) -> (Vec<u8>, u32) {
     let mut noise = Noise::new(value_bytes as u64);
-    let header_bytes = encode([&[][..]], 0).len() - sized(0, 0);
-    let mut values = Vec::new();
-    let mut bytes = header_bytes;
-    loop {
-        bytes += sized(values.len() as i32, value_bytes);
-        if bytes > batch_bytes_max && !values.is_empty() {
-            break;
-        }
-        values.push(noise.bytes(value_bytes));
-    }
+    let values = values_within(batch_bytes_max, value_bytes, || noise.bytes(value_bytes));
     let batch = encode(values.iter().map(Vec::as_slice), timestamp_ms);
     (batch, values.len() as u32)
+}
+
+/// The same of values that compress as lines of a log do, where the batch is compressed to about `batch_bytes`.
+pub(crate) fn fill_compressed(
+    codec: Codec,
+    batch_bytes: usize,
+    value_bytes: usize,
+    timestamp_ms: i64,
+) -> Result<(Vec<u8>, u32)> {
+    let packed = |plain_bytes: usize| {
+        let mut noise = Noise::new(value_bytes as u64);
+        let values = values_within(plain_bytes, value_bytes, || noise.line(value_bytes));
+        let (count, plain) = encode_records(values.iter().map(|value| (None, value.as_slice())));
+        Ok::<_, anyhow::Error>((count, around(count, codec, &codec.compress(plain)?, timestamp_ms)))
+    };
+    // The producer, too, goes by what compression gained before.
+    let (_, first) = packed(batch_bytes)?;
+    let (count, batch) = packed(batch_bytes * batch_bytes / first.len())?;
+    Ok((batch, count as u32))
+}
+
+/// As many values as stay within so many bytes of a batch, and one at least.
+fn values_within(bytes_max: usize, value_bytes: usize, mut value: impl FnMut() -> Vec<u8>) -> Vec<Vec<u8>> {
+    let header_bytes = encode([&[][..]], 0).len() - sized(0, 0);
+    let (mut values, mut bytes) = (Vec::new(), header_bytes);
+    loop {
+        bytes += sized(values.len() as i32, value_bytes);
+        if bytes > bytes_max && !values.is_empty() {
+            return values;
+        }
+        values.push(value());
+    }
 }
 
 /// The bytes of a record in its batch, its own length included.
@@ -117,5 +203,18 @@ impl Noise {
 
     pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| b'!' + (self.next() % 94) as u8).collect()
+    }
+
+    /// What is the same in most lines of a log, and what is not.
+    fn line(&mut self, len: usize) -> Vec<u8> {
+        let mut line = Vec::with_capacity(len + 32);
+        while line.len() < len {
+            line.extend_from_slice(b"{\"level\":\"info\",\"took_ms\":");
+            line.extend_from_slice(
+                format!("{:<5},\"id\":\"{:016x}\"}}", self.next() % 10_000, self.next()).as_bytes(),
+            );
+        }
+        line.truncate(len);
+        line
     }
 }

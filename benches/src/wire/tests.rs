@@ -1,6 +1,6 @@
 //! Frames and batches against the bytes that Apache Kafka's own classes write, and the readers against hostile input.
 
-use super::batch;
+use super::batch::{self, Codec};
 use super::reply::{self, Reader};
 use super::request;
 use super::walk::BatchWalk;
@@ -83,6 +83,37 @@ fn records_bytes(batch: &[u8], count: u32) -> usize {
     }
     assert_eq!(reader.remaining(), 0);
     batch.len() - LENGTH_OF_HEAD
+}
+
+#[test]
+fn compressed_batches_hold_the_same_records() {
+    for codec in [Codec::Lz4, Codec::Zstd] {
+        let (batch, count) = batch::fill_compressed(codec, 16_384, 100, 0).unwrap();
+        assert!((12_000..20_000).contains(&batch.len()), "{codec:?}: {} bytes", batch.len());
+        let plain_bytes = count as usize * 100;
+        assert!(plain_bytes > 2 * batch.len(), "{codec:?}: {count} records in {} bytes", batch.len());
+        let records = &batch[61..];
+        let plain = match codec {
+            // A frame's head, then blocks, each behind its length; 0 ends them.
+            Codec::Lz4 => {
+                let (mut at, mut plain) = (7, Vec::new());
+                loop {
+                    let len = u32::from_le_bytes(records[at..at + 4].try_into().unwrap()) as usize;
+                    if len == 0 {
+                        break plain;
+                    }
+                    let block = &records[at + 4..at + 4 + len];
+                    plain.extend(lz4_flex::block::decompress(block, 1 << 16).unwrap());
+                    at += 4 + len;
+                }
+            }
+            _ => zstd::bulk::decompress(records, 1 << 20).unwrap(),
+        };
+        assert!(
+            plain.len() > plain_bytes
+                && plain.windows(7).filter(|at| at == b"took_ms").count() >= count as usize
+        );
+    }
 }
 
 #[test]

@@ -56,6 +56,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("admin_cluster", |stage| part(stage, "Administering", "cluster", &[])),
         scenario("admin_offsets", |stage| part(stage, "Administering", "offsets", &[])),
         scenario("admin_operation", |stage| part(stage, "Operating", "operation", &[])),
+        scenario("admin_features", |stage| part(stage, "Overseeing", "features", &[])),
+        scenario("admin_resources", |stage| part(stage, "Overseeing", "resources", &[])),
+        scenario("admin_members", |stage| part(stage, "Overseeing", "members", &[])),
         scenario("admin_quotas", |stage| part(stage, "Quotas", "administration", &[])),
         scenario("keeps_to_its_quotas", |stage| {
             let broker = stage.broker(Spec::default().set("quota.window.num", "2"))?;

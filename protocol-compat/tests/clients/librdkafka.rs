@@ -11,6 +11,12 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let python = [Need::Python];
     let both = [Need::Python, Need::Java];
     vec![
+        Scenario::new("librdkafka::administration", &python, |stage| {
+            let broker = stage.broker(Spec::default())?;
+            stage
+                .python("operating_librdkafka.py", "administration", &[broker.bootstrap(), "suite"])
+                .map(drop)
+        }),
         Scenario::new("librdkafka::every_codec", &python, |stage| {
             let broker = stage.broker(Spec::default())?;
             let run = |part: &str, words: &[&str]| stage.python("librdkafka.py", part, words);

@@ -61,6 +61,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("admin_configs", |stage| part(stage, "administering.py", "configs", &[])),
         scenario("admin_cluster", |stage| part(stage, "administering.py", "cluster", &[])),
         scenario("admin_deletion", |stage| part(stage, "administering.py", "deletion", &[])),
+        scenario("admin_groups", |stage| part(stage, "operating.py", "groups", &[])),
+        scenario("admin_operation", |stage| part(stage, "operating.py", "cluster", &[])),
         scenario("auto_creation", |stage| part(stage, "administering.py", "auto_creation", &[])),
         scenario("over_ipv6", over_ipv6),
     ]

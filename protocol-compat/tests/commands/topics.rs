@@ -74,6 +74,13 @@ pub(crate) fn topics(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+/// The lines of settings, in order.
+fn settings_of(told: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = told.lines().filter(|line| line.contains("sensitive=")).collect();
+    lines.sort_unstable();
+    lines
+}
+
 pub(crate) fn configs(stage: &Stage) -> Result<()> {
     let broker = stage.broker(Spec::default())?;
     run(stage, &broker, &["topic", "create", "orders"])?.well()?;
@@ -108,6 +115,25 @@ pub(crate) fn configs(stage: &Stage) -> Result<()> {
     let id = objects(stage, &broker, &["cluster"])?[0]["id"].to_string();
     let all = objects(stage, &broker, &["config", "describe", "--broker", &id, "--all"])?;
     ensure!(all.iter().any(|one| one["name"] == "log.retention.ms"), "{} settings", all.len());
+    for (whose, kafkas) in
+        [(vec!["--broker", &*id], vec!["--entity-name", &*id]), (vec!["--brokers"], vec!["--entity-default"])]
+    {
+        let set = ["--set", "log.retention.ms=86400000", "--set", "max.connections.per.ip=1000"];
+        run(stage, &broker, &[&["config", "alter"][..], &whose, &set].concat())?.well()?;
+        let said = run(stage, &broker, &[&["config", "describe"][..], &whose].concat())?.well()?;
+        let model = [&to[..], &["--entity-type", "brokers"], &kafkas].concat();
+        let model = stage.tool("kafka.admin.ConfigCommand", &model, "")?;
+        ensure!(settings_of(&said) == settings_of(&model), "{said}\nKafka's tool:\n{model}");
+        ensure!(said.contains("log.retention.ms=86400000"), "{said}");
+    }
+    let wrong = ["config", "alter", "--brokers", "--set", "node.id=9"];
+    let said = run(stage, &broker, &wrong)?.badly()?;
+    ensure!(said.contains("INVALID_REQUEST"), "{said}");
+    let logger = ["--broker-logger", &*id];
+    run(stage, &broker, &[&["config", "alter"][..], &logger, &["--set", "root=WARN"]].concat())?.well()?;
+    let all = objects(stage, &broker, &[&["config", "describe"][..], &logger].concat())?;
+    let root = all.iter().find(|one| one["name"] == "root").context("root")?;
+    ensure!(root["value"] == "WARN" && root["source"] == "DYNAMIC_BROKER_LOGGER_CONFIG", "{root}");
     let said = run(stage, &broker, &["config", "describe", "--broker", "77"])?.badly()?;
     ensure!(said.contains("no broker 77"), "{said}");
     let said = run(stage, &broker, &["config", "describe", "--topic", "none"])?.badly()?;

@@ -1,6 +1,7 @@
 //! The same batches, good and bad, to Apache Kafka and to Ottla: error codes, offsets, times, blamed records and what is
 //! read back must be the same, but for the closed list in [`cases::Meant`].
 
+mod adopted;
 pub(crate) mod batch;
 pub(crate) mod cases;
 mod defects;
@@ -30,6 +31,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let moved = moved::our_segments_are_served_by_kafka;
     let compacted = moved::our_compacted_segments_are_served_by_kafka;
     vec![
+        Scenario::of_ottla("differential::adopted_after_a_kill", &[Need::Java], adopted::after_a_kill),
+        Scenario::of_ottla("differential::adopted_after_a_stop", &[Need::Java], adopted::after_a_stop),
         Scenario::of_ottla("differential::compacted_segments_served_by_kafka", &[Need::Java], compacted),
         Scenario::of_ottla("differential::batches", &[Need::Java], batches_are_judged_alike),
         Scenario::of_ottla("differential::requests", &[Need::Java], requests::requests_are_answered_alike),

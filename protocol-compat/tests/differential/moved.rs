@@ -105,7 +105,12 @@ pub(super) fn our_compacted_segments_are_served_by_kafka(stage: &Stage) -> Resul
 
 /// The end, the start and all batches: Kafka gives no more than a segment at a time.
 fn fetch_all(peer: &mut Peer, topic: &str) -> Result<(i64, i64, Vec<u8>)> {
-    let (mut all, mut next) = (Vec::new(), 0);
+    fetch_all_from(peer, topic, 0)
+}
+
+/// As [`fetch_all`], of a log that begins later.
+pub(crate) fn fetch_all_from(peer: &mut Peer, topic: &str, mut next: i64) -> Result<(i64, i64, Vec<u8>)> {
+    let mut all = Vec::new();
     loop {
         let (error, end, start, bytes) = peer.fetch(topic, next)?;
         ensure!(error == 0, "{topic}: error {error} at {next}");
@@ -154,7 +159,7 @@ fn log_of(broker: &Broker, topic: &str) -> PathBuf {
 }
 
 /// Every shape in every form, some producers with sequences, and enough noise for several segments.
-fn batches(now: i64) -> Vec<Case> {
+pub(crate) fn batches(now: i64) -> Vec<Case> {
     let mut all: Vec<Case> = cases::good(now).into_iter().filter(|case| case.topic == PLAIN).collect();
     for number in 0..LARGE_BATCHES {
         let form = Form::ALL[number as usize % Form::ALL.len()];

@@ -100,7 +100,7 @@ impl Peer {
         }
     }
 
-    fn must<M: Request>(&mut self, request: &M, version: i16) -> Result<M::Response> {
+    pub(crate) fn must<M: Request>(&mut self, request: &M, version: i16) -> Result<M::Response> {
         self.ask(request, version)?.context("the connection was closed")
     }
 

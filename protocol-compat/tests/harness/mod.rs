@@ -14,6 +14,7 @@ pub(crate) mod java;
 mod kafka;
 pub(crate) mod kcat;
 pub(crate) mod losing;
+mod machine;
 pub(crate) mod node;
 pub(crate) mod ottla;
 pub(crate) mod place;

@@ -55,12 +55,8 @@ fn build() -> Result<PathBuf> {
 pub(crate) fn launch(home: &Path, spec: &Spec) -> Result<Ready> {
     let binary = binary()?;
     let mut command = Command::new(binary);
-    command.current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped());
-    command.stderr(log(home)?);
     // What the environment tells the tests is not meant for the broker.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTTLA_")) {
-        command.env_remove(name);
-    }
+    clear_settings(&mut command);
     let mut set = |name: &str, value: &str| {
         command.arg("--set").arg(format!("{name}={value}"));
     };
@@ -74,21 +70,38 @@ pub(crate) fn launch(home: &Path, spec: &Spec) -> Result<Ready> {
     for (name, value) in &spec.settings {
         set(name, value);
     }
-    let mut child = command.spawn().with_context(|| format!("starting {}", binary.display()))?;
-    match ready_line(&mut child, home) {
-        Ok(line) => read_ready(&line, child),
-        Err(e) => {
-            // It may have ended already.
-            let _ended = child.kill();
-            let ended = child.wait()?;
-            Err(e.context(format!("the broker did not become ready ({ended})")))
-        }
+    let (child, line) = serve(command, home)?;
+    read_ready(&line, child)
+}
+
+/// Takes away every variable that a broker could read settings from.
+pub(crate) fn clear_settings(command: &mut Command) {
+    let is_read =
+        |name: &str| name.starts_with("OTTLA_") || name.starts_with("KAFKA_") || name == "CLUSTER_ID";
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_read(&name.to_string_lossy())) {
+        command.env_remove(name);
     }
 }
 
 fn log(home: &Path) -> Result<File> {
     let path = log_file(home);
     OpenOptions::new().create(true).append(true).open(&path).with_context(|| path.display().to_string())
+}
+
+/// Starts this command in `home`, which serves, and waits for the line that says so.
+pub(crate) fn serve(mut command: Command, home: &Path) -> Result<(Child, String)> {
+    command.current_dir(home).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log(home)?);
+    let mut child = command.spawn().with_context(|| format!("starting {command:?}"))?;
+    match ready_line(&mut child, home) {
+        Ok(line) => Ok((child, line)),
+        Err(e) => {
+            // It may have ended already.
+            let _ended = child.kill();
+            let ended = child.wait()?;
+            let said = std::fs::read_to_string(log_file(home)).unwrap_or_default();
+            Err(e.context(format!("the broker did not become ready ({ended})\n{said}")))
+        }
+    }
 }
 
 /// Waits for the ready line. A thread goes on copying stdout into the log, so that the broker never blocks on it.

@@ -7,7 +7,7 @@
 use crate::harness::broker::{Broker, Spec, log_file};
 use crate::harness::place::{self, Judged, judged};
 use crate::harness::program::Ran;
-use crate::harness::{Client, budget, compiled, debian, java, node, program, python};
+use crate::harness::{Client, budget, compiled, debian, java, machine, node, program, python};
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 use std::fs;
@@ -34,9 +34,14 @@ pub(crate) enum Need {
     Go,
     Java,
     Node,
+    /// What makes packages and looks into them.
+    Packaging,
     Python,
     /// What builds Ottla builds the Rust client: nothing more is needed.
     Rust,
+    Valgrind,
+    /// What judges a unit of systemd's.
+    Systemd,
 }
 
 impl Need {
@@ -53,8 +58,13 @@ impl Need {
             Self::Go => compiled::go_missing(),
             Self::Java | Self::Connect => java::missing(),
             Self::Node => node::missing(),
+            Self::Packaging => machine::packaging_missing(),
             Self::Python | Self::Collector => python::missing(),
             Self::Rust => None,
+            Self::Valgrind => program::said(Command::new("valgrind").arg("--version"))
+                .is_none()
+                .then(|| "valgrind".to_owned()),
+            Self::Systemd => machine::systemd_missing(),
         };
         known.push((self, missing.clone()));
         missing
@@ -71,6 +81,7 @@ impl Need {
             Self::Python => python::command("suite.py").map(drop),
             Self::Collector => python::with(python::Packages::Collector, "").map(drop),
             Self::Rust => compiled::rust().map(drop),
+            Self::Packaging | Self::Systemd | Self::Valgrind => Ok(()),
         }
     }
 }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 const TOPIC: &str = "the-good-one";
 /// How long it waits before it calls the broker dead.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const ROUNDS_PER_CONNECTION: usize = 25;
 /// It stands for a client with a life of its own, not for one more load.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -94,7 +94,8 @@ fn round(connection: &mut Connection, served: &mut Served) -> Result<()> {
     Ok(())
 }
 
-fn produce(connection: &mut Connection, records: Bytes) -> Result<i64> {
+/// Sends a batch to the honest topic; where it stands then.
+pub(crate) fn produce(connection: &mut Connection, records: Bytes) -> Result<i64> {
     let partition = PartitionProduceData::default().with_records(Some(records));
     let topic = TopicProduceData::default().with_name(topic_name(TOPIC)).with_partition_data(vec![partition]);
     let request =
@@ -109,7 +110,8 @@ fn produce(connection: &mut Connection, records: Bytes) -> Result<i64> {
     Ok(stored.base_offset)
 }
 
-fn fetch(connection: &mut Connection, offset: i64) -> Result<Bytes> {
+/// The records of that topic from an offset on.
+pub(crate) fn fetch(connection: &mut Connection, offset: i64) -> Result<Bytes> {
     let partition = FetchPartition::default().with_fetch_offset(offset).with_partition_max_bytes(1 << 20);
     let topic = FetchTopic::default().with_topic(topic_name(TOPIC)).with_partitions(vec![partition]);
     let request = FetchRequest::default()

@@ -8,7 +8,7 @@
 mod bombs;
 mod crowds;
 pub(crate) mod frames;
-mod good;
+pub(crate) mod good;
 mod rude;
 
 use crate::harness::place::{Judged, judged, long_effort};

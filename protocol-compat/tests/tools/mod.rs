@@ -1,9 +1,11 @@
 //! Apache Kafka's tools that write, read, measure, ask for offsets and delete records: what they print is what the log
-//! holds.
+//! holds; and those that look after topics, settings, quotas and the cluster.
 
+mod administering;
 mod console;
 mod measuring;
 mod offsets;
+mod several;
 
 use crate::harness::{Broker, Need, Scenario, Stage};
 use anyhow::Result;
@@ -22,6 +24,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("end_to_end_latency", measuring::end_to_end_latency),
         scenario("get_offsets", offsets::every_time),
         scenario("delete_records", offsets::delete_records),
+        scenario("topics", administering::topics),
+        scenario("configs", administering::configs),
+        scenario("quotas", administering::quotas),
+        scenario("cluster", administering::cluster),
+        scenario("one_of_one", administering::one_of_one),
     ]
 }
 

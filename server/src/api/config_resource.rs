@@ -8,7 +8,8 @@ use protocol_compat::ErrorCode;
 use storage::{AppendError, TopicId};
 
 use super::error::ToCode;
-use super::{Cx, Then};
+use super::{Cx, Then, config_broker, config_logger};
+use crate::cluster::client_metrics::configure_client_metrics;
 use crate::cluster::configure::{self, ConfigRefusal, Wanted};
 use crate::cluster::controller::Seen;
 use crate::config::ValueSource;
@@ -48,8 +49,12 @@ impl ResourceType {
 pub(super) fn source_number(source: ValueSource) -> i8 {
     match source {
         ValueSource::Topic => 1,
+        ValueSource::ThisBroker => 2,
+        ValueSource::AllBrokers => 3,
         ValueSource::Broker => 4,
+        ValueSource::ClientMetrics => 7,
         ValueSource::Default => 5,
+        ValueSource::Logger => 6,
         ValueSource::Group => 8,
     }
 }
@@ -76,6 +81,8 @@ pub(super) struct Altered<V> {
     pub(super) kind: i8,
     pub(super) name: String,
     pub(super) configs: Vec<(String, Option<V>)>,
+    /// Whether an operation of it does not exist.
+    pub(super) has_unknown_operation: bool,
 }
 
 /// What a request asks for as a whole.
@@ -91,6 +98,8 @@ pub(super) struct Asked<'a> {
 pub(super) struct Altering {
     pub(super) outcomes: Vec<Result<(), Refused>>,
     changed: Vec<TopicId>,
+    /// Settings of this broker, or of all.
+    has_changed_brokers: bool,
     newest: Arc<Seen>,
 }
 
@@ -106,7 +115,12 @@ pub(super) fn alter<V>(
     for resource in &resources {
         *times_named.entry((resource.kind, resource.name.clone())).or_insert(0u32) += 1;
     }
-    let mut altering = Altering { outcomes: Vec::new(), changed: Vec::new(), newest: cx.seen.clone() };
+    let mut altering = Altering {
+        outcomes: Vec::new(),
+        changed: Vec::new(),
+        has_changed_brokers: false,
+        newest: cx.seen.clone(),
+    };
     for resource in resources {
         let outcome = if times_named[&(resource.kind, resource.name.clone())] > 1 {
             Err(invalid("the request names this resource more than once"))
@@ -125,7 +139,7 @@ fn alter_one<V>(
     translate: &impl Fn(BTreeMap<String, V>) -> Result<Wanted, Refused>,
     altering: &mut Altering,
 ) -> Result<(), Refused> {
-    let Altered { kind, name, configs } = resource;
+    let Altered { kind, name, configs, has_unknown_operation } = resource;
     let configs = named_once(configs)?;
     match ResourceType::of(kind) {
         Some(ResourceType::Topic) => {
@@ -142,36 +156,49 @@ fn alter_one<V>(
             }
             alter_group(cx, &name, &translate(configs)?, asked.validate_only, altering)
         }
+        Some(ResourceType::ClientMetrics) => {
+            if !(asked.may_alter)(Resource::Cluster) {
+                let why = "altering subscriptions to clients' metrics is not allowed".to_owned();
+                return Err((ErrorCode::ClusterAuthorizationFailed, why));
+            }
+            alter_client_metrics(cx, &name, &translate(configs)?, asked.validate_only, altering)
+        }
         Some(ResourceType::Broker) => {
             if !name.is_empty() {
                 check_broker_id(cx, &name)?;
             }
-            alter_nothing(asked, configs.keys(), |names| {
-                invalid(format!("these settings cannot change while the broker runs: {names}"))
-            })
+            check_cluster(asked)?;
+            if has_unknown_operation {
+                return Err(invalid(UNKNOWN_OPERATION));
+            }
+            let wanted = translate(configs)?;
+            let newest = &mut altering.newest;
+            altering.has_changed_brokers |=
+                config_broker::alter(cx, &name, &wanted, asked.validate_only, newest)?;
+            Ok(())
         }
         Some(ResourceType::BrokerLogger) if asked.loggers_too => {
             check_broker_id(cx, &name)?;
-            let unknown =
-                |names| (ErrorCode::InvalidConfig, format!("there are no loggers of these names: {names}"));
-            alter_nothing(asked, configs.keys(), unknown)
+            check_cluster(asked)?;
+            if has_unknown_operation {
+                return Err((ErrorCode::UnknownServerError, UNKNOWN_OPERATION.to_owned()));
+            }
+            config_logger::alter(translate(configs)?, asked.validate_only)
         }
         _ => Err(invalid(format!("settings of resources of type {kind} cannot be altered here"))),
     }
 }
 
-/// Nothing of such a resource can be altered; that is no mistake of a request that alters nothing.
-fn alter_nothing<'a>(
-    asked: &Asked<'_>,
-    names: impl Iterator<Item = &'a String>,
-    refuse: impl FnOnce(String) -> Refused,
-) -> Result<(), Refused> {
+/// Of a broker it is an invalid request; of a logger, and of anything else, Kafka trips over it.
+const UNKNOWN_OPERATION: &str = "the request holds an operation that does not exist; there are 0 to 3";
+
+/// What is asked of brokers and loggers before anything else.
+fn check_cluster(asked: &Asked<'_>) -> Result<(), Refused> {
     if !(asked.may_alter)(Resource::Cluster) {
         let why = "altering the broker's settings is not allowed".to_owned();
         return Err((ErrorCode::ClusterAuthorizationFailed, why));
     }
-    let names: Vec<&str> = names.map(String::as_str).collect();
-    if names.is_empty() { Ok(()) } else { Err(refuse(names.join(", "))) }
+    Ok(())
 }
 
 fn named_once<V>(configs: Vec<(String, Option<V>)>) -> Result<BTreeMap<String, V>, Refused> {
@@ -193,13 +220,13 @@ fn alter_topic(
     validate_only: bool,
     altering: &mut Altering,
 ) -> Result<(), Refused> {
-    let broker = &cx.broker.config;
+    let broker = cx.broker.config.load();
     if validate_only {
-        let decided = configure::configure_topic(&altering.newest.image, name, wanted, broker);
+        let decided = configure::configure_topic(&altering.newest.image, name, wanted, &broker);
         return decided.map(drop).map_err(|refusal| (refusal.code(), refusal.to_string()));
     }
     let (outcome, seen) = cx.broker.controller.execute(|image| {
-        let record = configure::configure_topic(image, name, wanted, broker)?;
+        let record = configure::configure_topic(image, name, wanted, &broker)?;
         let changed = record.is_some().then(|| image.topic(name).map(|topic| topic.id)).flatten();
         Ok::<_, ConfigRefusal>((record.into_iter().collect(), changed))
     });
@@ -216,14 +243,34 @@ fn alter_group(
     validate_only: bool,
     altering: &mut Altering,
 ) -> Result<(), Refused> {
-    let broker = &cx.broker.config;
+    let broker = cx.broker.config.load();
     if validate_only {
-        let decided = configure::configure_group(&altering.newest.image, name, wanted, broker);
+        let decided = configure::configure_group(&altering.newest.image, name, wanted, &broker);
         return decided.map(drop).map_err(|refusal| (refusal.code(), refusal.to_string()));
     }
     // Groups look into the image that each request brings: there is nothing else to tell.
     let (outcome, seen) = cx.broker.controller.execute(|image| {
-        let record = configure::configure_group(image, name, wanted, broker)?;
+        let record = configure::configure_group(image, name, wanted, &broker)?;
+        Ok::<_, ConfigRefusal>((record.into_iter().collect(), ()))
+    });
+    altering.newest = seen;
+    outcome.map_err(|error| (error.code(), error.to_string()))
+}
+
+fn alter_client_metrics(
+    cx: &Cx,
+    name: &str,
+    wanted: &Wanted,
+    validate_only: bool,
+    altering: &mut Altering,
+) -> Result<(), Refused> {
+    if validate_only {
+        let decided = configure_client_metrics(&altering.newest.image, name, wanted);
+        return decided.map(drop).map_err(|refusal| (refusal.code(), refusal.to_string()));
+    }
+    // Telemetry looks into the image that each request brings, as groups do.
+    let (outcome, seen) = cx.broker.controller.execute(|image| {
+        let record = configure_client_metrics(image, name, wanted)?;
         Ok::<_, ConfigRefusal>((record.into_iter().collect(), ()))
     });
     altering.newest = seen;
@@ -238,8 +285,8 @@ impl Altering {
         reply: R,
         failed: impl FnOnce(R, ErrorCode, &str) -> R + Send + 'static,
     ) -> Then<R> {
-        let Altering { changed, newest, .. } = self;
-        if changed.is_empty() {
+        let Altering { changed, has_changed_brokers, newest, .. } = self;
+        if changed.is_empty() && !has_changed_brokers {
             return Then::once_durable(&newest, reply, |reply, error| {
                 failed(reply, error.code(), &error.to_string())
             });
@@ -248,6 +295,9 @@ impl Altering {
         let (seen, broker) = (Seen::clone(&newest), cx.broker.clone());
         let work = tokio::spawn(async move {
             seen.durable().await?;
+            if has_changed_brokers {
+                broker.take_settings().await;
+            }
             for id in changed {
                 broker.reconfigure(id).await;
             }

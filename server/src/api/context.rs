@@ -16,7 +16,7 @@ use crate::cluster::controller::Seen;
 use crate::cluster::quota::Key;
 use crate::cluster::records::TopicPurged;
 use crate::cluster::{Controller, Topic};
-use crate::config::{Advertised, Config};
+use crate::config::{Advertised, LiveConfig};
 use crate::coordinator::{Groups, ProducerIds};
 use crate::metrics::Metrics;
 pub use crate::partition::ColdReads;
@@ -24,10 +24,11 @@ use crate::partition::Partitions;
 use crate::partition::fetch::FetchSessions;
 use crate::quotas::{Change, Client, ClientQuotas, Throttle};
 use crate::security::{Authorizer, Operation, Principal, Resource};
+use crate::telemetry::Telemetry;
 use crate::traces::Traces;
 
 /// How long between two looks whether a log is durable yet. It takes a flush, of milliseconds.
-const DURABILITY_LOOK: Duration = Duration::from_millis(2);
+pub(super) const DURABILITY_LOOK: Duration = Duration::from_millis(2);
 
 /// Who this broker is, for good.
 #[derive(Debug, Clone)]
@@ -39,7 +40,7 @@ pub struct Identity {
 /// Everything that requests work with, made once by `node`.
 pub struct Broker {
     pub identity: Identity,
-    pub config: Arc<Config>,
+    pub config: Arc<LiveConfig>,
     pub controller: Controller,
     pub partitions: Partitions,
     pub fetch_sessions: FetchSessions,
@@ -47,6 +48,7 @@ pub struct Broker {
     pub producer_ids: ProducerIds,
     pub groups: Groups,
     pub quotas: ClientQuotas,
+    pub telemetry: Telemetry,
     pub authorizer: Authorizer,
     pub metrics: Arc<Metrics>,
     pub traces: Traces,
@@ -70,7 +72,8 @@ impl Broker {
     pub async fn reconfigure(&self, id: TopicId) {
         let newest = || self.controller.seen().image.topic_by_id(id).cloned();
         let open = self.partitions.reconfigure(newest);
-        let deadline = self.env.clock.monotonic() + Duration::from_millis(self.config.request_timeout_ms);
+        let deadline =
+            self.env.clock.monotonic() + Duration::from_millis(self.config.load().request_timeout_ms);
         for partition in open {
             while !partition.is_as_durable_as_wanted() && self.env.clock.monotonic() < deadline {
                 tokio::time::sleep(DURABILITY_LOOK).await;

@@ -7,11 +7,14 @@ use storage::{AppendError, DeleteRecordsError, ReadError, Reject};
 use crate::cluster::command::Refusal;
 use crate::cluster::configure::ConfigRefusal;
 use crate::cluster::controller::CommandError;
+use crate::cluster::feature::FeatureRefusal;
 use crate::cluster::quota::QuotaRefusal;
+use crate::config::ClientMetricsError;
 use crate::coordinator::group::GroupError;
 use crate::coordinator::shard::ShardError;
 use crate::partition::fetch::{FetchError, SessionError};
 use crate::partition::{EpochCheck, ProduceRefusal, Unavailable};
+use crate::telemetry::TelemetryError;
 
 /// What Apache Kafka answers for this error.
 pub(super) trait ToCode {
@@ -39,9 +42,38 @@ impl ToCode for ConfigRefusal {
     fn code(&self) -> ErrorCode {
         match self {
             Self::NoList { .. } | Self::Value(_) | Self::GroupValue(_) => ErrorCode::InvalidConfig,
-            Self::NoName => ErrorCode::InvalidRequest,
+            Self::ClientMetrics(error) => error.code(),
+            Self::NoName | Self::Broker(_) | Self::OfTopic { .. } => ErrorCode::InvalidRequest,
             Self::Topic(refusal) => refusal.code(),
         }
+    }
+}
+
+impl ToCode for ClientMetricsError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::NoName | Self::UnknownName(_) | Self::Interval(_) => ErrorCode::InvalidRequest,
+            Self::NoNumber(_) | Self::Items { .. } | Self::Match(_) => ErrorCode::InvalidConfig,
+        }
+    }
+}
+
+impl ToCode for TelemetryError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::TooEarly => ErrorCode::ThrottlingQuotaExceeded,
+            Self::Over => ErrorCode::InvalidRequest,
+            Self::OtherSubscription => ErrorCode::UnknownSubscriptionId,
+            Self::UnknownCodec => ErrorCode::UnsupportedCompressionType,
+            Self::TooLarge => ErrorCode::TelemetryTooLarge,
+            Self::Unreadable => ErrorCode::InvalidRecord,
+        }
+    }
+}
+
+impl ToCode for FeatureRefusal {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::InvalidUpdateVersion
     }
 }
 

@@ -138,7 +138,7 @@ fn tickets(topics: &[PendingTopic]) -> impl Iterator<Item = &Ticket> {
 /// How long a reply may wait for the disk. The client's timeout is for replicas, which `acks=1` does not ask for; and no
 /// client means to be told, of records that are kept, that they are late by less than a flush may take.
 fn patience(cx: &Cx, req: &ProduceRequest) -> Duration {
-    let own = Duration::from_millis(cx.broker.config.request_timeout_ms);
+    let own = Duration::from_millis(cx.broker.config.load().request_timeout_ms);
     match req.acks {
         1 => own,
         _ => Duration::from_millis(u64::try_from(req.timeout_ms).unwrap_or(0)).max(FLUSH_PATIENCE),

@@ -130,7 +130,7 @@ impl Fetching {
             _ if entries.iter().all(is_known_before) => Bound::HighWatermark,
             _ => return Err(no_such_isolation(&req, version)),
         };
-        let fetch_max_bytes = i32::try_from(cx.broker.config.fetch_max_bytes).unwrap_or(i32::MAX);
+        let fetch_max_bytes = i32::try_from(cx.broker.config.load().fetch_max_bytes).unwrap_or(i32::MAX);
         let bytes_max = req.max_bytes.min(fetch_max_bytes);
         // A follower's bytes are no client's.
         let metered = cx.metered.clone().filter(|_| !is_follower);

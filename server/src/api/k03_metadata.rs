@@ -152,7 +152,7 @@ fn auto_create(
     newest: &mut Arc<Seen>,
 ) -> Result<Arc<Topic>, ErrorCode> {
     topic_name::check(name).map_err(|_| ErrorCode::InvalidTopicException)?;
-    if !(req.allow_auto_topic_creation && cx.broker.config.auto_create_topics_enable) {
+    if !(req.allow_auto_topic_creation && cx.broker.config.load().auto_create_topics_enable) {
         return Err(ErrorCode::UnknownTopicOrPartition);
     }
     if !cx.allow(Operation::Create, Resource::Topic(name)) {

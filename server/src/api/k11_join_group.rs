@@ -57,7 +57,7 @@ fn check(cx: &Cx, req: &JoinGroupRequest) -> Result<(), (ErrorCode, StrBytes)> {
     if req.group_id.is_empty() {
         return Err((GroupError::InvalidGroupId.code(), member()));
     }
-    let config = &cx.broker.config;
+    let config = cx.broker.config.load();
     let allowed = config.group_min_session_timeout_ms..=config.group_max_session_timeout_ms;
     if !allowed.contains(&req.session_timeout_ms) {
         return Err((GroupError::InvalidSessionTimeout.code(), member()));

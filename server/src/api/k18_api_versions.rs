@@ -1,8 +1,8 @@
 //! ApiVersions (key 18), versions 0–4.
 //!
 //! - 3 (KIP-511): client software name and version; flexible, but for the reply's header, which stays version 0.
-//! - 3–4 (KIP-584): features. Clients switch behaviour on them, so only what is served is named. Of the supported ones
-//!   those that begin with level 0 are named from 4 on (KIP-1022).
+//! - 3–4 (KIP-584): features, and the levels that count (UpdateFeatures changes them; one at level 0 is not named). Of the
+//!   supported ones those that begin with level 0 are named from 4 on (KIP-1022).
 //!
 //! A version of the future is answered in version 0 with UNSUPPORTED_VERSION and the range that is served.
 
@@ -13,14 +13,14 @@ use protocol_compat::messages::api_versions_response::{
     ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
 };
 use protocol_compat::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, StrBytes};
-use protocol_compat::versions::{self, Feature};
+use protocol_compat::versions;
 
+use super::features;
 use super::{Api, Cx, Served, TABLE, Then};
+use crate::cluster::feature::{Features, Supported};
 
 pub(super) struct ApiVersions;
 
-/// Features that this broker has, of all that its release of Kafka knows.
-const FEATURES: &[&str] = &["group.version", "metadata.version"];
 /// The first version that carries the client's software.
 const SOFTWARE_FROM: i16 = 3;
 /// Clients of version 3 stumble over features that begin with level 0.
@@ -54,21 +54,22 @@ impl Api for ApiVersions {
                 cx.broker.metrics.clients.opened(&software);
             }
         }
-        Then::Now(served(version))
+        Then::Now(served(version, cx.seen.image.features()))
     }
 }
 
-fn served(version: i16) -> ApiVersionsResponse {
+fn served(version: i16, levels: &Features) -> ApiVersionsResponse {
     let reply = ApiVersionsResponse::default().with_api_keys(TABLE.iter().map(api_version).collect());
     if version < SOFTWARE_FROM {
         return reply;
     }
-    let features = || FEATURES.iter().filter_map(|name| versions::feature(name));
-    let shown = features().filter(|feature| version >= LEVEL_0_FROM || feature.min > 0);
+    let features = features::supported();
+    let shown = features.iter().filter(|feature| version >= LEVEL_0_FROM || feature.min > 0);
+    let finalized = features.iter().filter_map(|feature| finalized(feature, levels.level(feature)));
     reply
         .with_supported_features(shown.map(supported).collect())
-        .with_finalized_features(features().map(finalized).collect())
-        .with_finalized_features_epoch(0)
+        .with_finalized_features(finalized.collect())
+        .with_finalized_features_epoch(levels.epoch())
 }
 
 fn api_version(api: &Served) -> ApiVersion {
@@ -77,18 +78,18 @@ fn api_version(api: &Served) -> ApiVersion {
     ApiVersion::default().with_api_key(api.key).with_min_version(min).with_max_version(*api.versions.end())
 }
 
-fn supported(feature: &Feature) -> SupportedFeatureKey {
+fn supported(feature: &Supported) -> SupportedFeatureKey {
     SupportedFeatureKey::default()
         .with_name(StrBytes::from_static_str(feature.name))
-        .with_min_version(feature.min)
-        .with_max_version(feature.max)
+        .with_min_version(feature.min as i16)
+        .with_max_version(feature.max as i16)
 }
 
-fn finalized(feature: &Feature) -> FinalizedFeatureKey {
-    FinalizedFeatureKey::default()
-        .with_name(StrBytes::from_static_str(feature.name))
-        .with_min_version_level(feature.max)
-        .with_max_version_level(feature.max)
+/// `None`: it is off.
+fn finalized(feature: &Supported, level: u32) -> Option<FinalizedFeatureKey> {
+    let key = FinalizedFeatureKey::default().with_name(StrBytes::from_static_str(feature.name));
+    let level = Some(level as i16).filter(|level| *level > 0)?;
+    Some(key.with_min_version_level(level).with_max_version_level(level))
 }
 
 /// Kafka's pattern for software names and versions: letters and digits, with `-` and `.` between them.
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn produce_is_named_from_version_0() {
-        let produce = &served(0).api_keys[0];
+        let produce = &served(0, &Features::default()).api_keys[0];
         assert_eq!((produce.api_key, produce.min_version, produce.max_version), (0, 0, 13));
     }
 }

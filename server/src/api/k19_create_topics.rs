@@ -88,7 +88,7 @@ fn create_one(
     let refuse = |refusal: Refusal| (refusal.code(), refusal.to_string());
     command::check_new_name(&newest.image, name).map_err(refuse)?;
     let wanted = new_topic(topic)?;
-    if let Err(error) = TopicConfig::from_overrides(&wanted.configs, &cx.broker.config) {
+    if let Err(error) = TopicConfig::from_overrides(&wanted.configs, &cx.broker.config.load()) {
         return Err((ErrorCode::InvalidConfig, error.to_string()));
     }
     let outcome = if validate_only {
@@ -110,7 +110,7 @@ fn create_one(
 /// What the whole request would cost Kafka's controller, which counts a record for each partition, topic and setting.
 fn records_asked(cx: &Cx, topics: &[CreatableTopic]) -> u64 {
     let partitions = |topic: &CreatableTopic| match (topic.assignments.len(), topic.num_partitions) {
-        (0, -1) => u64::try_from(cx.broker.config.num_partitions).unwrap_or(0),
+        (0, -1) => u64::try_from(cx.broker.config.load().num_partitions).unwrap_or(0),
         (0, asked) => u64::try_from(asked).unwrap_or(0),
         (assigned, _) => assigned as u64,
     };
@@ -143,7 +143,7 @@ fn new_topic(topic: &CreatableTopic) -> Result<NewTopic, (ErrorCode, String)> {
 }
 
 pub(super) fn defaults(cx: &Cx) -> Defaults {
-    let config = &cx.broker.config;
+    let config = cx.broker.config.load();
     Defaults {
         node_id: cx.broker.identity.node_id,
         partitions: config.num_partitions,
@@ -187,7 +187,7 @@ fn result(
 /// All settings of the topic, with the source of each: here Kafka looks at all of the broker's settings that may stand
 /// behind one, where DescribeConfigs looks at the strongest.
 fn describe_configs(cx: &Cx, created: &TopicCreated) -> Vec<CreatableTopicConfigs> {
-    let broker = &cx.broker.config;
+    let broker = &cx.broker.config.load();
     let is_set = |name: &str| {
         let behind = topic_setting(name).map_or(&[][..], |setting| setting.synonyms);
         behind.iter().any(|(synonym, _)| broker.values.assigned(synonym).is_some())

@@ -113,7 +113,7 @@ type Judged = Result<Arc<Topic>, (ErrorCode, String)>;
 /// once by its id, is not deleted at all.
 fn judge(cx: &Cx, asked: Vec<DeleteTopicState>, version: i16) -> Vec<(DeleteTopicState, Judged)> {
     let refuse = |code: ErrorCode, why: &str| Err((code, why.to_owned()));
-    if !cx.broker.config.delete_topic_enable {
+    if !cx.broker.config.load().delete_topic_enable {
         // The code has a name of its own from version 3 on.
         let code = if version < 3 { ErrorCode::InvalidRequest } else { ErrorCode::TopicDeletionDisabled };
         return asked

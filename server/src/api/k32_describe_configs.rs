@@ -6,11 +6,12 @@
 //! last. A type of resource that does not exist makes every answer an INVALID_REQUEST. A question that is asked twice is
 //! answered once, where Kafka answers twice: some bytes of a request must not become kilobytes each.
 //!
-//! Of a broker those settings are described that have an effect here, all of them read only; there are no dynamic defaults
-//! (empty name) and no loggers whose level could be altered. A group's settings are described whether or not it is there.
-//! Client metrics have no settings here yet (42).
+//! Of a broker those settings are described that have an effect here, and those that were set while it ran; of all brokers
+//! (empty name) only the latter. A setting is read only where Kafka's is, and where Ottla cannot change it without a
+//! restart (`config/dynamic.rs`). Loggers are the modules of this source, and `root`. A group's settings are described whether or not it is there.
+//! So are those of a subscription to clients' metrics.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use protocol_compat::ErrorCode;
 use protocol_compat::messages::describe_configs_request::DescribeConfigsResource;
@@ -21,10 +22,13 @@ use protocol_compat::messages::{ApiKey, DescribeConfigsRequest, DescribeConfigsR
 
 use super::config_resource::{Refused, ResourceType, check_broker_id, invalid, source_number};
 use super::error::{ToCode, text};
-use super::{Api, Cx, Then};
+use super::{Api, Cx, Then, config_logger};
 use crate::cluster::command::Refusal;
 use crate::cluster::topic_name;
-use crate::config::{Described, Kind, describe_broker, describe_group, describe_topic};
+use crate::config::{
+    Described, Kind, describe_all_brokers, describe_broker, describe_client_metrics, describe_group, describe_topic, ValueSource,
+};
+use crate::logging::loggers;
 use crate::security::{Operation, Resource};
 
 pub(super) struct DescribeConfigs;
@@ -57,10 +61,9 @@ impl Api for DescribeConfigs {
                     Some(code) => {
                         unseen.push(refused(resource, (code, "describing this is not allowed".to_owned())))
                     }
-                    None => seen.push(match describe(cx, kind, &resource.resource_name) {
-                        Ok(all) => described(resource, all, detail),
-                        Err(why) => refused(resource, why),
-                    }),
+                    None => seen.push(
+                        describe(cx, kind, resource, detail).unwrap_or_else(|why| refused(resource, why)),
+                    ),
                 },
                 _ => seen.push(refused(
                     resource,
@@ -92,24 +95,43 @@ fn forbidden(cx: &Cx, kind: ResourceType, name: &str) -> Option<ErrorCode> {
     (!cx.allow(Operation::DescribeConfigs, resource)).then_some(code)
 }
 
-fn describe(cx: &Cx, kind: ResourceType, name: &str) -> Result<Vec<Described>, Refused> {
+fn describe(
+    cx: &Cx,
+    kind: ResourceType,
+    resource: &DescribeConfigsResource,
+    detail: Detail,
+) -> Result<DescribeConfigsResult, Refused> {
+    let (name, broker) = (&*resource.resource_name, cx.broker.config.load());
     match kind {
         ResourceType::Topic => {
             let refuse = |refusal: Refusal| (refusal.code(), refusal.to_string());
             topic_name::check(name).map_err(|why| refuse(Refusal::InvalidName(why)))?;
             let topic =
                 cx.seen.image.topic(name).ok_or_else(|| refuse(Refusal::UnknownName(name.to_owned())))?;
-            Ok(describe_topic(&topic.configs, &cx.broker.config))
+            Ok(described(resource, describe_topic(&topic.configs, &broker), detail))
         }
-        ResourceType::Broker if name.is_empty() => Ok(Vec::new()),
-        ResourceType::Broker => check_broker_id(cx, name).map(|()| describe_broker(&cx.broker.config)),
-        ResourceType::BrokerLogger => check_broker_id(cx, name).map(|()| Vec::new()),
+        ResourceType::Broker if name.is_empty() => {
+            Ok(described(resource, describe_all_brokers(&broker), detail))
+        }
+        ResourceType::Broker => {
+            check_broker_id(cx, name)?;
+            Ok(described(resource, describe_broker(&broker), detail))
+        }
+        ResourceType::BrokerLogger => {
+            check_broker_id(cx, name)?;
+            Ok(described(resource, config_logger::described(&loggers().levels()), detail))
+        }
         ResourceType::Group if name.is_empty() => Err(invalid("the name of a group must not be empty")),
         ResourceType::Group => {
             let own = cx.seen.image.group_configs(name).cloned().unwrap_or_default();
-            Ok(describe_group(&own, &cx.broker.config))
+            Ok(described(resource, describe_group(&own, &broker), detail))
         }
-        ResourceType::ClientMetrics => Err(invalid("resources of this type have no settings here")),
+        ResourceType::ClientMetrics if name.is_empty() => Err(invalid("a subscription needs a name")),
+        ResourceType::ClientMetrics => {
+            let none = BTreeMap::new();
+            let own = cx.seen.image.client_subscriptions().get(name).unwrap_or(&none);
+            Ok(described(resource, describe_client_metrics(own), detail))
+        }
     }
 }
 
@@ -123,7 +145,7 @@ struct Detail {
 
 fn described(
     resource: &DescribeConfigsResource,
-    all: Vec<Described>,
+    all: Vec<Described<'_>>,
     detail: Detail,
 ) -> DescribeConfigsResult {
     let keys = resource.configuration_keys.as_deref().filter(|keys| !keys.is_empty());
@@ -132,19 +154,22 @@ fn described(
     base(resource).with_configs(asked.map(|setting| entry(setting, detail)).collect())
 }
 
-fn entry(setting: Described, detail: Detail) -> DescribeConfigsResourceResult {
+fn entry(setting: Described<'_>, detail: Detail) -> DescribeConfigsResourceResult {
     let mut entry = DescribeConfigsResourceResult::default()
-        .with_name(StrBytes::from_static_str(setting.name))
+        .with_name(StrBytes::from_string(setting.name.to_owned()))
         .with_value(setting.value.map(StrBytes::from_string))
         .with_read_only(setting.is_read_only)
         .with_config_source(source_number(setting.source))
         .with_is_sensitive(setting.is_secret)
         .with_documentation(None);
     if detail.types {
-        entry.config_type = type_number(setting.kind);
+        entry.config_type = setting.kind.map_or(UNKNOWN_TYPE, type_number);
     }
-    if detail.docs {
+    if detail.docs && !setting.doc.is_empty() {
         entry.documentation = Some(StrBytes::from_string(setting.doc));
+    } else if setting.source == ValueSource::Logger {
+        // Kafka says nothing of it, which on the wire is an empty text.
+        entry.documentation = Some(StrBytes::default());
     }
     if detail.synonyms {
         entry.synonyms = setting
@@ -152,7 +177,7 @@ fn entry(setting: Described, detail: Detail) -> DescribeConfigsResourceResult {
             .into_iter()
             .map(|synonym| {
                 DescribeConfigsSynonym::default()
-                    .with_name(StrBytes::from_static_str(synonym.name))
+                    .with_name(StrBytes::from_string(synonym.name.to_owned()))
                     .with_value(synonym.value.map(StrBytes::from_string))
                     .with_source(source_number(synonym.source))
             })
@@ -160,6 +185,9 @@ fn entry(setting: Described, detail: Detail) -> DescribeConfigsResourceResult {
     }
     entry
 }
+
+/// Of loggers, and of names that nobody knows.
+const UNKNOWN_TYPE: i8 = 0;
 
 fn type_number(kind: Kind) -> i8 {
     match kind {

@@ -2,9 +2,9 @@
 //!
 //! - 1: as 0. 2: flexible.
 //!
-//! Replaces all settings of a topic or a group; those that are not named go back to the broker's defaults. Brokers' settings cannot
-//! change while a broker runs: naming one is answered as Kafka answers for one that is read only (42), and naming none
-//! changes nothing. Loggers are not altered by this API in Kafka either (42); client metrics have no settings here yet
+//! Replaces all settings of a topic, a group or a subscription to clients' metrics; those that are not named go back to the
+//! broker's defaults. So it does with what this broker, or all of them (empty name), were given while they ran; which may be,
+//! and with which codes others are refused, says IncrementalAlterConfigs. Loggers are not altered by this API in Kafka either
 //! (42).
 //!
 //! Kafka never answers a request that names a resource twice (seen on 4.3.1: it fails while counting errors); here each of
@@ -45,6 +45,7 @@ impl Api for AlterConfigs {
                 .into_iter()
                 .map(|config| (config.name.to_string(), config.value.map(|value| value.to_string())))
                 .collect(),
+            has_unknown_operation: false,
         });
         let exactly = |configs| Ok(Wanted::Exactly(configs));
         let may_alter = |resource: Resource<'_>| cx.allow(Operation::AlterConfigs, resource);

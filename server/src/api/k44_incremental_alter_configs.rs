@@ -2,10 +2,14 @@
 //!
 //! - 1: flexible.
 //!
-//! Changes single settings of a topic or a group: set, delete, append to a list, subtract from a list. One wrong change, and nothing of
-//! that resource changes. Brokers' settings cannot change while a broker runs: naming one is answered as Kafka answers for one
-//! that is read only (42), and naming none changes nothing. There are no loggers whose level could be altered: naming one is
-//! answered as Kafka answers for one that it does not have (40). Client metrics have no settings here yet (42).
+//! Changes single settings of a topic, a group or a subscription to clients' metrics: set, delete, append to a list, subtract
+//! from a list. One wrong change, and nothing of that resource changes.
+//!
+//! Settings of this broker, or of all of them (empty name), are in force when the reply leaves, and kept over restarts. As
+//! in Kafka a read-only one, a wrong value and one that is a single broker's are answered with 42, what is no list with 40,
+//! and a name that nobody knows is kept. So are those of Kafka's that have no effect here. What Kafka changes and Ottla
+//! only at a start is refused with 42 (`config/dynamic.rs`), and so is a default with which a topic's own settings would
+//! not be valid any more. The level of a broker's logger is set, or taken away, until the broker stops.
 //!
 //! An operation that does not exist takes the whole request with it, but for what is refused before operations are looked
 //! at: -1 for each resource, as 4.3.1 answers.
@@ -52,7 +56,6 @@ impl Api for IncrementalAlterConfigs {
             .iter()
             .map(|resource| (resource.resource_type, resource.resource_name.clone()))
             .collect();
-        let is_known = |config: &AlterableConfig| (SET..=SUBTRACT).contains(&config.config_operation);
         let all_known = req.resources.iter().flat_map(|resource| &resource.configs).all(is_known);
         let resources = req.resources.into_iter().map(altered).collect();
         let wanted = |configs: BTreeMap<String, Change>| match all_known {
@@ -84,10 +87,15 @@ impl Api for IncrementalAlterConfigs {
     }
 }
 
+fn is_known(config: &AlterableConfig) -> bool {
+    (SET..=SUBTRACT).contains(&config.config_operation)
+}
+
 fn altered(resource: AlterConfigsResource) -> Altered<Change> {
     Altered {
         kind: resource.resource_type,
         name: resource.resource_name.to_string(),
+        has_unknown_operation: !resource.configs.iter().all(is_known),
         configs: resource
             .configs
             .into_iter()

@@ -19,6 +19,7 @@ use storage::TopicId;
 use super::error::ToCode;
 use super::groups::{self, arc, arc_or_none, text};
 use super::{Api, Cx, Then};
+use crate::cluster::feature::GROUP_VERSION;
 use crate::coordinator::group::consumer::{Beat, Beaten, LEAVES, LEAVES_FOR_NOW};
 use crate::coordinator::group::{GroupError, Op, Reply};
 use crate::coordinator::records::Partitions;
@@ -58,6 +59,10 @@ type Refused = (ErrorCode, String);
 
 /// What is refused before the group is asked.
 fn check(cx: &Cx, req: &ConsumerGroupHeartbeatRequest, version: i16) -> Result<(), Refused> {
+    if cx.seen.image.features().is_off(GROUP_VERSION) {
+        let why = "the protocol is turned off by the feature group.version".to_owned();
+        return Err((ErrorCode::UnsupportedVersion, why));
+    }
     if !cx.allow(Operation::Read, Resource::Group(&req.group_id)) {
         return Err((ErrorCode::GroupAuthorizationFailed, "this group may not be read".to_owned()));
     }

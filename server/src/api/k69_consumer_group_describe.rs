@@ -18,6 +18,7 @@ use super::error::ToCode;
 use super::groups::{self, arc, text};
 use super::{Api, Cx, Then};
 use crate::cluster::Image;
+use crate::cluster::feature::GROUP_VERSION;
 use crate::coordinator::group::GroupError;
 use crate::coordinator::group::consumer::{DescribedConsumer, DescribedConsumerMember};
 use crate::coordinator::records::Partitions;
@@ -78,6 +79,9 @@ impl Api for ConsumerGroupDescribe {
 
 fn ask(cx: &Cx, id: GroupId, with_operations: bool) -> Asked {
     let refused = |id, code| (id, Err(code), Pending::Now(Ok(None)));
+    if cx.seen.image.features().is_off(GROUP_VERSION) {
+        return refused(id, ErrorCode::UnsupportedVersion);
+    }
     if !cx.allow(Operation::Describe, Resource::Group(&id)) {
         return refused(id, ErrorCode::GroupAuthorizationFailed);
     }

@@ -1,6 +1,6 @@
 //! ListConfigResources (key 74), versions 0–1: what there are settings of.
 //!
-//! - 0 (KIP-714): client metrics only, of which there are none here. 1 (KIP-1142): any types; none asked for are all.
+//! - 0 (KIP-714): client metrics only. 1 (KIP-1142): any types; none asked for are all.
 //!
 //! Groups are listed that have settings of their own; brokers and their loggers by the broker's id. A type that the
 //! version does not know is answered with UNSUPPORTED_VERSION.
@@ -57,7 +57,9 @@ fn names(cx: &Cx, kind: ResourceType) -> Vec<String> {
     let image = &cx.seen.image;
     match kind {
         ResourceType::Group => image.configured_groups().map(|(group, _)| group.to_string()).collect(),
-        ResourceType::ClientMetrics => Vec::new(),
+        ResourceType::ClientMetrics => {
+            image.client_subscriptions().iter().map(|(name, _)| name.to_string()).collect()
+        }
         ResourceType::Broker | ResourceType::BrokerLogger => vec![cx.broker.identity.node_id.to_string()],
         ResourceType::Topic => image.topics().map(|topic| topic.name.to_string()).collect(),
     }

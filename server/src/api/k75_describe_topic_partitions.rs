@@ -69,7 +69,7 @@ fn wanted(cx: &Cx, req: &DescribeTopicPartitionsRequest) -> BTreeMap<Vec<u16>, T
 
 fn page(cx: &Cx, req: &DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsResponse {
     let mut reply = DescribeTopicPartitionsResponse::default();
-    let limit = cx.broker.config.max_request_partition_size_limit.min(req.response_partition_limit);
+    let limit = cx.broker.config.load().max_request_partition_size_limit.min(req.response_partition_limit);
     let mut left = limit.max(1);
     let mut forbidden = Vec::new();
     for name in wanted(cx, req).into_values() {

@@ -4,13 +4,17 @@
 //! only translates between the wire and the modules below (`cluster`, `partition`), which know no Kafka message; so
 //! another listener could call those without this folder.
 
+mod config_broker;
+mod config_logger;
 mod config_resource;
 mod context;
 mod dispatch;
 mod error;
+mod features;
 mod groups;
 mod owing;
 mod reply;
+mod telemetry;
 
 pub use context::{Broker, ColdReads, Cx, Identity, Metered, Peer};
 pub use dispatch::{Begun, Refused, begin, is_produce, key_of, version_of};
@@ -173,10 +177,13 @@ apis! {
     k48_describe_client_quotas::DescribeClientQuotas,
     k49_alter_client_quotas::AlterClientQuotas,
     k55_describe_quorum::DescribeQuorum,
+    k57_update_features::UpdateFeatures,
     k60_describe_cluster::DescribeCluster,
     k61_describe_producers::DescribeProducers,
     k68_consumer_group_heartbeat::ConsumerGroupHeartbeat,
     k69_consumer_group_describe::ConsumerGroupDescribe,
+    k71_get_telemetry_subscriptions::GetTelemetrySubscriptions,
+    k72_push_telemetry::PushTelemetry,
     k74_list_config_resources::ListConfigResources,
     k75_describe_topic_partitions::DescribeTopicPartitions,
 }

@@ -114,6 +114,9 @@ macro_rules! replies {
 
 replies! {
     ProduceResponse.throttle_time_ms,
+    GetTelemetrySubscriptionsResponse.throttle_time_ms,
+    PushTelemetryResponse.throttle_time_ms,
+    UpdateFeaturesResponse.throttle_time_ms,
     ListOffsetsResponse.throttle_time_ms,
     MetadataResponse.throttle_time_ms,
     OffsetCommitResponse.throttle_time_ms,

@@ -2,6 +2,7 @@
 //! from it.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Command, CommandFactory};
@@ -26,11 +27,16 @@ pub struct CompletionsArgs {
 Examples:
   ottla man | man -l -
   ottla man group reset-offsets | man -l -
-  ottla man > /usr/share/man/man1/ottla.1")]
+  ottla man > /usr/share/man/man1/ottla.1
+  ottla man --all-into /usr/share/man/man1")]
 pub struct ManArgs {
     /// The command; nothing for the page of `ottla` itself.
     #[arg(value_name = "COMMAND")]
     pub command: Vec<String>,
+
+    /// Write the pages of all commands as files into this directory.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "command")]
+    pub all_into: Option<PathBuf>,
 }
 
 pub fn print_completions(args: &CompletionsArgs) -> ExitCode {
@@ -42,6 +48,15 @@ pub fn print_completions(args: &CompletionsArgs) -> ExitCode {
 pub fn print_man(args: &ManArgs) -> ExitCode {
     let mut root = Cli::command();
     root.build();
+    if let Some(directory) = &args.all_into {
+        return match write_pages(&root, directory) {
+            Ok(()) => ExitCode::from(exit::STOPPED),
+            Err(error) => {
+                eprintln!("ottla: cannot write the pages into {}: {error}", directory.display());
+                ExitCode::from(exit::FAILED)
+            }
+        };
+    }
     let Some(command) = find(&root, &args.command) else {
         eprintln!("ottla: there is no command `{}`", args.command.join(" "));
         return ExitCode::from(exit::USAGE);
@@ -56,15 +71,43 @@ pub fn print_man(args: &ManArgs) -> ExitCode {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "pages for the operator's own machine; no broker runs")]
+fn write_pages(root: &Command, directory: &Path) -> io::Result<()> {
+    for path in paths(root) {
+        let Some(command) = find(root, &path) else { continue };
+        let mut page = Vec::new();
+        page_of(&command, &path).render(&mut page)?;
+        std::fs::write(directory.join(format!("{}.1", title(&path))), page)?;
+    }
+    Ok(())
+}
+
+/// The way to every command, the root's first.
+fn paths(root: &Command) -> Vec<Vec<String>> {
+    let mut found = vec![Vec::new()];
+    let mut at = 0;
+    while let Some(path) = found.get(at).cloned() {
+        let below = find(root, &path).into_iter().flat_map(|command| {
+            command.get_subcommands().map(|below| below.get_name().to_owned()).collect::<Vec<_>>()
+        });
+        found.extend(below.filter(|name| name != "help").map(|name| [&path[..], &[name]].concat()));
+        at += 1;
+    }
+    found
+}
+
 fn find(root: &Command, path: &[String]) -> Option<Command> {
     let found = path.iter().try_fold(root, |command, name| command.find_subcommand(name));
     found.cloned()
 }
 
 /// A page is named after the whole path, as in `ottla-group-lag(1)`.
+fn title(path: &[String]) -> String {
+    std::iter::once("ottla").chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join("-")
+}
+
 fn page_of(command: &Command, path: &[String]) -> clap_mangen::Man {
-    let name = std::iter::once("ottla").chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
-    clap_mangen::Man::new(command.clone().disable_help_subcommand(true)).title(name)
+    clap_mangen::Man::new(command.clone().disable_help_subcommand(true)).title(title(path))
 }
 
 fn print(text: &[u8]) -> ExitCode {
@@ -88,19 +131,15 @@ mod tests {
     fn every_command_has_a_page() {
         let mut root = Cli::command();
         root.build();
-        let mut pending: Vec<Vec<String>> = vec![Vec::new()];
         let mut pages = 0;
-        while let Some(path) = pending.pop() {
+        for path in paths(&root) {
             let command = find(&root, &path).unwrap();
             let mut page = Vec::new();
             page_of(&command, &path).render(&mut page).unwrap();
             let page = String::from_utf8(page).unwrap();
-            let title = format!(".TH {} 1", [&["ottla".to_owned()], &path[..]].concat().join("-"));
+            let title = format!(".TH {} 1", title(&path));
             assert!(page.contains(&title), "{title} is not in\n{page}");
             pages += 1;
-            for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
-                pending.push([&path[..], &[below.get_name().to_owned()]].concat());
-            }
         }
         assert!(pages > 15, "{pages} pages");
     }

@@ -5,14 +5,17 @@
 
 mod cluster;
 mod consume;
+mod doctor;
 mod generate;
 mod group;
+mod health;
 mod log;
 mod moment;
 mod produce;
 mod quota;
 mod record_json;
 mod remote;
+mod settings_file;
 mod show;
 mod table;
 mod top;
@@ -25,9 +28,11 @@ use std::str::FromStr;
 
 pub use cluster::{ClusterArgs, run_cluster};
 pub use consume::{ConsumeArgs, run_consume};
+pub use doctor::{DoctorArgs, run_doctor};
 pub use generate::{CompletionsArgs, ManArgs, print_completions, print_man};
 pub use group::{GroupArgs, run_group};
-pub use log::{DumpArgs, LogArgs, LogCommand, RepairArgs, VerifyArgs, run_log};
+pub use health::{HealthArgs, run_health};
+pub use log::{AdoptArgs, DumpArgs, LogArgs, LogCommand, RepairArgs, VerifyArgs, run_log};
 pub use produce::{ProduceArgs, run_produce};
 pub use quota::{QuotaArgs, run_quota};
 pub use show::show_config;
@@ -45,6 +50,9 @@ pub mod exit {
     pub const USAGE: u8 = 2;
 }
 
+/// The release and the source that it was made from, in the words of `--version`.
+pub const VERSION: &str = env!("BUILD_VERSION");
+
 const LONG_ABOUT: &str = "\
 Ottla is a streaming server that speaks the Apache Kafka protocol: one binary, no JVM, no configuration needed. \
 Without a command it serves until SIGTERM or SIGINT, prints one line with its addresses on standard output once it serves, \
@@ -59,7 +67,8 @@ Defaults:
   acknowledged records   survive a power cut                   --set log.durability=relaxed
 
 Settings have the names of Kafka's server.properties and a few of their own; `ottla config` lists them all. A value comes from
---set, otherwise from the environment (OTTLA_LOG_DIRS for log.dirs), otherwise from the file, otherwise it is the default.
+--set, otherwise from the environment (OTTLA_LOG_DIRS for log.dirs, then KAFKA_LOG_DIRS as in Apache Kafka's container
+image), otherwise from the file, otherwise it is the default.
 
 Examples:
   ottla
@@ -67,7 +76,9 @@ Examples:
   ottla --set listeners=PLAINTEXT://:9092 --set advertised.listeners=PLAINTEXT://broker.example.com:9092
   ottla --set log.dirs=/disk1/ottla,/disk2/ottla --set num.partitions=4
   ottla config --check --config server.properties
+  ottla doctor --config server.properties
   ottla log verify /var/lib/ottla
+  ottla log adopt --from /var/lib/kafka --to /var/lib/ottla
   ottla top localhost:9464
 
 Exit codes:
@@ -79,7 +90,7 @@ The variable RUST_LOG sets how much is logged (error, warn, info, debug, trace; 
 
 /// What the command line says.
 #[derive(Clone, Debug, Default, Parser)]
-#[command(name = "ottla", version, about = "A streaming server that speaks the Apache Kafka protocol")]
+#[command(name = "ottla", version = VERSION, about = "A streaming server that speaks the Apache Kafka protocol")]
 #[command(long_about = LONG_ABOUT, after_help = AFTER_HELP, max_term_width = 110)]
 pub struct Cli {
     /// Read settings from this file, in the format and with the names of Kafka's server.properties.
@@ -101,6 +112,7 @@ impl Cli {
         let takes_them = match &self.command {
             None => true,
             Some(Command::Config(args)) => args.command.is_none(),
+            Some(Command::Doctor(_) | Command::Health(_)) => true,
             Some(_) => false,
         };
         has_settings && !takes_them
@@ -137,8 +149,12 @@ pub enum Command {
     Quota(QuotaArgs),
     /// Check, print or repair the files of logs, without a broker.
     Log(LogArgs),
+    /// Check the machine and the settings before a start: one line each, and what to do.
+    Doctor(DoctorArgs),
     /// Watch a broker: topics, rates, groups, lag and what is wrong.
     Top(TopArgs),
+    /// Ask a broker on this machine whether it serves: exit code 0 if it does.
+    Health(HealthArgs),
     /// Print a script that completes commands and options in a shell.
     Completions(CompletionsArgs),
     /// Print a manual page: of all commands, or of one.
@@ -164,6 +180,10 @@ pub struct ConfigArgs {
     /// List Kafka's settings without an effect here, too.
     #[arg(long, conflicts_with = "check")]
     pub all: bool,
+
+    /// Print them as a file for `--config`: what is set as it is, all else commented out at its default.
+    #[arg(long, conflicts_with_all = ["check", "all"])]
+    pub as_file: bool,
 
     #[command(subcommand)]
     pub command: Option<ConfigCommand>,

@@ -1,5 +1,6 @@
 //! `ottla config`: the settings as the table declares them and as this start would see them.
 
+use super::settings_file::write_settings_file;
 use super::{Cli, ConfigArgs, exit};
 use crate::config::{
     Config, ConfigError, KAFKA_SETTINGS, SETTINGS, Setting, environment, is_secret, setting,
@@ -46,6 +47,9 @@ fn write_config(
     let config = Config::load(cli, environment)?;
     if args.check {
         return Ok(check(&config, out)?);
+    }
+    if args.as_file {
+        return Ok(write_settings_file(&config, out)?);
     }
     for setting in SETTINGS.iter() {
         declared(&config, setting, out)?;

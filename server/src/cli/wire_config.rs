@@ -1,4 +1,5 @@
-//! `ottla config describe` and `alter`: settings of topics, brokers and groups of a running Kafka server.
+//! `ottla config describe` and `alter`: settings of topics, brokers and groups of a running Kafka server, and the levels
+//! of brokers' loggers.
 
 use std::process::ExitCode;
 
@@ -15,7 +16,9 @@ Examples:
   ottla config --check --config server.properties
   ottla config describe --topic orders                    what is set for the topic, on a running server
   ottla config describe --broker 0 --all --doc
-  ottla config alter --topic orders --set retention.ms=86400000 --delete segment.ms";
+  ottla config alter --topic orders --set retention.ms=86400000 --delete segment.ms
+  ottla config alter --brokers --set log.retention.ms=86400000      every broker, without a restart
+  ottla config alter --broker-logger 1 --set root=DEBUG";
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum ConfigCommand {
@@ -44,6 +47,10 @@ pub struct Whose {
     /// What was set for all brokers at once.
     #[arg(long)]
     pub brokers: bool,
+
+    /// The levels of the loggers of the broker with this number. They last until it stops.
+    #[arg(long, value_name = "ID")]
+    pub broker_logger: Option<i32>,
 
     /// Of this group.
     #[arg(long, value_name = "GROUP")]
@@ -106,6 +113,9 @@ pub struct Ops {
 
 impl Whose {
     fn resource(&self) -> ConfigResource {
+        if let Some(broker) = self.broker_logger {
+            return ConfigResource::BrokerLogger(NodeId(broker));
+        }
         match (&self.topic, self.broker, &self.group) {
             (Some(topic), _, _) => ConfigResource::Topic(topic.clone()),
             (None, Some(broker), _) => ConfigResource::Broker(NodeId(broker)),
@@ -180,6 +190,7 @@ fn is_own(resource: &ConfigResource, entry: &ConfigEntry) -> bool {
         ConfigResource::Topic(_) => "DYNAMIC_TOPIC_CONFIG",
         ConfigResource::Broker(_) => "DYNAMIC_BROKER_CONFIG",
         ConfigResource::Brokers => "DYNAMIC_DEFAULT_BROKER_CONFIG",
+        ConfigResource::BrokerLogger(_) => "DYNAMIC_BROKER_LOGGER_CONFIG",
         ConfigResource::Group(_) => "DYNAMIC_GROUP_CONFIG",
     };
     entry.source == own

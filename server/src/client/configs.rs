@@ -20,6 +20,8 @@ const INCREMENTAL_ALTER: RangeInclusive<i16> = 0..=1;
 pub enum ConfigResource {
     Topic(String),
     Broker(NodeId),
+    /// The levels of a broker's loggers.
+    BrokerLogger(NodeId),
     /// What holds for all brokers that have no value of their own.
     Brokers,
     Group(String),
@@ -30,6 +32,7 @@ impl ConfigResource {
         match self {
             Self::Topic(_) => 2,
             Self::Broker(_) | Self::Brokers => 4,
+            Self::BrokerLogger(_) => 8,
             Self::Group(_) => 32,
         }
     }
@@ -38,7 +41,7 @@ impl ConfigResource {
     pub fn name(&self) -> String {
         match self {
             Self::Topic(name) | Self::Group(name) => name.clone(),
-            Self::Broker(node) => node.0.to_string(),
+            Self::Broker(node) | Self::BrokerLogger(node) => node.0.to_string(),
             Self::Brokers => String::new(),
         }
     }
@@ -48,6 +51,7 @@ impl ConfigResource {
         match self {
             Self::Topic(_) => "topic",
             Self::Broker(_) | Self::Brokers => "broker",
+            Self::BrokerLogger(_) => "broker-logger",
             Self::Group(_) => "group",
         }
     }
@@ -211,7 +215,9 @@ impl Client {
 
     /// Who is asked about a resource: a broker knows its own settings only.
     async fn keeper(&mut self, resource: &ConfigResource) -> Result<NodeId, ClientError> {
-        let ConfigResource::Broker(node) = resource else { return Ok(NodeId::ANY) };
+        let (ConfigResource::Broker(node) | ConfigResource::BrokerLogger(node)) = resource else {
+            return Ok(NodeId::ANY);
+        };
         let metadata = self.metadata_once(Some(&[]), false).await?;
         match metadata.brokers.contains_key(node) {
             true => Ok(*node),

@@ -1,9 +1,13 @@
-//! The decisions about the settings of topics and groups, as Kafka's ConfigurationControlManager and its validator make them.
+//! The decisions about the settings of topics, groups and brokers, as Kafka's ConfigurationControlManager and its validator make them.
 //!
 //! One answer for a topic: if one of its changes is refused, nothing changes. Its settings are judged before it is asked
 //! whether it exists. Pure functions.
 
+mod broker;
+
 use std::collections::BTreeMap;
+
+pub use broker::{configure_broker, stored_settings};
 
 use super::Image;
 use super::command::Refusal;
@@ -11,7 +15,8 @@ use super::records::{GroupConfigured, Record, TopicConfigured};
 use super::topic_name;
 use crate::config::topic::topic_setting;
 use crate::config::{
-    Config, GroupConfigError, Kind, TopicConfig, TopicConfigError, check_group, group_setting,
+    ClientMetricsError, Config, GroupConfigError, Kind, NotChanged, TopicConfig, TopicConfigError,
+    check_group, group_setting,
 };
 
 /// What is to become of one setting.
@@ -26,7 +31,7 @@ pub enum Change {
     Subtract(String),
 }
 
-/// What is to become of the settings of a topic or a group.
+/// What is to become of the settings of a topic, a group or a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     /// Those that are named change.
@@ -44,6 +49,12 @@ pub enum ConfigRefusal {
     Value(#[from] TopicConfigError),
     #[error("{0}")]
     GroupValue(#[from] GroupConfigError),
+    #[error("{0}")]
+    ClientMetrics(#[from] ClientMetricsError),
+    #[error("{0}")]
+    Broker(#[from] NotChanged),
+    #[error("with this default the settings of topic `{topic}` would not be valid: {why}")]
+    OfTopic { topic: String, why: TopicConfigError },
     #[error("there are no default settings of topics or groups here: name one")]
     NoName,
     #[error(transparent)]
@@ -94,7 +105,7 @@ pub fn configure_group(
 }
 
 /// The default of a setting that is a list; `None` where it is none.
-type FindList = fn(&str) -> Option<&'static str>;
+pub(super) type FindList = fn(&str) -> Option<&'static str>;
 
 fn list_of_topics(name: &str) -> Option<&'static str> {
     let setting = topic_setting(name).filter(|setting| setting.kind == Kind::List)?;
@@ -106,7 +117,7 @@ fn list_of_groups(name: &str) -> Option<&'static str> {
     Some(setting.default.unwrap_or_default())
 }
 
-fn changed(
+pub(super) fn changed(
     current: &BTreeMap<String, String>,
     changes: &BTreeMap<String, Change>,
     list: FindList,
@@ -164,7 +175,7 @@ fn split(text: &str) -> Vec<&str> {
     }
 }
 
-fn difference(
+pub(super) fn difference(
     current: &BTreeMap<String, String>,
     next: &BTreeMap<String, String>,
 ) -> BTreeMap<String, Option<String>> {

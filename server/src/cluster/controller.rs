@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use storage::{
-    AppendError, BatchBuilder, BatchError, BatchHeader, Bound, Env, Log, Offset, Origin, ReadError, ReadPlan,
-    Ticket, check_internal, records,
+    AppendError, BatchBuilder, BatchError, BatchHeader, Bound, Cleanup, DataDir, Durability, Env,
+    LeaderEpoch, Log, LogConfig, LogId, Offset, OpenError, Origin, ReadError, ReadPlan, Ticket, TopicId,
+    check_internal, records,
 };
 use tokio::sync::Notify;
 
@@ -17,6 +18,12 @@ use super::apply::apply;
 use super::image::Image;
 use super::records::{Record, RecordError};
 use super::snapshot::{SnapshotError, Snapshots};
+
+/// Kafka's id of the metadata topic.
+pub const LOG_ID: LogId = LogId { topic: TopicId(1u128.to_be_bytes()), partition: 0 };
+const DIR_NAME: &str = "__cluster_metadata-0";
+/// What snapshots cover goes segment by segment.
+const SEGMENT_BYTES: u32 = 4 << 20;
 
 /// Bytes of the metadata log read at a time when it is loaded.
 const LOAD_STEP_BYTES: usize = 1 << 20;
@@ -58,6 +65,8 @@ impl Seen {
 /// The metadata log cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
     #[error("the metadata log cannot be read: {0}")]
     Read(#[from] ReadError),
     #[error("the metadata log cannot be read: {0}")]
@@ -79,6 +88,19 @@ pub enum CommandError<E> {
     Refused(E),
     #[error("the metadata log does not take records: {0}")]
     Storage(AppendError),
+}
+
+/// The metadata that a data directory keeps, made if there is none yet.
+pub fn open(dir: &DataDir, env: &Env) -> Result<(Arc<Log>, Controller), LoadError> {
+    let kept = LogConfig {
+        durability: Durability::Durable,
+        cleanup: Cleanup { delete: false, compact: false },
+        segment_bytes: SEGMENT_BYTES,
+        ..LogConfig::default()
+    };
+    let log = dir.open_log(LOG_ID, DIR_NAME, kept, LeaderEpoch(0))?;
+    let controller = Controller::load(log.clone(), dir.path().join(DIR_NAME), env.clone())?;
+    Ok((log, controller))
 }
 
 pub struct Controller {

@@ -148,7 +148,7 @@ fn the_log_stays_short() {
     let (env, files, _clock) = Env::simulated(7);
     let config = LogConfig {
         segment_bytes: 100 << 10,
-        cleanup: storage::Cleanup { delete: false, compact: false },
+        cleanup: Cleanup { delete: false, compact: false },
         ..LogConfig::default()
     };
     let open = || {

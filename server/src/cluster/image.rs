@@ -9,7 +9,10 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use storage::{LeaderEpoch, LogId, TopicId};
 
+use super::client_metrics::ClientSubscriptions;
+use super::feature::Features;
 use super::quota::{Entity, Key, Quotas, Value};
+use super::records::FeatureLevelSet;
 
 /// A topic as the metadata log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +47,10 @@ pub struct Image {
     deleting: OrdMap<TopicId, Arc<Topic>>,
     /// What groups have of their own, whether or not there is one of the id; none has nothing here.
     group_configs: OrdMap<Arc<str>, Arc<BTreeMap<String, String>>>,
+    client_subscriptions: ClientSubscriptions,
+    features: Features,
+    /// What brokers were given while they ran, by their ids; `None`: for all of them. None has nothing here.
+    broker_configs: OrdMap<Option<i32>, Arc<BTreeMap<String, String>>>,
     quotas: Quotas,
     broker_starts: u32,
     producer_id_next: i64,
@@ -76,6 +83,26 @@ impl Image {
     /// The groups that have settings of their own, in the order of their ids.
     pub fn configured_groups(&self) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<String, String>)> {
         self.group_configs.iter().map(|(group, configs)| (group, &**configs))
+    }
+
+    /// What is asked of clients' metrics.
+    pub fn client_subscriptions(&self) -> &ClientSubscriptions {
+        &self.client_subscriptions
+    }
+
+    /// The levels that features were given.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// The settings that a broker, or `None` all of them, were given while they ran.
+    pub fn broker_configs(&self, node_id: Option<i32>) -> Option<&BTreeMap<String, String>> {
+        self.broker_configs.get(&node_id).map(|configs| &**configs)
+    }
+
+    /// The brokers that were given settings, those for all of them first.
+    pub fn configured_brokers(&self) -> impl Iterator<Item = (Option<i32>, &BTreeMap<String, String>)> {
+        self.broker_configs.iter().map(|(node_id, configs)| (*node_id, &**configs))
     }
 
     /// The quotas of clients and addresses.
@@ -128,6 +155,32 @@ impl Image {
         }
     }
 
+    pub(super) fn configure_client_metrics(
+        &mut self,
+        subscription: String,
+        changes: BTreeMap<String, Option<String>>,
+    ) {
+        self.client_subscriptions.configure(subscription, changes);
+    }
+
+    pub(super) fn set_feature(&mut self, record: FeatureLevelSet) {
+        self.features.set(record);
+    }
+
+    pub(super) fn configure_broker(
+        &mut self,
+        node_id: Option<i32>,
+        changes: BTreeMap<String, Option<String>>,
+    ) {
+        let mut configs = self.broker_configs(node_id).cloned().unwrap_or_default();
+        change(&mut configs, changes);
+        if configs.is_empty() {
+            self.broker_configs.remove(&node_id);
+        } else {
+            self.broker_configs.insert(node_id, Arc::new(configs));
+        }
+    }
+
     pub(super) fn alter_quota(&mut self, entity: Entity, key: Key, value: Option<Value>) {
         self.quotas.alter(entity, key, value);
     }
@@ -163,7 +216,7 @@ impl Image {
     }
 }
 
-fn change(configs: &mut BTreeMap<String, String>, changes: BTreeMap<String, Option<String>>) {
+pub(super) fn change(configs: &mut BTreeMap<String, String>, changes: BTreeMap<String, Option<String>>) {
     for (name, value) in changes {
         match value {
             Some(value) => configs.insert(name, value),

@@ -7,10 +7,13 @@
 //! Must not know: connections, wire messages, partitions' data.
 
 pub mod apply;
+pub mod client_metrics;
 pub mod command;
 pub mod configure;
 pub mod controller;
+pub mod feature;
 pub mod image;
+pub mod kraft;
 pub mod quota;
 pub mod records;
 pub mod snapshot;

@@ -27,6 +27,11 @@ fn edits(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+/// Whether it is a name that one means to type and misses, and not merely one that is not far from it.
+pub(super) fn is_slip(name: &str, of: &str) -> bool {
+    edits(&name.to_ascii_lowercase(), of) <= 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

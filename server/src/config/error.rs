@@ -32,8 +32,8 @@ pub struct BadValue {
 pub enum ConfigError {
     #[error("unknown setting {given}{}", did_you_mean(closest))]
     UnknownName { given: Given, closest: Option<String> },
-    #[error("unknown environment variable `{}`, behind OTTLA_ stands a setting's name{}", given.name, did_you_mean(closest))]
-    UnknownVariable { given: Given, closest: Option<String> },
+    #[error("unknown environment variable `{}`, behind {} stands a setting's name{}", given.name, prefix, did_you_mean(closest))]
+    UnknownVariable { given: Given, prefix: &'static str, closest: Option<String> },
     #[error("setting {given}: {why}")]
     Removed { given: Given, why: &'static str },
     #[error("setting {0}")]

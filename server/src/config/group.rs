@@ -8,6 +8,8 @@ use super::Config;
 use super::kafka_names::SERVER;
 use super::kinds::{Allowed, Kind};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Why a group's settings are refused; Kafka's code for it is INVALID_CONFIG (40).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -297,31 +299,40 @@ pub(super) fn check_broker(broker: &Config) -> Result<(), (&'static str, String)
 }
 
 /// A time that a group may have for itself, within what the broker allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Bounded {
-    /// Of groups that have none of their own.
-    pub value: i32,
+    /// Of groups that have none of their own; it may change at any time.
+    value: Arc<AtomicI32>,
     pub min: i32,
     pub max: i32,
 }
 
 impl Bounded {
+    pub fn new(value: i32, min: i32, max: i32) -> Self {
+        Self { value: Arc::new(value.into()), min, max }
+    }
+
     /// Any value that a group may say.
     pub fn free(value: i32) -> Self {
-        Self { value, min: 0, max: i32::MAX }
+        Self::new(value, 0, i32::MAX)
+    }
+
+    /// The value of groups that have none of their own, from now on.
+    pub fn set(&self, value: i32) {
+        self.value.store(value, Ordering::Relaxed);
     }
 
     fn of(&self, overrides: Option<&BTreeMap<String, String>>, name: &str) -> i32 {
         let text = overrides.and_then(|overrides| overrides.get(name));
         match text.and_then(|text| text.trim().parse::<i32>().ok()) {
             Some(own) => own.max(self.min).min(self.max),
-            None => self.value,
+            None => self.value.load(Ordering::Relaxed),
         }
     }
 }
 
 /// The times of consumer groups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ConsumerTimes {
     pub session_timeout_ms: Bounded,
     pub heartbeat_interval_ms: Bounded,

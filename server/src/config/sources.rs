@@ -1,15 +1,18 @@
-//! Where values come from, and which of them counts: the command line, then the environment, then the file, then the default.
+//! Where values come from, and which of them counts: the command line, then the environment with Ottla's names, then with
+//! those of Apache Kafka's container image, then the file, then the default.
 //!
 //! Every name is checked against what Kafka and Ottla know, and every value against its type and bounds, whether or not it has a
 //! meaning here. A value keeps its text and its source, so that any later complaint and DescribeConfigs can name them.
 
-use super::closest::closest;
+use super::closest::{closest, is_slip};
+use super::dynamic::{Dynamic, Reloaded, has_effect, hidden_by, may_reload};
 use super::error::{BadValue, ConfigError, Given};
+use super::kafka_environment::{self as kafkas_environment, Meaning};
 use super::kinds::{Kind, find};
 use super::table::{SETTINGS, Setting, setting};
 use super::values::FromSetting;
 use super::{Notice, kafka_names, properties};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,9 +21,18 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     Default,
-    File { path: Arc<Path>, line: usize },
-    Environment { variable: String },
+    File {
+        path: Arc<Path>,
+        line: usize,
+    },
+    Environment {
+        variable: String,
+    },
     CommandLine,
+    /// Set for all brokers while they ran.
+    AllBrokers,
+    /// Set for this broker while it ran.
+    ThisBroker,
 }
 
 impl fmt::Display for Source {
@@ -30,6 +42,8 @@ impl fmt::Display for Source {
             Source::File { path, line } => write!(f, "{}:{line}", path.display()),
             Source::Environment { variable } => f.write_str(variable),
             Source::CommandLine => f.write_str("--set"),
+            Source::AllBrokers => f.write_str("set for all brokers"),
+            Source::ThisBroker => f.write_str("set for this broker"),
         }
     }
 }
@@ -45,9 +59,65 @@ pub struct Assigned {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Values {
     set: BTreeMap<String, Assigned>,
+    /// What of it the start has set, where something was set while the broker ran.
+    started: Option<BTreeMap<String, Assigned>>,
+    dynamic: Dynamic,
 }
 
 impl Values {
+    /// What the start has set, whether or not it counts.
+    pub fn started(&self) -> &BTreeMap<String, Assigned> {
+        self.started.as_ref().unwrap_or(&self.set)
+    }
+
+    /// What was set while the broker ran, as far as it counts.
+    pub fn dynamic(&self) -> &Dynamic {
+        &self.dynamic
+    }
+
+    /// The start's values under these.
+    pub(super) fn under(&self, dynamic: Dynamic) -> Values {
+        let started = self.started().clone();
+        let mut set = started.clone();
+        let layers = [(&dynamic.all_brokers, Source::AllBrokers), (&dynamic.this_broker, Source::ThisBroker)];
+        for (layer, source) in layers {
+            layer.keys().flat_map(|name| hidden_by(name)).for_each(|hidden| drop(set.remove(hidden)));
+            let assigned = |(name, text): (&String, &String)| {
+                (name.clone(), Assigned { text: text.clone(), source: source.clone() })
+            };
+            set.extend(layer.iter().map(assigned));
+        }
+        Values { set, started: Some(started), dynamic }
+    }
+
+    /// The values of another start, as far as they need no restart, under what was set while the broker ran; and what
+    /// differs.
+    pub(super) fn restarted(&self, other: &Values) -> (Values, Vec<Reloaded>) {
+        let (mut started, mut told) = (self.started().clone(), Vec::new());
+        let names: BTreeSet<&String> = self.started().keys().chain(other.started().keys()).collect();
+        for name in names {
+            let (was, is) = (self.started().get(name), other.started().get(name));
+            if was.map(|was| &was.text) != is.map(|is| &is.text) {
+                let is_hidden = hidden_by(name).iter().any(|name| self.dynamic.has(name));
+                let one = match () {
+                    () if !has_effect(name) => Reloaded::WithoutEffect(name.clone()),
+                    () if !may_reload(name) => Reloaded::NeedsRestart(name.clone()),
+                    () if is_hidden => Reloaded::Hidden(name.clone()),
+                    () => Reloaded::Taken(name.clone()),
+                };
+                told.push(one);
+                if told.last() == Some(&Reloaded::NeedsRestart(name.clone())) {
+                    continue;
+                }
+            }
+            match is {
+                Some(is) => drop(started.insert(name.clone(), is.clone())),
+                None => drop(started.remove(name)),
+            }
+        }
+        (Values { set: started, ..Values::default() }.under(self.dynamic.clone()), told)
+    }
+
     /// The value that someone has set.
     pub fn assigned(&self, name: &str) -> Option<&Assigned> {
         self.set.get(name)
@@ -102,7 +172,9 @@ impl Values {
 pub(super) const NO_EFFECT: &str = "accepted; it has no effect in Ottla";
 
 /// Names of the tests' own, which the broker leaves alone.
-const IGNORED_VARIABLES: [&str; 3] = ["OTTLA_EFFORT", "OTTLA_TEST_CACHE", "OTTLA_REQUIRE_ALL"];
+/// And that of the build.
+const IGNORED_VARIABLES: [&str; 4] =
+    ["OTTLA_EFFORT", "OTTLA_TEST_CACHE", "OTTLA_REQUIRE_ALL", "OTTLA_COMMIT"];
 const IGNORED_VARIABLES_PREFIX: &str = "OTTLA_SIM_";
 const VARIABLE_PREFIX: &str = "OTTLA_";
 
@@ -116,6 +188,9 @@ pub(super) fn gather(
     if let Some(path) = file {
         gathered.take_file(path)?;
     }
+    // The environment has no order; sorted, the same mistake gives the same message each time.
+    let environment: BTreeMap<_, _> = environment.into_iter().collect();
+    gathered.take_kafkas_environment(&environment)?;
     gathered.take_environment(environment)?;
     for (name, text) in command_line {
         gathered.take(name.clone(), text.clone(), Source::CommandLine)?;
@@ -148,20 +223,48 @@ impl Gathered {
         Ok(())
     }
 
-    fn take_environment(
-        &mut self,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<(), ConfigError> {
-        // The environment has no order; sorted, the same mistake gives the same message each time.
-        let mut ours: Vec<_> = environment.into_iter().filter(|(variable, _)| is_ours(variable)).collect();
-        ours.sort();
-        for (variable, text) in ours {
+    fn take_kafkas_environment(&mut self, environment: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        for (variable, text) in environment {
+            let source = Source::Environment { variable: variable.clone() };
+            match kafkas_environment::meaning(variable, text) {
+                Meaning::None => {}
+                Meaning::OfTheImage(why) => self.notices.push(Notice::new(variable, why)),
+                Meaning::Setting(name) if matches!(known(&name), Known::Not) => {
+                    self.stranger(variable, &name, source)?;
+                }
+                Meaning::Setting(name) => self.take(name, text.clone(), source)?,
+            }
+        }
+        if let Some((variable, listeners)) = kafkas_environment::listeners(environment) {
+            self.take("listeners".to_owned(), listeners, Source::Environment { variable })?;
+        }
+        Ok(())
+    }
+
+    /// The prefix is not ours alone: what is no slip of the hand may be meant for another program.
+    fn stranger(&mut self, variable: &str, name: &str, source: Source) -> Result<(), ConfigError> {
+        match closest(name, known_names()).filter(|near| is_slip(name, near)) {
+            Some(near) => {
+                let (prefix, closest) = (kafkas_environment::PREFIX, kafkas_environment::variable_of(near));
+                let given = Given { name: variable.to_owned(), source };
+                Err(ConfigError::UnknownVariable { given, prefix, closest: Some(closest) })
+            }
+            None => {
+                let text = format!("not taken: neither Kafka nor Ottla knows a setting {name}");
+                self.notices.push(Notice::new(variable, text));
+                Ok(())
+            }
+        }
+    }
+
+    fn take_environment(&mut self, environment: BTreeMap<String, String>) -> Result<(), ConfigError> {
+        for (variable, text) in environment.into_iter().filter(|(variable, _)| is_ours(variable)) {
             let source = Source::Environment { variable: variable.clone() };
             let Some(name) = known_names().find(|name| variable_of(name) == variable) else {
                 let variables: Vec<_> = known_names().map(variable_of).collect();
-                let nearest = closest_variable(&variable, &variables);
+                let closest = closest_variable(&variable, &variables);
                 let given = Given { name: variable, source };
-                return Err(ConfigError::UnknownVariable { given, closest: nearest });
+                return Err(ConfigError::UnknownVariable { given, prefix: VARIABLE_PREFIX, closest });
             };
             self.take(name.to_owned(), text, source)?;
         }
@@ -243,7 +346,7 @@ fn check(name: &str, text: &str, source: &Source) -> Result<(), ConfigError> {
     Err(BadValue { given: given(), value, allowed: kind.describe(allowed) }.into())
 }
 
-enum Known {
+pub(super) enum Known {
     Ours(&'static Setting),
     Kafkas(&'static super::kinds::KafkaSetting),
     /// Known by its prefix or to a plug-in; its type is not ours to know.
@@ -252,7 +355,7 @@ enum Known {
     Not,
 }
 
-fn known(name: &str) -> Known {
+pub(super) fn known(name: &str) -> Known {
     if let Some(ours) = setting(name) {
         return Known::Ours(ours);
     }
@@ -270,11 +373,15 @@ fn known(name: &str) -> Known {
 }
 
 /// The settings that a listener may have for itself.
-const OF_LISTENERS: [&str; 2] = ["max.connections", "max.connection.creation.rate"];
+pub(super) const OF_LISTENERS: [&str; 2] = ["max.connections", "max.connection.creation.rate"];
 
 fn is_of_listener(name: &str) -> bool {
-    let below = name.strip_prefix(LISTENER_PREFIX).and_then(|below| below.split_once('.'));
-    below.is_some_and(|(_listener, setting)| OF_LISTENERS.contains(&setting))
+    of_listener(name).is_some_and(|(_listener, setting)| OF_LISTENERS.contains(&setting))
+}
+
+/// The listener and the setting's own name, of a setting for one listener.
+pub(super) fn of_listener(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix(LISTENER_PREFIX)?.split_once('.')
 }
 
 /// `<listener>.<setting>`, or `<listener>.<mechanism>.<setting>` for the settings of a SASL mechanism.
@@ -308,12 +415,21 @@ fn removed(name: &str) -> Option<&'static str> {
     }
 }
 
+/// The type of a broker's setting, where somebody knows it.
+pub(super) fn kind_of(name: &str) -> Option<Kind> {
+    match known(name) {
+        Known::Ours(ours) => Some(ours.kind),
+        Known::Kafkas(kafkas) => Some(kafkas.kind),
+        _ => kafka_names::DYNAMIC_ONLY.contains(&name).then_some(Kind::Long),
+    }
+}
+
 /// Whether a value must not be shown.
 pub fn is_secret(name: &str) -> bool {
     match known(name) {
         Known::Ours(ours) => ours.kind == Kind::Password,
         Known::Kafkas(kafkas) => kafkas.kind == Kind::Password,
-        Known::Unchecked => !OF_PLUGINS.contains(&name),
+        Known::Unchecked => !OF_PLUGINS.contains(&name) && !kafka_names::DYNAMIC_ONLY.contains(&name),
         Known::Removed(_) | Known::Not => true,
     }
 }

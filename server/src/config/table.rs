@@ -9,7 +9,7 @@ use super::kafka_names;
 use super::kinds::{Allowed, Kind, Update, find};
 use super::listeners::{Advertised, Endpoint, Listener};
 use super::sources::Values;
-use super::values::{Compression, Words};
+use super::values::{Compression, LogFormat, Words};
 use super::{ConfigError, Notice};
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -50,7 +50,7 @@ impl Setting {
 /// A declaration before the generated table is asked for the rest.
 enum Declared {
     Kafka { name: &'static str, default: Option<Option<&'static str>> },
-    Own { name: &'static str, kind: Kind, default: Option<&'static str>, allowed: Allowed },
+    Own { name: &'static str, kind: Kind, default: Option<&'static str>, allowed: Allowed, update: Update },
 }
 
 /// Kafka's setting with Kafka's default.
@@ -65,7 +65,17 @@ const fn kafka_but(name: &'static str, default: Option<&'static str>) -> Declare
 
 /// A setting that Kafka does not have.
 const fn own(name: &'static str, kind: Kind, default: Option<&'static str>, allowed: Allowed) -> Declared {
-    Declared::Own { name, kind, default, allowed }
+    Declared::Own { name, kind, default, allowed, update: Update::ReadOnly }
+}
+
+/// A setting that Kafka does not have, and that may change while the broker runs.
+const fn own_live(
+    name: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+    allowed: Allowed,
+) -> Declared {
+    Declared::Own { name, kind, default, allowed, update: Update::ClusterWide }
 }
 
 const fn at_least(ranges: &'static [(i64, i64)]) -> Allowed {
@@ -75,8 +85,8 @@ const fn at_least(ranges: &'static [(i64, i64)]) -> Allowed {
 impl Declared {
     fn documented(self, doc: &'static str) -> Setting {
         match self {
-            Declared::Own { name, kind, default, allowed } => {
-                Setting { name, kind, default, allowed, update: Update::ReadOnly, is_kafkas: false, doc }
+            Declared::Own { name, kind, default, allowed, update } => {
+                Setting { name, kind, default, allowed, update, is_kafkas: false, doc }
             }
             Declared::Kafka { name, default } => {
                 let kafkas =
@@ -148,7 +158,7 @@ settings! {
     /// Whether an answered record survives a power cut (`durable`) or sits in the page cache for a while (`relaxed`, as
     /// Kafka's do). The topic setting `durability` goes before it.
     pub log_durability: Durability =
-        own("log.durability", Kind::Text, Some("durable"), Allowed::OneOf(Durability::WORDS));
+        own_live("log.durability", Kind::Text, Some("durable"), Allowed::OneOf(Durability::WORDS));
     /// How large the journal of a data directory may grow under load.
     pub journal_bytes_max: u64 =
         own("journal.bytes.max", Kind::Long, Some("536870912"), at_least(&[(33_554_432, i64::MAX)]));
@@ -157,7 +167,7 @@ settings! {
     /// Whether each record of a batch is checked (`full`) or the batch's header and checksum only (`header`). The topic
     /// setting of the same name goes before it.
     pub record_validation: RecordValidation =
-        own("record.validation", Kind::Text, Some("full"), Allowed::OneOf(RecordValidation::WORDS));
+        own_live("record.validation", Kind::Text, Some("full"), Allowed::OneOf(RecordValidation::WORDS));
     /// How long a partition remembers a producer that sends nothing, so that what it sends again is not doubled.
     pub producer_id_expiration_ms: u64 = kafka("producer.id.expiration.ms");
     /// How often producers that were silent for so long are forgotten.
@@ -201,10 +211,21 @@ settings! {
     /// Pairs of client software and version that metrics show by name; the others are shown together as `_other`.
     pub metrics_client_software_max: usize =
         own("metrics.client.software.max", Kind::Int, Some("50"), at_least(&[(0, 1000)]));
+    /// Clients whose own metrics, which they push (KIP-714), metrics show; those of further clients are not kept.
+    pub metrics_client_instances_max: usize =
+        own("metrics.client.instances.max", Kind::Int, Some("100"), at_least(&[(0, 16_384)]));
+    /// Series of its own metrics that are shown of one client; further ones are not kept.
+    pub metrics_client_series_max: usize =
+        own("metrics.client.series.max", Kind::Int, Some("300"), at_least(&[(0, 10_000)]));
+    /// Bytes that a client may push of its own metrics at once, compressed or not.
+    pub telemetry_max_bytes: usize = kafka("telemetry.max.bytes");
+    /// How the broker writes its log, on stderr: `text`, or `json`, one object a line.
+    pub log_format: LogFormat =
+        own("log.format", Kind::Text, Some("text"), Allowed::OneOf(LogFormat::WORDS));
     /// A request that takes longer, waiting for records and for other members not counted, is written to the log with its
     /// parts and its client, for each client once a minute. -1: none is.
     pub slow_request_log_ms: i64 =
-        own("slow.request.log.ms", Kind::Long, Some("1000"), at_least(&[(-1, i64::MAX)]));
+        own_live("slow.request.log.ms", Kind::Long, Some("1000"), at_least(&[(-1, i64::MAX)]));
     /// The OpenTelemetry collector that gets traces of sampled requests, by OTLP over HTTP: `http://host:4318`, or `off`.
     /// The traces go to `/v1/traces` there.
     pub otlp_endpoint: Option<CollectorUrl> =
@@ -384,7 +405,7 @@ settings! {
     /// What is copied in a second at most when partitions move from one data directory to another. In Kafka it is a
     /// setting that only a running broker takes.
     pub replica_alter_log_dirs_io_max_bytes_per_second: u64 =
-        own("replica.alter.log.dirs.io.max.bytes.per.second", Kind::Long, Some("9223372036854775807"), at_least(&[(1, i64::MAX)]));
+        own_live("replica.alter.log.dirs.io.max.bytes.per.second", Kind::Long, Some("9223372036854775807"), at_least(&[(0, i64::MAX)]));
     /// How often is looked for logs to compact.
     pub log_cleaner_backoff_ms: u64 = kafka("log.cleaner.backoff.ms");
 

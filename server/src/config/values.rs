@@ -19,6 +19,14 @@ pub enum Compression {
     Zstd,
 }
 
+/// How the lines of the broker's log on stderr are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
 /// A type whose values have words.
 pub trait Words: Copy + Sized + 'static {
     const WORDS: &'static [&'static str];
@@ -48,6 +56,7 @@ macro_rules! words {
 }
 
 words!(Durability { Durable = "durable", Relaxed = "relaxed" });
+words!(LogFormat { Text = "text", Json = "json" });
 words!(RecordValidation { Full = "full", Header = "header" });
 words!(TimestampType { CreateTime = "CreateTime", LogAppendTime = "LogAppendTime" });
 words!(Compression {

@@ -39,21 +39,21 @@ fn allows(policy: &str, direction: &str) -> bool {
 
 fn consumer_times(config: &Config) -> ConsumerTimes {
     ConsumerTimes {
-        session_timeout_ms: Bounded {
-            value: config.group_consumer_session_timeout_ms,
-            min: config.group_consumer_min_session_timeout_ms,
-            max: config.group_consumer_max_session_timeout_ms,
-        },
-        heartbeat_interval_ms: Bounded {
-            value: config.group_consumer_heartbeat_interval_ms,
-            min: config.group_consumer_min_heartbeat_interval_ms,
-            max: config.group_consumer_max_heartbeat_interval_ms,
-        },
-        assignment_interval_ms: Bounded {
-            value: config.group_consumer_assignment_interval_ms,
-            min: config.group_consumer_min_assignment_interval_ms,
-            max: config.group_consumer_max_assignment_interval_ms,
-        },
+        session_timeout_ms: Bounded::new(
+            config.group_consumer_session_timeout_ms,
+            config.group_consumer_min_session_timeout_ms,
+            config.group_consumer_max_session_timeout_ms,
+        ),
+        heartbeat_interval_ms: Bounded::new(
+            config.group_consumer_heartbeat_interval_ms,
+            config.group_consumer_min_heartbeat_interval_ms,
+            config.group_consumer_max_heartbeat_interval_ms,
+        ),
+        assignment_interval_ms: Bounded::new(
+            config.group_consumer_assignment_interval_ms,
+            config.group_consumer_min_assignment_interval_ms,
+            config.group_consumer_max_assignment_interval_ms,
+        ),
     }
 }
 
@@ -163,6 +163,12 @@ impl Groups {
             Ok(()) | Err(CommandError::Refused(command::Refusal::Exists(_))) => Ok(Some(seen)),
             Err(error) => Err(NoTopic(error.to_string())),
         }
+    }
+
+    /// What of the settings may change while the broker runs. Groups see it with what they do next.
+    pub fn reconfigure(&self, config: &Config) {
+        let times = &self.settings.consumer.times;
+        times.assignment_interval_ms.set(config.group_consumer_assignment_interval_ms);
     }
 
     /// The assignors that members of consumer groups may ask for.

@@ -20,11 +20,7 @@ impl Text {
 
     /// What must stand before the series of a metric, once.
     pub(super) fn family(&mut self, metric: &Metric) {
-        let kind = match metric.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
-        };
+        let kind = word(metric.kind);
         self.put(format_args!(
             "# HELP {} {}\n# TYPE {} {kind}\n",
             metric.name,
@@ -39,6 +35,23 @@ impl Text {
         self.0.push_str(metric.name);
         self.labels(metric.labels, values, None);
         self.number(number);
+    }
+
+    /// As [`family`](Self::family), for one that clients push.
+    pub(super) fn clients_family(&mut self, name: &str, kind: Kind) {
+        let kind = word(kind);
+        self.put(format_args!("# HELP {name} Pushed by clients.\n# TYPE {name} {kind}\n"));
+    }
+
+    /// One series of a family that clients push.
+    pub(super) fn clients_series(&mut self, name: &str, labels: &[(&str, &str)], number: f64) {
+        self.0.push_str(name);
+        self.pairs(labels.iter().copied());
+        match number {
+            f64::INFINITY => self.put(format_args!(" +Inf\n")),
+            f64::NEG_INFINITY => self.put(format_args!(" -Inf\n")),
+            number => self.number(number),
+        }
     }
 
     pub(super) fn histogram(&mut self, metric: &Metric, values: &[&str], histogram: &Histogram) {
@@ -59,8 +72,12 @@ impl Text {
 
     fn labels(&mut self, names: &[&str], values: &[&str], bound: Option<&str>) {
         let pairs = names.iter().zip(values).map(|(name, value)| (*name, *value));
+        self.pairs(pairs.chain(bound.map(|bound| ("le", bound))));
+    }
+
+    fn pairs<'a>(&mut self, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
         let mut between = '{';
-        for (name, value) in pairs.chain(bound.map(|bound| ("le", bound))) {
+        for (name, value) in pairs {
             self.0.push(between);
             self.put(format_args!("{name}=\""));
             self.escaped(value);
@@ -89,6 +106,14 @@ impl Text {
 
     fn put(&mut self, text: std::fmt::Arguments<'_>) {
         self.0.write_fmt(text).expect("a String takes everything");
+    }
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram => "histogram",
     }
 }
 

@@ -75,6 +75,10 @@ limits! {
     MetricsPartitions = "metrics.partitions.max", Shared;
     /// Groups that metrics name.
     MetricsGroups = "metrics.groups.max", Shared;
+    /// Clients whose own metrics are shown.
+    MetricsClients = "metrics.client.instances.max", Shared;
+    /// Series of one client's own metrics.
+    MetricsClientSeries = "metrics.client.series.max", Each;
 }
 
 /// What is counted of one limit.

@@ -15,6 +15,7 @@ mod lag;
 mod limits;
 mod named;
 mod process;
+mod pushed;
 mod quotas;
 mod registry;
 mod requests;
@@ -31,6 +32,7 @@ pub use health::{Health, State};
 pub use http::{HttpLimits, serve};
 pub use lag::{AskLag, Behind, LagFigures, LagRow, OneGroup};
 pub use limits::{Limit, LimitMetrics};
+pub use pushed::{Point, PushedInstance, Sample, render_pushed};
 pub use quotas::QuotaMetrics;
 pub use requests::{ApiMetrics, Observed, Parts, WaitsFor};
 pub use table::{Kind, METRICS, Metric, QUOTA_NAMES, metric_of_series};
@@ -73,6 +75,8 @@ pub struct NamedMax {
     pub group_partitions: usize,
     /// `metrics.client.software.max`
     pub client_software: usize,
+    /// `metrics.client.instances.max`
+    pub client_instances: usize,
 }
 
 /// Every handle of the broker, made once at the start.
@@ -89,6 +93,7 @@ pub struct Metrics {
     asked: Mutex<Asked>,
     ask_partitions: OnceLock<AskPartitions>,
     ask_lag: OnceLock<AskLag>,
+    ask_pushed: OnceLock<AskPushed>,
     pub clients: ClientMetrics,
     pub connections: ConnectionMetrics,
     pub fetch_sessions: FetchSessionMetrics,
@@ -96,6 +101,9 @@ pub struct Metrics {
     pub quotas: QuotaMetrics,
     pub traces: TraceMetrics,
 }
+
+/// What clients push, instance by instance; nothing once the broker is gone.
+pub type AskPushed = Box<dyn Fn() -> Option<Vec<Arc<PushedInstance>>> + Send + Sync>;
 
 struct Asked {
     topics: TopicMetrics,
@@ -111,6 +119,7 @@ impl Metrics {
             (Limit::MetricsTopics, named_max.topics),
             (Limit::MetricsPartitions, named_max.partitions),
             (Limit::MetricsGroups, named_max.groups),
+            (Limit::MetricsClients, named_max.client_instances),
         ] {
             limits[limit as usize].max.set(max as f64);
         }
@@ -128,6 +137,7 @@ impl Metrics {
             }),
             ask_partitions: OnceLock::new(),
             ask_lag: OnceLock::new(),
+            ask_pushed: OnceLock::new(),
             clients: ClientMetrics::default(),
             connections: ConnectionMetrics::new(&registry),
             fetch_sessions: FetchSessionMetrics::new(&registry),
@@ -166,6 +176,12 @@ impl Metrics {
         let _ = self.ask_partitions.set(ask);
     }
 
+    /// From here on what clients push is shown.
+    pub fn watch_pushed(&self, ask: AskPushed) {
+        // There is one keeper of it in a broker.
+        let _ = self.ask_pushed.set(ask);
+    }
+
     /// All metrics in Prometheus' text format, what is asked for fresh. It looks at every partition and every group: not
     /// for a thread that serves.
     pub fn render(&self) -> String {
@@ -192,6 +208,10 @@ impl Metrics {
         }
         requests::show(&mut text, self.apis.iter().flatten().chain([&self.unknown_api]));
         self.clients.show(&mut text, self.named_max.client_software);
+        if let Some(pushed) = self.ask_pushed.get().and_then(|ask| ask()) {
+            self.limit(Limit::MetricsClients).used.set(pushed.len() as f64);
+            pushed::show(&mut text, &pushed);
+        }
         self.logs.show(&mut text);
         self.quotas.show(&mut text);
         [self.registry.render(), text.into_string()].concat()

@@ -14,8 +14,14 @@ const APIS: [CountedApi; 3] = [
     CountedApi { key: 18, name: "ApiVersions", waits_for: WaitsFor::Durability },
 ];
 
-const NAMED_MAX: NamedMax =
-    NamedMax { topics: 2, partitions: 3, groups: 2, group_partitions: 2, client_software: 1 };
+const NAMED_MAX: NamedMax = NamedMax {
+    topics: 2,
+    partitions: 3,
+    groups: 2,
+    group_partitions: 2,
+    client_software: 1,
+    client_instances: 2,
+};
 
 fn touched() -> Arc<Metrics> {
     let metrics = Metrics::new(&APIS, NAMED_MAX);
@@ -331,8 +337,14 @@ fn the_process_tells_of_itself() {
 #[test]
 fn a_scrape_of_very_many_is_bounded() {
     const MANY: u64 = 10_000;
-    let named_max =
-        NamedMax { topics: 500, partitions: 1000, groups: 300, group_partitions: 1000, client_software: 50 };
+    let named_max = NamedMax {
+        topics: 500,
+        partitions: 1000,
+        groups: 300,
+        group_partitions: 1000,
+        client_software: 50,
+        client_instances: 100,
+    };
     let metrics = Metrics::new(&APIS, named_max);
     metrics.watch_partitions(Box::new(|| {
         Some((0..MANY).map(|n| partition(&format!("a-topic-with-a-common-name-{n:05}"), 0, 1 + n)).collect())

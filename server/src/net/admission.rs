@@ -17,7 +17,7 @@ use super::memory::{RequestMemory, Share};
 use super::pace::Pace;
 use super::replies::{ReplyMemory, ReplyShare};
 use super::telling::Telling;
-use crate::config::{Config, Listener};
+use crate::config::{Config, Listener, LiveConfig};
 use crate::metrics::{Limit, Metrics};
 
 /// Why a connection is turned away.
@@ -28,7 +28,7 @@ pub(super) enum Turned {
 }
 
 pub struct Admission {
-    config: Arc<Config>,
+    config: Arc<LiveConfig>,
     metrics: Arc<Metrics>,
     /// What the process's descriptors allow, whatever the settings say.
     descriptors_max: usize,
@@ -86,12 +86,12 @@ impl Place {
 }
 
 impl Admission {
-    pub fn new(config: Arc<Config>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(config: Arc<LiveConfig>, metrics: Arc<Metrics>) -> Arc<Self> {
         let descriptors_max = descriptors_for_connections();
-        metrics.limit(Limit::Connections).max.set(config.max_connections.min(descriptors_max) as f64);
-        Arc::new(Self {
-            memory: RequestMemory::new(config.request_memory_bytes_max, metrics.clone()),
-            replies: ReplyMemory::new(config.queued_max_response_bytes, metrics.clone()),
+        let start = config.load_full();
+        let admission = Arc::new(Self {
+            memory: RequestMemory::new(start.request_memory_bytes_max, metrics.clone()),
+            replies: ReplyMemory::new(start.queued_max_response_bytes, metrics.clone()),
             config,
             metrics,
             descriptors_max,
@@ -99,7 +99,20 @@ impl Admission {
             left: Notify::new(),
             waiting: AtomicUsize::new(0),
             telling: Telling::default(),
-        })
+        });
+        admission.reconfigured();
+        admission
+    }
+
+    pub fn config(&self) -> &LiveConfig {
+        &self.config
+    }
+
+    /// There may be more room now, or less.
+    pub fn reconfigured(&self) {
+        let most = self.config.load().max_connections.min(self.descriptors_max);
+        self.metrics.limit(Limit::Connections).max.set(most as f64);
+        self.left.notify_waiters();
     }
 
     /// Waits for a place, as long as it takes.
@@ -137,24 +150,28 @@ impl Admission {
 
     /// Counts a connection, and says how long it must wait for having come too soon.
     fn pause(&self, listener: &Listener, now: Duration) -> Duration {
+        let config = self.config.load();
         let mut open = self.open();
-        let for_all = match self.is_protected(listener) {
+        let for_all = match is_protected(&config, listener) {
             true => Duration::ZERO,
-            false => open.pace.count(now, self.config.max_connection_creation_rate),
+            false => open.pace.count(now, config.max_connection_creation_rate),
         };
         let pace = open.pace_of_listeners.entry(listener.name.clone()).or_default();
-        for_all.max(pace.count(now, listener.creation_rate_max))
+        for_all.max(pace.count(now, now_of(&config, listener).creation_rate_max))
     }
 
     /// A place, a refusal, or nothing while there is no place.
     fn take(self: &Arc<Self>, listener: &Arc<Listener>, address: IpAddr) -> Option<Result<Place, Turned>> {
+        let config = self.config.load();
         let mut open = self.open();
-        let most = if self.is_protected(listener) { usize::MAX } else { self.config.max_connections };
+        let most = if is_protected(&config, listener) { usize::MAX } else { config.max_connections };
         let on_listener = open.by_listener.get(&listener.name).copied().unwrap_or(0);
-        if open.total >= most.min(self.descriptors_max) || on_listener >= listener.connections_max {
+        if open.total >= most.min(self.descriptors_max)
+            || on_listener >= now_of(&config, listener).connections_max
+        {
             return None;
         }
-        let most_here = self.most_from(address);
+        let most_here = most_from(&config, address);
         let here = open.by_address.entry(address).or_default();
         if *here >= most_here {
             self.metrics.limit(Limit::ConnectionsPerAddress).hits.increment(1);
@@ -167,20 +184,24 @@ impl Admission {
         Some(Ok(Place { admission: self.clone(), listener: listener.clone(), address }))
     }
 
-    /// The listener between brokers, where it is not the only one.
-    fn is_protected(&self, listener: &Listener) -> bool {
-        self.config.listeners.len() > 1 && self.config.inter_broker_listener == listener.name
-    }
-
-    fn most_from(&self, address: IpAddr) -> usize {
-        let overrides = &self.config.max_connections_per_ip_overrides;
-        let own = overrides.iter().find(|(ip, _)| *ip == address);
-        own.map_or(self.config.max_connections_per_ip, |(_, most)| *most)
-    }
-
     fn open(&self) -> std::sync::MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The listener between brokers, where it is not the only one.
+fn is_protected(config: &Config, listener: &Listener) -> bool {
+    config.listeners.len() > 1 && config.inter_broker_listener == listener.name
+}
+
+/// The listener as the settings have it now.
+fn now_of<'a>(config: &'a Config, listener: &'a Listener) -> &'a Listener {
+    config.listeners.iter().find(|now| now.name == listener.name).unwrap_or(listener)
+}
+
+fn most_from(config: &Config, address: IpAddr) -> usize {
+    let own = config.max_connections_per_ip_overrides.iter().find(|(ip, _)| *ip == address);
+    own.map_or(config.max_connections_per_ip, |(_, most)| *most)
 }
 
 /// Counts itself as long as it lives.

@@ -10,7 +10,7 @@ fn admission(settings: &[&str]) -> (Arc<Admission>, Vec<Arc<Listener>>) {
     let cli = Cli::parse_from(std::iter::once("ottla").chain(sets));
     let config = Config::load(&cli, []).expect("settings that fit together");
     let listeners = config.listeners.iter().cloned().map(Arc::new).collect();
-    (Admission::new(Arc::new(config), Metrics::new(&[], Default::default())), listeners)
+    (Admission::new(LiveConfig::new(config), Metrics::new(&[], Default::default())), listeners)
 }
 
 const NOW: Duration = Duration::from_secs(1000);

@@ -142,7 +142,7 @@ struct Connection {
 impl Connection {
     fn new(stream: TcpStream, broker: Arc<Broker>, peer: Arc<Peer>, place: Place) -> Self {
         let now = broker.env.clock.monotonic();
-        let deadlines = Deadlines::new(&broker.config);
+        let deadlines = Deadlines::new(&broker.config.load());
         let alarm = Box::pin(tokio::time::sleep(deadlines.idle.min(deadlines.progress).min(ALARM_REST_MAX)));
         let (memory, replies) = (place.memory(peer.connection_id), place.replies());
         Self {
@@ -255,6 +255,8 @@ impl Connection {
     /// Moves decided replies from the front of the queue to the output, and lets go of requests that have their place.
     fn collect(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         let mut moved = self.let_go_of_placed(cx);
+        // Replies that are found decided together have one time.
+        let mut now = None;
         while let Some(front) = self.parked.front_mut() {
             let decided = match &mut front.wait {
                 Wait::Reply(wait) => wait.as_mut().poll(cx).map(Then::Now),
@@ -263,25 +265,29 @@ impl Connection {
             let Poll::Ready(then) = decided else { break };
             let Some(Pending { request, .. }) = self.parked.pop_front() else { break };
             moved = true;
-            self.decided(request, then)?;
+            let at = *now.get_or_insert_with(|| self.broker.env.clock.monotonic());
+            if !matches!(then, Then::Now(_)) {
+                now = None;
+            }
+            self.decided(request, then, at)?;
         }
         Ok(moved)
     }
 
     /// The front of the queue goes on, or is over.
-    fn decided(&mut self, request: Arrived, then: Then<Answer>) -> Result<(), End> {
+    fn decided(&mut self, request: Arrived, then: Then<Answer>, now: Duration) -> Result<(), End> {
         match then {
             Then::Later(wait) => self.parked.push_front(Pending { request, wait: Wait::Reply(wait) }),
             Then::Gate(wait) => self.parked.push_front(Pending { request, wait: Wait::Gate(wait) }),
-            Then::Now(answer) => self.reply(request, answer)?,
-            Then::Silent => self.observe_silent(request, false),
+            Then::Now(answer) => self.reply(request, answer, now)?,
+            Then::Silent => self.observe_silent(request, now, false),
             Then::Close => {
-                self.observe_silent(request, true);
+                self.observe_silent(request, now, true);
                 self.finish(End::SilentFailure);
             }
             Then::Placing(wait, then) => {
                 self.hold_until_placed(request, wait, &then);
-                self.decided(request, *then)?;
+                self.decided(request, *then, now)?;
             }
         }
         Ok(())
@@ -309,11 +315,13 @@ impl Connection {
 
     fn begin_frames(&mut self) -> Result<bool, End> {
         let mut moved = false;
+        // One begins where the work of the one before ended.
+        let mut now = None;
         while self.ending.is_none()
             && self.resting.is_none()
             && self.inbox.front().is_some_and(|frame| self.may_begin(frame))
         {
-            let at = self.broker.env.clock.monotonic();
+            let at = now.unwrap_or_else(|| self.broker.env.clock.monotonic());
             // Many that are quick or one that is long: what is left waits until others had their turn.
             if moved && at >= self.let_in_at {
                 self.is_others_turn = true;
@@ -335,18 +343,18 @@ impl Connection {
                     break;
                 }
             };
-            self.begun(
-                Arrived { key, traced, bytes, came: self.inbox_since, began: at, parked: None },
-                then,
-            )?;
+            let ended = self.broker.env.clock.monotonic();
+            now = Some(ended);
+            let request = Arrived { key, traced, bytes, came: self.inbox_since, began: at, parked: None };
+            self.begun(request, then, ended)?;
         }
         Ok(moved)
     }
 
     /// A request takes its place behind those that have begun before it.
-    fn begun(&mut self, mut request: Arrived, then: Then<Answer>) -> Result<(), End> {
+    fn begun(&mut self, mut request: Arrived, then: Then<Answer>, now: Duration) -> Result<(), End> {
         if matches!(then, Then::Later(_) | Then::Gate(_)) || !self.parked.is_empty() {
-            request.parked.get_or_insert_with(|| self.broker.env.clock.monotonic());
+            request.parked.get_or_insert(now);
         }
         match then {
             // Earlier replies are still waited for: this one is decided and keeps its place behind them.
@@ -354,17 +362,17 @@ impl Connection {
                 let wait = Wait::Reply(Box::pin(std::future::ready(answer)));
                 self.parked.push_back(Pending { request, wait });
             }
-            Then::Now(answer) => self.reply(request, answer)?,
+            Then::Now(answer) => self.reply(request, answer, now)?,
             Then::Later(wait) => self.parked.push_back(Pending { request, wait: Wait::Reply(wait) }),
             Then::Gate(wait) => self.parked.push_back(Pending { request, wait: Wait::Gate(wait) }),
-            Then::Silent => self.observe_silent(request, false),
+            Then::Silent => self.observe_silent(request, now, false),
             Then::Close => {
-                self.observe_silent(request, true);
+                self.observe_silent(request, now, true);
                 self.finish(End::SilentFailure);
             }
             Then::Placing(wait, then) => {
                 self.hold_until_placed(request, wait, &then);
-                self.begun(request, *then)?;
+                self.begun(request, *then, now)?;
             }
         }
         Ok(())
@@ -372,7 +380,7 @@ impl Connection {
 
     /// The order rule, and the bounds that hold a pipelining client.
     fn may_begin(&self, frame: &[u8]) -> bool {
-        let (config, metrics) = (&self.broker.config, &self.broker.metrics);
+        let (config, metrics) = (self.broker.config.load(), &self.broker.metrics);
         if self.output.bytes() > config.response_buffer_bytes_max {
             metrics.limit(Limit::ResponseBuffer).hits.increment(1);
             return false;
@@ -393,10 +401,9 @@ impl Connection {
         self.parked.is_empty() && !self.placing.iter().any(|placing| placing.is_silent)
     }
 
-    fn reply(&mut self, request: Arrived, answer: Answer) -> Result<(), End> {
+    fn reply(&mut self, request: Arrived, answer: Answer, now: Duration) -> Result<(), End> {
         self.rest_for(answer.throttled);
         let before = self.output.bytes();
-        let now = self.broker.env.clock.monotonic();
         if before == 0 {
             self.last_taken = now;
         }
@@ -450,7 +457,7 @@ impl Connection {
         {
             partial.since = self.broker.env.clock.monotonic();
         }
-        let frame_bytes_max = self.broker.config.socket_request_max_bytes;
+        let frame_bytes_max = self.broker.config.load().socket_request_max_bytes;
         let room = match frame::split(&mut self.received, frame_bytes_max)? {
             Split::Frame(_) => unreachable!("every read cuts all whole frames"),
             Split::Missing(missing) if self.received.len() > READ_STEP_BYTES => {

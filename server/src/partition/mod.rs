@@ -2,6 +2,7 @@
 //!
 //! Inside, a partition is `(TopicId, number)`; names exist at the edge only. Must not know: wire messages, connections.
 
+mod cleaner;
 mod cold;
 pub mod delayed;
 pub mod fetch;
@@ -12,6 +13,7 @@ mod partition;
 mod registry;
 mod traffic;
 
+pub use cleaner::cleaner_options;
 pub use cold::ColdReads;
 pub use moves::MoveRefusal;
 pub use partition::{EpochCheck, Partition, ProduceRefusal};

@@ -203,7 +203,7 @@ impl Partitions {
         let Some(job) = first else {
             return self.moves.rest(idle, |jobs| !jobs.waiting.is_empty());
         };
-        let rate = self.config.replica_alter_log_dirs_io_max_bytes_per_second;
+        let rate = self.config.load().replica_alter_log_dirs_io_max_bytes_per_second;
         match self.take_step(&job, PIECE_BYTES_MAX.min(rate) as usize) {
             Some(Step::Copied(bytes)) if rate < u64::MAX / 2 => {
                 let pause = Duration::from_secs_f64(bytes as f64 / rate as f64);

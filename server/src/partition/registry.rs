@@ -10,10 +10,10 @@ use storage::{
     Unfinished, settle_copies,
 };
 
-use super::Partition;
 use super::moves::Moves;
+use super::{Partition, cleaner_options};
 use crate::cluster::{Image, Topic, topic_name};
-use crate::config::{Config, TopicConfig};
+use crate::config::{Config, LiveConfig, TopicConfig};
 
 /// Why a partition cannot be served.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -108,7 +108,7 @@ impl Slot {
 
 pub struct Partitions {
     pub(super) dirs: Vec<Arc<DataDir>>,
-    pub(super) config: Arc<Config>,
+    pub(super) config: Arc<LiveConfig>,
     env: Env,
     epoch: LeaderEpoch,
     state: RwLock<State>,
@@ -138,7 +138,7 @@ impl Partitions {
     /// Takes the partitions that are on disk. Directories that the image does not know are set aside, never deleted.
     pub fn new(
         dirs: Vec<Arc<DataDir>>,
-        config: Arc<Config>,
+        config: Arc<LiveConfig>,
         env: Env,
         image: &Image,
         internal: LogId,
@@ -226,6 +226,11 @@ impl Partitions {
         all
     }
 
+    /// How all data directories are compacted from now on.
+    pub fn reconfigure_cleaners(&self, config: &Config) {
+        self.dirs.iter().for_each(|dir| dir.reconfigure_cleaner(cleaner_options(config)));
+    }
+
     /// The data directory that holds the metadata.
     pub fn metadata_dir(&self) -> &DataDir {
         &self.dirs[0]
@@ -304,10 +309,11 @@ impl Partitions {
     }
 
     fn stored_config_of(&self, topic: &Topic) -> TopicConfig {
-        TopicConfig::from_overrides(&topic.configs, &self.config).unwrap_or_else(|error| {
+        let broker = self.config.load();
+        TopicConfig::from_overrides(&topic.configs, &broker).unwrap_or_else(|error| {
             // The metadata log takes only settings that passed this check, but the broker's own may have changed since.
             tracing::warn!(topic = %topic.name, %error, "a stored topic setting is not valid any more: the defaults apply");
-            default_config(&self.config)
+            default_config(&broker)
         })
     }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::protobuf::{Value, find};
 use crate::config::{CollectorUrl, Host};
+use crate::protobuf::{Value, find};
 
 /// The head of an answer.
 const HEAD_BYTES_MAX: usize = 16 << 10;

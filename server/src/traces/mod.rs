@@ -9,7 +9,6 @@
 //! |---|---|
 //! | which requests | `sampler` |
 //! | what a request looks like as spans, by OpenTelemetry's conventions | `spans` |
-//! | the bytes of Protocol Buffers | `protobuf` |
 //! | a POST on a connection that stays | `collector` |
 //! | batches, patience, what is said and counted | `exporter` |
 //!
@@ -17,7 +16,6 @@
 
 mod collector;
 mod exporter;
-mod protobuf;
 mod sampler;
 mod spans;
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use storage::Env;
 
-use super::protobuf::Message;
 use super::{Request, Service};
+use crate::protobuf::Message;
 
 /// Characters of a text that a client chose.
 const CHARS_MAX: usize = 128;
@@ -166,10 +166,10 @@ fn nanos(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::protobuf::{Value, find};
     use super::super::{BATCH_MAX, Client};
     use super::*;
     use crate::metrics::{Parts, WaitsFor};
+    use crate::protobuf::{Value, find};
 
     fn request() -> Request {
         let ms = Duration::from_millis;

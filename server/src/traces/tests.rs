@@ -5,10 +5,10 @@ use std::sync::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::protobuf::{Value, find};
 use super::*;
 use crate::cli::{Assignment, Cli};
 use crate::metrics::NamedMax;
+use crate::protobuf::{Value, find};
 
 /// Far above what anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);

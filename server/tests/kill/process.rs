@@ -94,8 +94,9 @@ impl Process {
                 command
             }
         };
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTTLA_"))
-        {
+        let is_read =
+            |name: &str| name.starts_with("OTTLA_") || name.starts_with("KAFKA_") || name == "CLUSTER_ID";
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_read(&name.to_string_lossy())) {
             command.env_remove(name);
         }
         let dirs = format!("log.dirs={}", spec.data.display());

@@ -1,6 +1,8 @@
 //! `ottla log` as the real binary, on directories that the real broker, or the storage itself, wrote.
 #![expect(clippy::disallowed_methods, reason = "processes and files of the real machine")]
 
+mod adopt;
+mod doctor;
 mod golden;
 #[path = "../kill/process.rs"]
 mod process;

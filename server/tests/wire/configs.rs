@@ -15,25 +15,25 @@ use protocol_compat::messages::{
 use super::disk::Disk;
 use super::harness::{Broker, Client, TestDir, batch};
 
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-const LOGGER: i8 = 8;
+pub(super) const TOPIC: i8 = 2;
+pub(super) const BROKER: i8 = 4;
+pub(super) const LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
+pub(super) const GROUP: i8 = 32;
 
-const SET: i8 = 0;
-const DELETE: i8 = 1;
-const APPEND: i8 = 2;
-const SUBTRACT: i8 = 3;
+pub(super) const SET: i8 = 0;
+pub(super) const DELETE: i8 = 1;
+pub(super) const APPEND: i8 = 2;
+pub(super) const SUBTRACT: i8 = 3;
 
 /// Setting, operation, value.
-type Op<'a> = (&'a str, i8, Option<&'a str>);
+pub(super) type Op<'a> = (&'a str, i8, Option<&'a str>);
 
-fn text(text: &str) -> StrBytes {
+pub(super) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
-fn create(client: &mut Client, topic: &str) {
+pub(super) fn create(client: &mut Client, topic: &str) {
     let topic = CreatableTopic::default()
         .with_name(TopicName(text(topic)))
         .with_num_partitions(1)
@@ -42,14 +42,17 @@ fn create(client: &mut Client, topic: &str) {
     assert_eq!(reply.topics[0].error_code, 0);
 }
 
-fn asked(kind: i8, name: &str, keys: Option<&[&str]>) -> DescribeConfigsResource {
+pub(super) fn asked(kind: i8, name: &str, keys: Option<&[&str]>) -> DescribeConfigsResource {
     DescribeConfigsResource::default()
         .with_resource_type(kind)
         .with_resource_name(text(name))
         .with_configuration_keys(keys.map(|keys| keys.iter().map(|key| text(key)).collect()))
 }
 
-fn describe(client: &mut Client, resources: Vec<DescribeConfigsResource>) -> Vec<DescribeConfigsResult> {
+pub(super) fn describe(
+    client: &mut Client,
+    resources: Vec<DescribeConfigsResource>,
+) -> Vec<DescribeConfigsResult> {
     let request = DescribeConfigsRequest::default()
         .with_resources(resources)
         .with_include_synonyms(true)
@@ -68,7 +71,7 @@ fn is(value: &str, source: i8) -> (String, i8) {
     (value.to_owned(), source)
 }
 
-fn alter_request(resources: &[(i8, &str, &[Op])]) -> IncrementalAlterConfigsRequest {
+pub(super) fn alter_request(resources: &[(i8, &str, &[Op])]) -> IncrementalAlterConfigsRequest {
     let config = |(name, operation, value): &Op| {
         single::AlterableConfig::default()
             .with_name(text(name))
@@ -85,7 +88,7 @@ fn alter_request(resources: &[(i8, &str, &[Op])]) -> IncrementalAlterConfigsRequ
 }
 
 /// The error codes, in the order of the resources.
-fn alter(client: &mut Client, resources: &[(i8, &str, &[Op])]) -> Vec<i16> {
+pub(super) fn alter(client: &mut Client, resources: &[(i8, &str, &[Op])]) -> Vec<i16> {
     let reply = client.call(1, &alter_request(resources));
     assert!(reply.responses.iter().all(|r| (r.error_code == 0) == r.error_message.is_none()), "{reply:?}");
     reply.responses.iter().map(|response| response.error_code).collect()
@@ -95,7 +98,7 @@ fn alter_topic(client: &mut Client, ops: &[Op]) -> i16 {
     alter(client, &[(TOPIC, "t", ops)])[0]
 }
 
-fn replace_request(kind: i8, name: &str, configs: &[(&str, Option<&str>)]) -> AlterConfigsRequest {
+pub(super) fn replace_request(kind: i8, name: &str, configs: &[(&str, Option<&str>)]) -> AlterConfigsRequest {
     let config = |(n, v): &(&str, Option<&str>)| {
         full::AlterableConfig::default().with_name(text(n)).with_value(v.map(text))
     };
@@ -106,7 +109,7 @@ fn replace_request(kind: i8, name: &str, configs: &[(&str, Option<&str>)]) -> Al
     AlterConfigsRequest::default().with_resources(vec![resource])
 }
 
-fn replace(client: &mut Client, kind: i8, name: &str, configs: &[(&str, Option<&str>)]) -> i16 {
+pub(super) fn replace(client: &mut Client, kind: i8, name: &str, configs: &[(&str, Option<&str>)]) -> i16 {
     client.call(2, &replace_request(kind, name, configs)).responses[0].error_code
 }
 
@@ -116,7 +119,7 @@ fn produce(value: &str, timeout_ms: i32) -> ProduceRequest {
     ProduceRequest::default().with_acks(-1).with_timeout_ms(timeout_ms).with_topic_data(vec![topic])
 }
 
-fn produced(client: &mut Client, value: &str, timeout_ms: i32) -> i16 {
+pub(super) fn produced(client: &mut Client, value: &str, timeout_ms: i32) -> i16 {
     client.call(9, &produce(value, timeout_ms)).responses[0].partition_responses[0].error_code
 }
 
@@ -190,13 +193,14 @@ fn other_resources_are_described_as_far_as_they_are_there() {
         ],
     );
     let codes: Vec<_> = results.iter().map(|result| result.error_code).collect();
-    assert_eq!(codes, [0, 0, 42, 42, 0, 42, 42, 0, 0]);
+    assert_eq!(codes, [0, 0, 42, 42, 0, 42, 0, 0, 0]);
     let find = |name: &str| results[0].configs.iter().find(|c| &*c.name == name).unwrap();
     let shown = |name| (find(name).value.as_deref(), find(name).config_source, find(name).read_only);
     assert_eq!(shown("auto.create.topics.enable"), (Some("true"), 5, true));
     assert_eq!(shown("num.partitions"), (Some("3"), 4, true));
     assert_eq!(shown("log.retention.hours"), (Some("168"), 5, true));
-    assert_eq!((results[1].configs.len(), results[4].configs.len(), results[8].configs.len()), (0, 0, 1));
+    assert_eq!((results[1].configs.len(), results[8].configs.len()), (0, 1));
+    assert!(results[4].configs.iter().any(|logger| &*logger.name == "root"));
     let unknown = describe(&mut client, vec![asked(3, "x", None), asked(TOPIC, "t", None)]);
     assert!(unknown.iter().all(|result| result.error_code == 42 && result.configs.is_empty()));
 }
@@ -300,7 +304,7 @@ fn wrong_alterations_have_kafkas_codes_and_change_nothing() {
         (BROKER, "", files),
         (BROKER, "7", files),
         (BROKER, "x", files),
-        (LOGGER, "1", &[("root", SET, Some("INFO"))]),
+        (LOGGER, "1", &[("no.such.logger", SET, Some("INFO"))]),
         (LOGGER, "", &[]),
         (CLIENT_METRICS, "x", files),
         (GROUP, "x", files),

@@ -1,6 +1,8 @@
 //! The broker over a real socket: every API in every version that is served, and the rules of a connection.
 
 mod apis;
+mod broker_configs;
+mod broker_loggers;
 mod cold;
 mod configs;
 mod connections;
@@ -9,6 +11,7 @@ mod deletion;
 mod disk;
 mod durability;
 mod epochs;
+mod features;
 mod group_configs;
 mod groups;
 mod harness;
@@ -21,9 +24,11 @@ mod polling;
 mod process;
 mod producers;
 mod quotas;
+mod reloading;
 #[path = "../kill/requests.rs"]
 mod requests;
 mod restart;
 mod sessions;
+mod telemetry;
 mod topics;
 mod truncation;

@@ -16,7 +16,7 @@ fn topic() -> TopicName {
     TopicName(StrBytes::from_static_str("t"))
 }
 
-fn create(client: &mut Client) {
+pub(super) fn create(client: &mut Client) {
     let topic =
         CreatableTopic::default().with_name(topic()).with_num_partitions(1).with_replication_factor(1);
     let reply =
@@ -29,13 +29,13 @@ fn records(producer: i64, epoch: i16, sequence: i32, count: i32) -> BatchBuilder
     (0..count).fold(builder, |builder, _| builder.push(None, Some(b"value"), &[]))
 }
 
-fn request(batch: bytes::Bytes) -> ProduceRequest {
+pub(super) fn request(batch: bytes::Bytes) -> ProduceRequest {
     let data = PartitionProduceData::default().with_index(0).with_records(Some(batch));
     let topic = TopicProduceData::default().with_name(topic()).with_partition_data(vec![data]);
     ProduceRequest::default().with_acks(-1).with_timeout_ms(5000).with_topic_data(vec![topic])
 }
 
-fn answer(reply: &ProduceResponse) -> (i16, i64) {
+pub(super) fn answer(reply: &ProduceResponse) -> (i16, i64) {
     let partition = &reply.responses[0].partition_responses[0];
     (partition.error_code, partition.base_offset)
 }
@@ -44,7 +44,7 @@ fn send(client: &mut Client, epoch: i16, sequence: i32, count: i32) -> (i16, i64
     answer(&client.call(11, &request(records(7, epoch, sequence, count).build())))
 }
 
-fn refused(error: ErrorCode) -> (i16, i64) {
+pub(super) fn refused(error: ErrorCode) -> (i16, i64) {
     (error.code(), -1)
 }
 

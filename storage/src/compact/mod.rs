@@ -24,7 +24,7 @@ pub(crate) mod trial;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::config::Durability;
@@ -33,7 +33,7 @@ use crate::env::Files;
 use crate::error::{ReadError, is_passing};
 use crate::ids::{LogId, Offset, TimestampMs};
 use crate::log::Log;
-use crate::shared::Shared;
+use crate::shared::{Shared, Waiter};
 
 use self::choose::Candidate;
 use self::clean_offsets::CleanOffsets;
@@ -123,7 +123,8 @@ impl From<ReadError> for Abandoned {
 
 /// The compaction's part of a data directory.
 pub(crate) struct Cleaner {
-    options: CleanerOptions,
+    /// A pass keeps to those that it began with.
+    options: Mutex<Arc<CleanerOptions>>,
     /// Nobody calls for passes but a thread of the directory's own.
     has_thread: bool,
     /// Held during a pass, outside of every other lock.
@@ -153,7 +154,14 @@ impl Cleaner {
             last_run: now,
         };
         let has_thread = flushing == Flushing::Thread;
+        let options = Mutex::new(Arc::new(options));
         Cleaner { options, has_thread, pass: Mutex::default(), state: Mutex::new(state) }
+    }
+}
+
+impl Cleaner {
+    fn options(&self) -> Arc<CleanerOptions> {
+        self.options.lock().unwrap().clone()
     }
 }
 
@@ -237,7 +245,7 @@ impl Shared {
 
     /// One pass over one log.
     fn clean_log(&self, candidate: &Candidate) -> Result<(), Abandoned> {
-        let (options, log) = (&self.cleaner.options, &candidate.log);
+        let (options, log) = (self.cleaner.options(), &candidate.log);
         let has_thread = self.cleaner.has_thread;
         let mut pace = Pace::new(self, log, options.bytes_per_second_max, has_thread);
         let result = self.clean_segments(candidate, &mut pace);
@@ -263,7 +271,7 @@ impl Shared {
 
     /// Up to where the log is clean now.
     fn clean_segments(&self, candidate: &Candidate, pace: &mut Pace<'_>) -> Result<Offset, Abandoned> {
-        let (options, log, now) = (&self.cleaner.options, &candidate.log, self.env.clock.now_ms());
+        let (options, log, now) = (self.cleaner.options(), &candidate.log, self.env.clock.now_ms());
         let buffer_bytes = options.buffer_bytes / BUFFERS;
         if log.durability() == Durability::Relaxed {
             // The end of a transaction decides what stays of it, and must not be lost where that is not.
@@ -312,7 +320,7 @@ impl Shared {
         buffer_bytes: usize,
         pace: &mut Pace<'_>,
     ) -> Result<(KeyTable, Offset), Abandoned> {
-        let options = &self.cleaner.options;
+        let options = self.cleaner.options();
         let keys = (candidate.end.0 - candidate.first_dirty.0).max(1) as u64;
         let (bytes_max, load) = (options.key_table_bytes_max, options.key_table_load);
         let table = KeyTable::new(bytes_max, load, keys, &*self.env.random).map_err(|_| Abandoned::NoRoom)?;
@@ -362,11 +370,17 @@ impl Shared {
 
     /// How long the directory's thread may sleep until it looks again.
     pub(crate) fn next_clean_in(&self) -> Duration {
-        self.cleaner.options.backoff
+        self.cleaner.options().backoff
+    }
+
+    /// From the next pass on.
+    pub(crate) fn reconfigure_cleaner(&self, options: CleanerOptions) {
+        *self.cleaner.options.lock().unwrap() = Arc::new(options);
+        self.queues.change(Waiter::Cleaner, |queues| queues.cleaner_changed = true);
     }
 
     pub(crate) fn cleans_by_itself(&self) -> bool {
-        self.cleaner.options.is_enabled
+        self.cleaner.options().is_enabled
     }
 
     pub(crate) fn cleaner_stats(&self) -> CleanerStats {

@@ -77,6 +77,16 @@ pub trait Files: Send + Sync {
     fn modified_ms(&self, _path: &Path) -> io::Result<TimestampMs> {
         Err(io::ErrorKind::Unsupported.into())
     }
+    /// Takes the kind of lock that Java's `FileChannel` takes, on a file that is there and is not written to: shared, so
+    /// that whoever wants it for itself waits. Fails with `WouldBlock` where another process has it for itself.
+    fn lock_as_java(&self, _path: &Path) -> io::Result<Box<dyn LockGuard>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Makes the new file `to` with the content of `from`, without copying: both share it until one of them is written
+    /// to, which the other never sees. `Unsupported`, or whatever else the file system says, where there is no such thing.
+    fn share_content(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 #[expect(clippy::len_without_is_empty, reason = "a length that can fail has no use for is_empty")]
@@ -237,6 +247,23 @@ impl Files for RealFiles {
         // What is from before the epoch is as old as can be.
         let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Ok(TimestampMs::try_from(since.as_millis()).unwrap_or(TimestampMs::MAX))
+    }
+
+    fn lock_as_java(&self, path: &Path) -> io::Result<Box<dyn LockGuard>> {
+        let file = std::fs::File::open(path)?;
+        match rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(Box::new(RealLock { _file: file })),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn share_content(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let from = std::fs::File::open(from)?;
+        let to = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(to)?;
+        Ok(rustix::fs::ioctl_ficlone(&to, &from)?)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A snapshot is taken in memory at each roll, when a log is closed, and by a flush that finds enough behind the last
 //! one; flushes write them. Invariants: a snapshot is on the disk only when everything below its offset is, and the
-//! aborted transactions of it; the last one is removed only behind a newer one. None is needed for what is right, only
+//! aborted transactions of it with their sums, whoever flushes what; the last one is removed only behind a newer one. None is needed for what is right, only
 //! for what is quick, as long as the log has the batches.
 
 use std::collections::BTreeSet;
@@ -96,16 +96,20 @@ impl Log {
 
     fn write_producers(&self, captured: &Captured, end: Mark, by: By) -> io::Result<()> {
         let files = &*self.shared.env.files;
+        let replacing = |flushes| if flushes { small_file::replace } else { small_file::replace_unflushed };
+        // Until the caller flushes, a power cut could leave the snapshot and not them.
+        let is_first = by == By::Itself || !captured.taken.is_empty();
         let unwritten = self.producers.lock().unwrap().aborts.unwritten();
         for aborts in &unwritten {
-            aborts.write(files, &self.path, by == By::Itself)?;
+            aborts.write(files, &self.path, is_first)?;
             self.producers.lock().unwrap().aborts.written(aborts);
         }
-        let replace = if by == By::Itself { small_file::replace } else { small_file::replace_unflushed };
         let sums = self.producers.lock().unwrap().aborts.take_new_sums();
         if let Some(sums) = sums {
-            replace(files, &self.path.join(txn_sums::FILE_NAME), &txn_sums::encode(&sums))?;
+            replacing(is_first)(files, &self.path.join(txn_sums::FILE_NAME), &txn_sums::encode(&sums))
+                .inspect_err(|_| self.producers.lock().unwrap().aborts.sums_are_unwritten())?;
         }
+        let replace = replacing(by == By::Itself);
         if captured.taken.is_empty() {
             return Ok(());
         }

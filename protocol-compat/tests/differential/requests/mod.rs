@@ -7,6 +7,7 @@
 mod admin;
 mod allowed;
 mod broken;
+mod broker_settings;
 mod cluster;
 mod group_settings;
 mod operating;
@@ -69,6 +70,7 @@ pub(crate) fn requests_are_answered_alike(stage: &Stage) -> Result<()> {
     writing::delete_records(&mut script);
     writing::producer_ids(&mut script);
     settings::all(&mut script);
+    broker_settings::all(&mut script);
     group_settings::all(&mut script);
     admin::create(&mut script);
     admin::partitions(&mut script);

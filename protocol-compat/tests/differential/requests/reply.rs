@@ -264,7 +264,6 @@ fn settled(name: &str, source: i8) -> i8 {
     if name == MIN_ISR && source == OF_ALL_BROKERS { DEFAULT } else { source }
 }
 
-/// Settings of brokers cannot change while Ottla runs, so that it shows all as read only.
 fn describe_configs(reply: &mut DescribeConfigsResponse) {
     reply
         .results
@@ -274,10 +273,11 @@ fn describe_configs(reply: &mut DescribeConfigsResponse) {
         result.configs.retain(|config| !OWN_SETTINGS.contains(&&*config.name));
         result.configs.sort_by(|a, b| a.name.cmp(&b.name));
         if result.resource_type == BROKER {
-            result.configs.retain(|config| config.config_source != OF_ALL_BROKERS);
+            result
+                .configs
+                .retain(|config| settled(&config.name, config.config_source) == config.config_source);
         }
         for config in &mut result.configs {
-            config.read_only |= result.resource_type == BROKER;
             config.config_source = settled(&config.name, config.config_source);
             config.synonyms.retain(|synonym| settled(&synonym.name, synonym.source) == synonym.source);
             config.documentation = config.documentation.as_ref().map(blank);

@@ -3,6 +3,7 @@
 //! The work is `storage::at_rest`'s; this reads the command line, prints, and says how far it is. Invariant: results go
 //! to standard output, one line each; progress and complaints go to standard error.
 
+mod adopt;
 mod dump;
 mod print;
 mod progress;
@@ -27,14 +28,17 @@ Examples:
   ottla log dump /var/lib/ottla/checkpoint
   ottla log repair --dry-run /var/lib/ottla              what is wrong, without touching it
   ottla log repair /var/lib/ottla                        with the broker stopped
+  ottla log adopt --from /var/lib/kafka --to /var/lib/ottla
 
 Each command has a --help of its own, with the exit codes.";
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  all is right (verify), all could be shown (dump), all is right now (repair)
-  1  damage was found (verify, dump, repair --dry-run); something is left that is wrong, or the directory is in use (repair)
-  2  the command line is wrong, or nothing could be done: it is missing, not Ottla's, or Apache Kafka's; nothing was changed";
+  0  all is right (verify), all could be shown (dump), all is right now (repair), it is made (adopt)
+  1  damage was found (verify, dump, repair --dry-run); something is left that is wrong, or the directory is in use (repair);
+     it was not made to the end (adopt)
+  2  the command line is wrong, or nothing could be done: it is missing, not Ottla's, or Apache Kafka's (of adopt: is not
+     Kafka's, in use, or cannot be taken over); nothing was changed";
 
 /// What to do with which files.
 #[derive(Clone, Debug, Args)]
@@ -73,6 +77,17 @@ pub enum LogCommand {
     /// damaged is checked again at the end. Make a copy of the directory first if the disk is suspected.
     #[command(after_help = EXIT_CODES)]
     Repair(RepairArgs),
+    /// Make a data directory with everything that a stopped Apache Kafka (KRaft) node has, and leave Kafka's untouched.
+    ///
+    /// Takes over topics with their ids and settings, all records with their offsets and times, log starts, leaders'
+    /// epochs, groups and committed offsets, producers' sequences and ids, quotas, settings of groups, the cluster's and
+    /// the node's id. Kafka 4.x, and 3.3 or later with KRaft; every partition must be on this node and in sync. Nothing
+    /// is converted: batches are copied (or shared, where the file system can) and each is checked. If Kafka did not stop
+    /// in order, torn ends are cut. Open transactions are ended, as their coordinator would. The new directory gets its
+    /// name when it is whole: interrupt and begin again at any time. Access control, passwords and broker settings that
+    /// were set while Kafka ran are named, and not taken over.
+    #[command(after_help = EXIT_CODES)]
+    Adopt(AdoptArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -126,6 +141,29 @@ pub struct RepairArgs {
     pub json: bool,
 }
 
+#[derive(Clone, Debug, Args)]
+pub struct AdoptArgs {
+    /// Kafka's data directories: all of its `log.dirs`, and `metadata.log.dir` if that is another.
+    #[arg(long, required = true, value_name = "KAFKA_LOG_DIR", value_delimiter = ',')]
+    pub from: Vec<PathBuf>,
+
+    /// The data directory to make. It must not be there, or be empty.
+    #[arg(long, value_name = "OTTLA_DATA_DIR")]
+    pub to: PathBuf,
+
+    /// Only say what would be taken over and what not; make nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Take partitions whose directories are missing as empty, instead of refusing.
+    #[arg(long)]
+    pub missing_as_empty: bool,
+
+    /// Print one JSON object per line.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Runs `ottla log` over this machine's files and standard output.
 pub fn run_log(args: &LogArgs) -> ExitCode {
     let (env, out) = (Env::real(), &mut io::stdout().lock());
@@ -133,6 +171,7 @@ pub fn run_log(args: &LogArgs) -> ExitCode {
         LogCommand::Verify(args) => verify::run(&env, args, out),
         LogCommand::Dump(args) => dump::run(&env, args, out),
         LogCommand::Repair(args) => repair::run(&env, args, out),
+        LogCommand::Adopt(args) => adopt::run(&env, args, out),
     };
     ExitCode::from(code)
 }

@@ -37,11 +37,11 @@ impl<'p> Progress<'p> {
         Progress { clock, err, is_terminal, begun, next, all: 0, done: 0, looked: 0, drawn: false }
     }
 
-    fn expect(&mut self, bytes: u64) {
+    pub(super) fn expect(&mut self, bytes: u64) {
         self.all += bytes;
     }
 
-    fn add(&mut self, bytes: u64) {
+    pub(super) fn add(&mut self, bytes: u64) {
         self.done += bytes;
         if self.done - self.looked >= LOOK_BYTES {
             self.looked = self.done;

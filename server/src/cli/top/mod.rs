@@ -9,6 +9,7 @@ mod view;
 use super::exit;
 use clap::Args;
 use page::Page;
+pub(super) use page::ask;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{self, OptionalActions, Termios};
 use std::io::{self, IsTerminal, Read, Write};
@@ -74,11 +75,11 @@ const CLEAR_REST: &str = "\x1b[J";
 impl Top<'_> {
     /// One more look.
     fn look(&mut self, columns: usize, rows: usize) -> io::Result<Vec<String>> {
-        let (status, text) = page::ask(self.address, "/metrics")?;
+        let (status, text) = ask(self.address, "/metrics")?;
         if status != 200 {
             return Err(io::Error::other(format!("it answers with status {status}")));
         }
-        let (_, state) = page::ask(self.address, "/readyz")?;
+        let (_, state) = ask(self.address, "/readyz")?;
         let (now, at) = (Page::parse(&text), self.env.clock.monotonic());
         let before = self.last.as_ref().map(|(page, then)| (page, at.saturating_sub(*then)));
         let state: String = state.trim().chars().filter(|c| !c.is_control()).take(20).collect();

@@ -99,7 +99,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 }
 
 /// Asks a broker for `path`; the answer's status and body.
-pub(super) fn ask(address: &str, path: &str) -> io::Result<(u16, String)> {
+pub(in crate::cli) fn ask(address: &str, path: &str) -> io::Result<(u16, String)> {
     let found = address.to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
     let mut stream = TcpStream::connect_timeout(&found, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;

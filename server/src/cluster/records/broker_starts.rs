@@ -1,4 +1,5 @@
-//! Type 7: how often the broker was started. It stands in snapshots only, for all the starts before.
+//! Type 7: how often the broker was started. It stands in snapshots, for all the starts before, and where
+//! another server's directory was taken over, for its leaders' epochs.
 
 use super::{Body, Reader, Writer};
 

@@ -3,9 +3,12 @@
 //! A record's value is `[type u16][version u8][fields]`, big endian; its batch carries the CRC. A reader refuses a type
 //! or a version that it does not know: guessing at metadata loses topics.
 
+mod broker_configured;
 mod broker_started;
 mod broker_starts;
+mod client_metrics_configured;
 mod client_quota_altered;
+mod feature_level_set;
 mod field;
 mod group_configured;
 mod producer_ids_reserved;
@@ -15,9 +18,12 @@ mod topic_deleted;
 mod topic_grown;
 mod topic_purged;
 
+pub use broker_configured::BrokerConfigured;
 pub use broker_started::BrokerStarted;
 pub use broker_starts::BrokerStarts;
+pub use client_metrics_configured::ClientMetricsConfigured;
 pub use client_quota_altered::ClientQuotaAltered;
+pub use feature_level_set::FeatureLevelSet;
 pub use group_configured::GroupConfigured;
 pub use producer_ids_reserved::ProducerIdsReserved;
 pub use topic_configured::TopicConfigured;
@@ -89,7 +95,7 @@ macro_rules! records {
 
 records! {
     BrokerStarted, TopicCreated, TopicDeleted, TopicPurged, ProducerIdsReserved, TopicConfigured, BrokerStarts,
-    TopicGrown, GroupConfigured, ClientQuotaAltered,
+    TopicGrown, GroupConfigured, ClientQuotaAltered, BrokerConfigured, ClientMetricsConfigured, FeatureLevelSet,
 }
 
 fn encode<B: Body>(body: &B) -> Vec<u8> {

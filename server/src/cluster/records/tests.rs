@@ -34,6 +34,15 @@ fn record() -> impl Strategy<Value = Record> {
             .prop_map(|(id, changes)| TopicConfigured { id, changes }.into()),
         (".{0,30}", prop::collection::btree_map("[a-z.]{1,20}", any::<Option<String>>(), 0..4))
             .prop_map(|(group, changes)| GroupConfigured { group, changes }.into()),
+        (".{0,30}", prop::collection::btree_map("[a-z.]{1,20}", any::<Option<String>>(), 0..4))
+            .prop_map(|(subscription, changes)| ClientMetricsConfigured { subscription, changes }.into()),
+        (".{0,30}", any::<u32>(), any::<i64>())
+            .prop_map(|(feature, level, epoch)| FeatureLevelSet { feature, level, epoch }.into()),
+        (
+            prop::option::of(0i32..=i32::MAX),
+            prop::collection::btree_map("[a-z.]{1,20}", any::<Option<String>>(), 0..4)
+        )
+            .prop_map(|(node_id, changes)| BrokerConfigured { node_id, changes }.into()),
         (entity(), 0usize..Key::ALL.len(), value()).prop_map(|(entity, key, value)| {
             ClientQuotaAltered { entity, key: Key::ALL[key], value }.into()
         }),
@@ -49,7 +58,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused(kind in 0u16..12, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn any_bytes_are_read_or_refused(kind in 0u16..20, bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         let mut value = kind.to_be_bytes().to_vec();
         value.extend(bytes);
         let _ = Record::decode(&value);
@@ -84,7 +93,7 @@ fn golden() {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned))).collect()
     };
     let configs = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
-    let golden: [(Record, String); 11] = [
+    let golden: [(Record, String); 15] = [
         (BrokerStarted { node_id: 1 }.into(), "00010000000001".to_owned()),
         (
             TopicCreated { id, name: "ab".to_owned(), partitions: 3, configs }.into(),
@@ -121,6 +130,27 @@ fn golden() {
             }
             .into(),
             "000a00 00 00 01 05 00".to_owned(),
+        ),
+        (
+            ClientMetricsConfigured {
+                subscription: "s".to_owned(),
+                changes: settings(&[("a", None), ("b", Some("v"))]),
+            }
+            .into(),
+            "001000 00000001 73 00000002 00000001 61 00 00000001 62 01 00000001 76".to_owned(),
+        ),
+        (
+            FeatureLevelSet { feature: "f".to_owned(), level: 2, epoch: 3 }.into(),
+            "001100 00000001 66 00000002 0000000000000003".to_owned(),
+        ),
+        (
+            BrokerConfigured { node_id: Some(258), changes: settings(&[("a", None), ("b", Some("v"))]) }
+                .into(),
+            "000b00 00000102 00000002 00000001 61 00 00000001 62 01 00000001 76".to_owned(),
+        ),
+        (
+            BrokerConfigured { node_id: None, changes: settings(&[]) }.into(),
+            "000b00 ffffffff 00000000".to_owned(),
         ),
     ];
     for (record, hex) in golden {

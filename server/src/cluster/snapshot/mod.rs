@@ -9,6 +9,7 @@
 
 mod file;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,8 +20,8 @@ use super::apply::apply;
 use super::image::{Image, Topic};
 use super::quota::{Key, Value};
 use super::records::{
-    BrokerStarts, ClientQuotaAltered, GroupConfigured, ProducerIdsReserved, Record, RecordError,
-    TopicCreated, TopicDeleted,
+    BrokerConfigured, BrokerStarts, ClientMetricsConfigured, ClientQuotaAltered, GroupConfigured,
+    ProducerIdsReserved, Record, RecordError, TopicCreated, TopicDeleted,
 };
 use file::Damage;
 
@@ -224,9 +225,18 @@ fn records_of(image: &Image) -> Vec<Record> {
     }
     records.extend(image.topics().map(|topic| created(topic)));
     records.extend(image.configured_groups().map(|(group, configs)| {
-        let changes = configs.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
-        Record::from(GroupConfigured { group: group.to_string(), changes })
+        Record::from(GroupConfigured { group: group.to_string(), changes: all_set(configs) })
     }));
+    records.extend(image.client_subscriptions().iter().map(|(name, settings)| {
+        let (subscription, changes) = (name.to_string(), all_set(settings));
+        Record::from(ClientMetricsConfigured { subscription, changes })
+    }));
+    records.extend(image.features().records().map(Record::from));
+    records.extend(
+        image
+            .configured_brokers()
+            .map(|(node_id, configs)| Record::from(BrokerConfigured { node_id, changes: all_set(configs) })),
+    );
     for (entity, values) in image.quotas().iter() {
         let altered = |(key, value): (&Key, &Value)| {
             ClientQuotaAltered { entity: entity.clone(), key: *key, value: Some(*value) }.into()
@@ -234,6 +244,11 @@ fn records_of(image: &Image) -> Vec<Record> {
         records.extend(values.iter().map(altered));
     }
     records
+}
+
+/// Settings as changes of somebody who has none.
+fn all_set(settings: &BTreeMap<String, String>) -> BTreeMap<String, Option<String>> {
+    settings.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect()
 }
 
 /// A topic as if it were made only now, with the settings that it has.

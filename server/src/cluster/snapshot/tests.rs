@@ -12,7 +12,9 @@ use std::path::Path;
 use storage::env::OpenMode;
 
 use super::super::quota::{Entity, Name};
-use super::super::records::{BrokerStarted, GroupConfigured, TopicConfigured, TopicGrown, TopicPurged};
+use super::super::records::{
+    BrokerStarted, FeatureLevelSet, GroupConfigured, TopicConfigured, TopicGrown, TopicPurged,
+};
 use super::*;
 
 const DIR: &str = "/data/__cluster_metadata-0";
@@ -39,6 +41,24 @@ fn record() -> impl Strategy<Value = Record> {
                 GroupConfigured { group, changes: changes.into_iter().map(text).collect() }.into()
             }
         ),
+        ("[st]", prop::collection::btree_map("[a-c]", any::<Option<u8>>(), 0..3)).prop_map(
+            |(subscription, changes)| {
+                let text = |(name, value): (String, Option<u8>)| (name, value.map(|v| v.to_string()));
+                let changes = changes.into_iter().map(text).collect();
+                ClientMetricsConfigured { subscription, changes }.into()
+            }
+        ),
+        ("[ef]", 0u32..3, 0i64..9).prop_map(|(feature, level, epoch)| FeatureLevelSet {
+            feature,
+            level,
+            epoch
+        }
+        .into()),
+        (prop::option::of(1i32..3), prop::collection::btree_map("[a-c]", any::<Option<u8>>(), 0..3))
+            .prop_map(|(node_id, changes)| {
+                let text = |(name, value): (String, Option<u8>)| (name, value.map(|v| v.to_string()));
+                BrokerConfigured { node_id, changes: changes.into_iter().map(text).collect() }.into()
+            }),
         ("[uv]", 0usize..Key::ALL.len(), 0u8..3).prop_map(|(user, key, value)| {
             let entity = Entity { user: Some(Name::of(Some(&user))), ..Entity::default() };
             ClientQuotaAltered { entity, key: Key::ALL[key], value: Value::new(f64::from(value)) }.into()

@@ -96,9 +96,9 @@ fn places_to_begin() {
 #[test]
 fn what_counts_for_a_group_lies_within_the_bounds() {
     let times = ConsumerTimes {
-        session_timeout_ms: Bounded { value: 45_000, min: 40_000, max: 60_000 },
-        heartbeat_interval_ms: Bounded { value: 5_000, min: 5_000, max: 15_000 },
-        assignment_interval_ms: Bounded { value: 1_000, min: 0, max: 15_000 },
+        session_timeout_ms: Bounded::new(45_000, 40_000, 60_000),
+        heartbeat_interval_ms: Bounded::new(5_000, 5_000, 15_000),
+        assignment_interval_ms: Bounded::new(1_000, 0, 15_000),
     };
     let own = |value| overrides(&[("consumer.session.timeout.ms", value)]);
     assert_eq!(times.session_timeout_ms(None), 45_000);
@@ -143,7 +143,7 @@ fn a_groups_settings_are_shown_with_where_they_come_from() {
     let broker = load(&[("group.consumer.heartbeat.interval.ms", "6000")]);
     let all = describe_group(&overrides(&[("consumer.session.timeout.ms", "050000")]), &broker);
     let of = |name: &str| all.iter().find(|setting| setting.name == name).expect("declared");
-    let seen = |setting: &Described| {
+    let seen = |setting: &Described<'static>| {
         let synonyms: Vec<_> = setting.synonyms.iter().map(|s| (s.name, s.value.clone(), s.source)).collect();
         (setting.value.clone(), setting.source, synonyms)
     };

@@ -1,6 +1,8 @@
 //! Tests of the settings as an operator meets them: through [`Config::load`].
 
+mod dynamic;
 mod group;
+mod kafka_environment;
 mod listeners;
 mod names;
 mod rules;

@@ -183,7 +183,7 @@ fn what_is_accepted_without_effect() {
     }
 }
 
-fn described(overrides: &[(&str, &str)], broker: &[(&str, &str)], name: &str) -> Described {
+fn described(overrides: &[(&str, &str)], broker: &[(&str, &str)], name: &str) -> Described<'static> {
     let all = describe_topic(&self::overrides(overrides), &load(broker));
     all.into_iter().find(|setting| setting.name == name).unwrap_or_else(|| panic!("{name} is not described"))
 }
@@ -252,7 +252,8 @@ fn each_topic_setting_has_a_doc() {
 
 #[test]
 fn the_brokers_settings_are_described_once_each() {
-    let all = describe_broker(&load(&[("num.partitions", "3"), ("log.retention.hours", "2")]));
+    let broker = load(&[("num.partitions", "3"), ("log.retention.hours", "2")]);
+    let all = describe_broker(&broker);
     let find = |name: &str| {
         let found: Vec<_> = all.iter().filter(|setting| setting.name == name).collect();
         assert_eq!(found.len(), 1, "{name}");
@@ -263,7 +264,9 @@ fn the_brokers_settings_are_described_once_each() {
     assert_eq!(shown("auto.create.topics.enable"), (Some("true"), ValueSource::Default));
     assert_eq!(shown("log.retention.hours"), (Some("2"), ValueSource::Broker));
     assert_eq!(shown("log.retention.ms"), (None, ValueSource::Default));
-    assert!(all.iter().all(|setting| setting.is_read_only && !setting.doc.is_empty()));
+    assert!(all.iter().all(|setting| !setting.doc.is_empty()));
+    assert!(find("num.partitions").is_read_only && find("num.network.threads").is_read_only);
+    assert!(!find("log.retention.ms").is_read_only && !find("max.connections").is_read_only);
 }
 
 /// A described setting must be accepted when it is set back.

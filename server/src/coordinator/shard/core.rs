@@ -4,12 +4,13 @@
 //! or an earlier turn's; nobody may see the answer before that is durable. After an error the core is of no use any more:
 //! its machine may have taken in what the log has not.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use storage::{
-    AppendError, BatchBuilder, BatchError, BatchHeader, Bound, Log, Offset, Origin, ReadError, Ticket,
-    check_internal, records,
+    AppendError, BatchBuilder, BatchError, BatchHeader, Bound, EndMarker, Log, Offset, Origin, ProducerId,
+    ReadError, Ticket, check_internal, records,
 };
 
 use super::machine::{KeyValue, Machine, Now, Out, Waiter};
@@ -61,8 +62,9 @@ impl<M: Machine> Core<M> {
         let end = log.high_watermark();
         let mut next = log.start_offset();
         let mut unread = 0;
+        let mut held = Held::new();
         while next < end {
-            next = replay_step(&log, next, end, &mut machine, &mut unread)?;
+            next = replay_step(&log, next, end, &mut machine, &mut held, &mut unread)?;
             step(next);
         }
         if unread > 0 {
@@ -175,12 +177,16 @@ fn fitting(records: &[KeyValue]) -> usize {
     within.count().max(1)
 }
 
+/// The batches of transactions that have not ended, with the offsets that they begin at.
+type Held = HashMap<ProducerId, Vec<(Offset, Vec<u8>)>>;
+
 /// Takes in what one read gives; answers the offset behind it.
 fn replay_step<M: Machine>(
     log: &Log,
     from: Offset,
     end: Offset,
     machine: &mut M,
+    held: &mut Held,
     unread: &mut u64,
 ) -> Result<Offset, LoadError> {
     let plan = log.read(from, LOAD_STEP_BYTES, true, Bound::HighWatermark)?;
@@ -194,8 +200,17 @@ fn replay_step<M: Machine>(
         && let Ok(header) = BatchHeader::parse(rest)
         && let Some((batch, behind)) = rest.split_at_checked(header.total_bytes())
     {
-        // Markers end transactions, and what stands in one does not count before it is committed.
-        if !header.is_control() && !header.is_transactional() {
+        // What stands in a transaction does not count before it is committed, and counts then.
+        if header.is_control() {
+            let ended = held.remove(&header.producer_id).unwrap_or_default();
+            if EndMarker::of(batch).is_some_and(|marker| marker.committed) {
+                for (offset, batch) in &ended {
+                    replay_batch(batch, *offset, machine, unread)?;
+                }
+            }
+        } else if header.is_transactional() {
+            held.entry(header.producer_id).or_default().push((next, batch.to_vec()));
+        } else {
             replay_batch(batch, next, machine, unread)?;
         }
         next = header.next_offset();

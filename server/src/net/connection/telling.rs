@@ -17,8 +17,7 @@ const WITHOUT_A_NAME: &str = "_OTHER";
 
 impl Connection {
     /// A request that has no reply is over.
-    pub(super) fn observe_silent(&self, request: Arrived, failed: bool) {
-        let now = self.broker.env.clock.monotonic();
+    pub(super) fn observe_silent(&self, request: Arrived, now: Duration, failed: bool) {
         let metrics = self.broker.metrics.api(request.key);
         metrics.observe(request.observed(0, now, failed));
         let parts = request.parts(now, now);
@@ -69,7 +68,7 @@ impl Connection {
             }
             let metrics = self.broker.metrics.api(request.key);
             metrics.sent(parts);
-            if parts.is_slow(self.broker.config.slow_request_log_ms, metrics.waits_for()) {
+            if parts.is_slow(self.broker.config.load().slow_request_log_ms, metrics.waits_for()) {
                 self.tell_slow(metrics.name(), metrics.waits_for(), parts, now);
             }
         }
@@ -95,6 +94,7 @@ impl Connection {
 
     pub(super) fn report(&self, end: &End) {
         self.broker.metrics.connections.closed(end.reason());
+        self.broker.telemetry.disconnected(self.peer.connection_id);
         if let Some(software) = self.peer.software.get() {
             self.broker.metrics.clients.closed(software);
         }

@@ -303,6 +303,37 @@ fn the_directorys_thread_cleans_and_keeps_the_rate() {
     dir.close();
 }
 
+/// A directory that compacts nothing begins to, and stops again, without being opened anew.
+#[test]
+fn the_directorys_thread_takes_other_options() {
+    let cleaner = |is_enabled| CleanerOptions {
+        is_enabled,
+        backoff: Duration::from_millis(1),
+        ..CleanerOptions::default()
+    };
+    let (env, ..) = Env::simulated(1);
+    let options = DataDirOptions {
+        flushing: Flushing::Thread,
+        cleaner: cleaner(false),
+        ..options(&CleanerOptions::default())
+    };
+    let dir = DataDir::open(env, PathBuf::from(DIR), options).unwrap();
+    let log = dir.open_log(id(0), NAME, compacted(), LeaderEpoch(1)).unwrap();
+    let append = |count: u32| {
+        for round in 0..count {
+            let value = format!("value {round:>40}");
+            let batch = BatchBuilder::new(1).push(Some(b"k"), Some(value.as_bytes()), &[]);
+            log.append(check_internal(batch.build()).unwrap(), Origin::Client, None).wait().unwrap();
+        }
+    };
+    append(100);
+    assert_eq!(dir.stats().cleaner.passes, 0);
+    dir.reconfigure_cleaner(cleaner(true));
+    wait_until("the log is not cleaned", || dir.stats().cleaner.passes >= 1);
+    assert!(read_all(&log).1.len() < 30);
+    dir.close();
+}
+
 #[test]
 fn readers_get_on_where_the_high_watermark_ends_a_compacted_segment() {
     let world = World::new(1, compacted());

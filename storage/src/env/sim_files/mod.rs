@@ -214,6 +214,10 @@ impl Files for SimFiles {
         Ok(Box::new(SimLock { disk: Arc::clone(&self.disk), id, life: disk.life }))
     }
 
+    fn lock_as_java(&self, path: &Path) -> io::Result<Box<dyn LockGuard>> {
+        if self.exists(path) { self.lock(path) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
     fn is_locked(&self, path: &Path) -> io::Result<bool> {
         let disk = self.running()?;
         Ok(disk.find(path).is_ok_and(|id| disk.locks.contains(&id)))

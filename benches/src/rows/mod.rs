@@ -9,6 +9,12 @@ use anyhow::{Result, ensure};
 
 use crate::limits::LimitKind;
 use crate::stats::Metric;
+use crate::wire::batch::Codec;
+use crate::wire::request::Settings;
+
+mod table;
+
+pub(crate) use table::ROWS;
 
 /// What the durable mode must reach of each goal.
 pub(crate) const DURABLE_SHARE: f64 = 0.7;
@@ -19,15 +25,51 @@ pub(crate) const BATCH_BYTES: usize = 16_384;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Work {
     /// Full batches until a volume is through.
-    Volume { record_bytes: usize },
-    /// One record a request, for a time.
-    SingleRecords { record_bytes: usize },
+    Volume { batches: Batches, acks: i16 },
+    /// One record a request, so many on the way, for a time.
+    SingleRecords { record_bytes: usize, in_flight: usize },
+    /// Records at a fixed rate, each timed from when it was due until it is fetched; for a time.
+    OpenLoop { record_bytes: usize, per_second: u32 },
     /// Produce one, fetch it, next; for a time.
     RoundTrips { record_bytes: usize },
     /// Read a filled topic, for a time.
-    Fetch { record_bytes: usize, bytes_max: i32 },
+    Fetch { bytes_max: i32 },
     /// Members of groups that send heartbeats and commit at their own times, for a time.
     Groups { groups: usize, members: usize },
+}
+
+/// What a producer sends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Batches {
+    pub record_bytes: usize,
+    /// As they are on the wire, compressed or not.
+    pub batch_bytes: usize,
+    pub codec: Codec,
+}
+
+impl Batches {
+    /// Not compressed, of Kafka's `batch.size`.
+    pub(crate) const fn plain(record_bytes: usize) -> Self {
+        Self { record_bytes, batch_bytes: BATCH_BYTES, codec: Codec::None }
+    }
+}
+
+/// What a row asks of its brokers beside the work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup {
+    /// Generator connections; `None`: as many as the command line says.
+    pub connections: Option<usize>,
+    /// Settings of the row's topics.
+    pub topic: Settings<'static>,
+    /// Every reply waits for a flush: only the durable mode takes part, and it is held to the whole goal.
+    pub is_durable: bool,
+    /// Each flush takes so much longer.
+    pub flush_delay: Option<Duration>,
+}
+
+impl Setup {
+    pub(crate) const PLAIN: Self =
+        Self { connections: None, topic: &[], is_durable: false, flush_delay: None };
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,10 +86,10 @@ pub(crate) struct Goal {
 }
 
 impl Goal {
-    /// The bound for a mode.
-    pub(crate) fn bound_for(self, durable: bool) -> Bound {
+    /// The bound, or that part of it to which a durable mode is held beside a relaxed one.
+    pub(crate) fn bound_for(self, is_share: bool) -> Bound {
         match self.bound {
-            bound if !durable => bound,
+            bound if !is_share => bound,
             Bound::AtLeast(factor) => Bound::AtLeast(factor * DURABLE_SHARE),
             Bound::AtMost(factor) => Bound::AtMost(factor / DURABLE_SHARE),
         }
@@ -71,134 +113,12 @@ pub(crate) struct Row {
     pub id: &'static str,
     pub title: &'static str,
     pub work: Work,
+    pub setup: Setup,
     pub columns: &'static [Metric],
     pub ratios: &'static [Metric],
     pub goals: &'static [Goal],
     pub limits: &'static [LimitKind],
 }
-
-const SATURATION: &[Metric] = &[
-    Metric::MegabytesPerSecond,
-    Metric::RequestsPerSecond,
-    Metric::CpuSecondsPerGb,
-    Metric::CpuMicrosPerRequest,
-    Metric::PeakMegabytes,
-    Metric::GeneratorCpuSecondsPerGb,
-];
-const SMALL_REQUESTS: &[Metric] = &[
-    Metric::RequestsPerSecond,
-    Metric::CpuMicrosPerRequest,
-    Metric::PeakMegabytes,
-    Metric::GeneratorCpuMicrosPerRequest,
-];
-const LATENCY: &[Metric] = &[
-    Metric::AverageMs,
-    Metric::P50Ms,
-    Metric::P99Ms,
-    Metric::P999Ms,
-    Metric::CpuMicrosPerRequest,
-    Metric::PeakMegabytes,
-    Metric::GeneratorCpuMicrosPerRequest,
-];
-
-/// How many requests there are is given by the members, and shows that all of them came.
-const BY_THE_CLOCK: &[Metric] = &[
-    Metric::RequestsPerSecond,
-    Metric::AverageMs,
-    Metric::P50Ms,
-    Metric::P99Ms,
-    Metric::P999Ms,
-    Metric::CpuMicrosPerRequest,
-    Metric::PeakMegabytes,
-    Metric::GeneratorCpuMicrosPerRequest,
-];
-
-const fn at_least(factor: f64, metric: Metric) -> Goal {
-    Goal { metric, bound: Bound::AtLeast(factor) }
-}
-
-const fn at_most(factor: f64, metric: Metric) -> Goal {
-    Goal { metric, bound: Bound::AtMost(factor) }
-}
-
-const PRODUCE_GOALS: &[Goal] =
-    &[at_least(4.0, Metric::MegabytesPerSecond), at_most(0.2, Metric::CpuSecondsPerGb)];
-const PRODUCE_LIMITS: &[LimitKind] = &[LimitKind::Loopback, LimitKind::PageCache, LimitKind::Flush];
-const RATE_AND_CPU: &[Metric] = &[Metric::MegabytesPerSecond, Metric::CpuSecondsPerGb];
-
-/// All rows, in the order in which they run.
-pub(crate) const ROWS: &[Row] = &[
-    Row {
-        number: 1,
-        id: "1",
-        title: "produce 100 B records in 16 KiB batches, acks=1",
-        work: Work::Volume { record_bytes: 100 },
-        columns: SATURATION,
-        ratios: RATE_AND_CPU,
-        goals: PRODUCE_GOALS,
-        limits: PRODUCE_LIMITS,
-    },
-    Row {
-        number: 3,
-        id: "3",
-        title: "produce 1 KiB records in 16 KiB batches, acks=1",
-        work: Work::Volume { record_bytes: 1024 },
-        columns: SATURATION,
-        ratios: RATE_AND_CPU,
-        goals: PRODUCE_GOALS,
-        limits: PRODUCE_LIMITS,
-    },
-    Row {
-        number: 6,
-        id: "6",
-        title: "one 100 B record a request, 5 in flight, acks=1",
-        work: Work::SingleRecords { record_bytes: 100 },
-        columns: SMALL_REQUESTS,
-        ratios: &[Metric::RequestsPerSecond, Metric::CpuMicrosPerRequest],
-        goals: &[at_least(3.0, Metric::RequestsPerSecond)],
-        limits: &[LimitKind::Echo, LimitKind::Flush],
-    },
-    Row {
-        number: 7,
-        id: "7",
-        title: "one 100 B record at a time, produced and fetched before the next",
-        work: Work::RoundTrips { record_bytes: 100 },
-        columns: LATENCY,
-        ratios: &[Metric::AverageMs, Metric::P99Ms, Metric::CpuMicrosPerRequest],
-        goals: &[at_most(0.4, Metric::AverageMs), at_most(0.4, Metric::P99Ms)],
-        limits: &[LimitKind::RoundTrip, LimitKind::Flush],
-    },
-    Row {
-        number: 10,
-        id: "10-1MiB",
-        title: "fetch, 1 MiB at a time",
-        work: Work::Fetch { record_bytes: 1024, bytes_max: 1 << 20 },
-        columns: SATURATION,
-        ratios: RATE_AND_CPU,
-        goals: &[at_least(1.0, Metric::MegabytesPerSecond), at_most(1.1, Metric::CpuSecondsPerGb)],
-        limits: &[LimitKind::Sendfile],
-    },
-    Row {
-        number: 10,
-        id: "10-64KiB",
-        title: "fetch, 64 KiB at a time",
-        work: Work::Fetch { record_bytes: 1024, bytes_max: 64 << 10 },
-        columns: SATURATION,
-        ratios: RATE_AND_CPU,
-        goals: &[at_least(2.0, Metric::MegabytesPerSecond)],
-        limits: &[LimitKind::Sendfile],
-    },
-    Row {
-        number: 18,
-        id: "18-groups",
-        title: "1,000 groups of 10 members: a heartbeat and a commit of each every 5 s",
-        work: Work::Groups { groups: 1_000, members: 10 },
-        columns: BY_THE_CLOCK,
-        ratios: &[Metric::P99Ms, Metric::CpuMicrosPerRequest, Metric::PeakMegabytes],
-        goals: &[],
-        limits: &[LimitKind::RoundTrip, LimitKind::Flush],
-    },
-];
 
 /// How much of everything; the work itself does not change with it.
 #[derive(Debug, Clone, Copy)]
@@ -260,11 +180,11 @@ mod tests {
 
     #[test]
     fn durable_goals_are_a_share_of_the_others() {
-        let rate = at_least(4.0, Metric::MegabytesPerSecond);
+        let rate = table::at_least(4.0, Metric::MegabytesPerSecond);
         assert!(!rate.bound_for(false).holds(3.0));
         assert!(rate.bound_for(true).holds(3.0));
         assert!(!rate.bound_for(true).holds(2.7));
-        let cpu = at_most(0.2, Metric::CpuSecondsPerGb);
+        let cpu = table::at_most(0.2, Metric::CpuSecondsPerGb);
         assert!(!cpu.bound_for(false).holds(0.25));
         assert!(cpu.bound_for(true).holds(0.25));
         assert!(!cpu.bound_for(true).holds(0.3));

@@ -1,4 +1,5 @@
-//! As much of Protocol Buffers as traces need: a writer of fields, and a reader that finds one number in an answer.
+//! As much of Protocol Buffers as OpenTelemetry's messages need: a writer of fields, and a reader that goes from field to
+//! field and never further than the bytes do.
 //!
 //! It knows no message. A field that has its default value is written all the same where the caller asks for it.
 
@@ -9,52 +10,52 @@ const FIXED32: u32 = 5;
 
 /// A message that is being written.
 #[derive(Default)]
-pub(super) struct Message(Vec<u8>);
+pub(crate) struct Message(Vec<u8>);
 
 impl Message {
-    pub(super) fn uint(mut self, field: u32, value: u64) -> Message {
+    pub(crate) fn uint(mut self, field: u32, value: u64) -> Message {
         self.tag(field, VARINT);
         self.varint(value);
         self
     }
 
     /// `int64`: what is below zero has ten bytes.
-    pub(super) fn int(self, field: u32, value: i64) -> Message {
+    pub(crate) fn int(self, field: u32, value: i64) -> Message {
         self.uint(field, value as u64)
     }
 
-    pub(super) fn fixed64(mut self, field: u32, value: u64) -> Message {
+    pub(crate) fn fixed64(mut self, field: u32, value: u64) -> Message {
         self.tag(field, FIXED64);
         self.0.extend(value.to_le_bytes());
         self
     }
 
-    pub(super) fn fixed32(mut self, field: u32, value: u32) -> Message {
+    pub(crate) fn fixed32(mut self, field: u32, value: u32) -> Message {
         self.tag(field, FIXED32);
         self.0.extend(value.to_le_bytes());
         self
     }
 
-    pub(super) fn bytes(mut self, field: u32, value: &[u8]) -> Message {
+    pub(crate) fn bytes(mut self, field: u32, value: &[u8]) -> Message {
         self.tag(field, BYTES);
         self.varint(value.len() as u64);
         self.0.extend(value);
         self
     }
 
-    pub(super) fn text(self, field: u32, value: &str) -> Message {
+    pub(crate) fn text(self, field: u32, value: &str) -> Message {
         self.bytes(field, value.as_bytes())
     }
 
-    pub(super) fn message(self, field: u32, value: Message) -> Message {
+    pub(crate) fn message(self, field: u32, value: Message) -> Message {
         self.bytes(field, &value.0)
     }
 
-    pub(super) fn messages(self, field: u32, values: impl IntoIterator<Item = Message>) -> Message {
+    pub(crate) fn messages(self, field: u32, values: impl IntoIterator<Item = Message>) -> Message {
         values.into_iter().fold(self, |message, value| message.message(field, value))
     }
 
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
@@ -73,27 +74,62 @@ impl Message {
 
 /// What a field holds, of the kinds that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8]),
 }
 
-/// The last field of this number in a message; `None` if there is none, or if this is no message.
-pub(super) fn find(mut message: &[u8], wanted: u64) -> Option<Value<'_>> {
-    let mut found = None;
-    while !message.is_empty() {
-        let tag = take_varint(&mut message)?;
+/// A message that is cut short, or is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed;
+
+/// The fields of a message, as they stand there.
+pub(crate) struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    pub(crate) fn of(message: &'a [u8]) -> Self {
+        Self(message)
+    }
+
+    fn next_field(&mut self) -> Option<(u64, Value<'a>)> {
+        let message = &mut self.0;
+        let tag = take_varint(message)?;
         let value = match (tag & 7) as u32 {
-            VARINT => Value::Number(take_varint(&mut message)?),
-            FIXED64 => Value::Number(u64::from_le_bytes(*take(&mut message, 8)?.first_chunk()?)),
+            VARINT => Value::Number(take_varint(message)?),
+            FIXED64 => Value::Number(u64::from_le_bytes(*take(message, 8)?.first_chunk()?)),
             BYTES => {
-                let count = usize::try_from(take_varint(&mut message)?).ok()?;
-                Value::Bytes(take(&mut message, count)?)
+                let count = usize::try_from(take_varint(message)?).ok()?;
+                Value::Bytes(take(message, count)?)
             }
-            FIXED32 => Value::Number(u32::from_le_bytes(*take(&mut message, 4)?.first_chunk()?).into()),
+            FIXED32 => Value::Number(u32::from_le_bytes(*take(message, 4)?.first_chunk()?).into()),
             _ => return None,
         };
-        if tag >> 3 == wanted {
+        Some((tag >> 3, value))
+    }
+}
+
+/// What is wrong is told once; nothing comes behind it.
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<(u64, Value<'a>), Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let field = self.next_field().ok_or(Malformed);
+        if field.is_err() {
+            self.0 = &[];
+        }
+        Some(field)
+    }
+}
+
+/// The last field of this number in a message; `None` if there is none, or if this is no message.
+pub(crate) fn find(message: &[u8], wanted: u64) -> Option<Value<'_>> {
+    let mut found = None;
+    for field in Fields::of(message) {
+        let (number, value) = field.ok()?;
+        if number == wanted {
             found = Some(value);
         }
     }

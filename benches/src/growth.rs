@@ -1,0 +1,93 @@
+//! What grows with a broker's size, and how: partitions, connections, members of groups, data.
+//!
+//! Invariants: each size has a broker of its own on a fresh directory; a cost that is ten times as much for ten times the
+//! size is a straight line, and one that is more bends upward and fails.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::compare::Bench;
+use crate::peer::{Contender, TempDir};
+use crate::plot::{self, Line};
+use crate::points::growing::{self, Growing};
+use crate::stats::ratio;
+
+/// Beyond proportion by so much a line bends.
+const BEND: f64 = 1.5;
+
+/// Draws all of them and says which bend.
+pub(crate) fn run(bench: &Bench, quick: bool, pictures: Option<&Path>) -> Result<Value> {
+    let (mut documents, mut bent) = (Vec::new(), Vec::new());
+    for growing in growing::ALL {
+        println!("\n{} by {}", growing.what, growing.size);
+        let sizes = if quick { &growing.sizes[..2] } else { growing.sizes };
+        let mut lines = Vec::new();
+        for contender in bench.contenders() {
+            let mut points = Vec::new();
+            for size in sizes {
+                let cost = cost(bench, growing, contender, *size)?;
+                println!(
+                    "  {:<14} {size:>10} {:<12} {cost:>12.3} {}",
+                    contender.key(),
+                    growing.size,
+                    growing.unit
+                );
+                points.push((*size as f64, cost));
+            }
+            if contender != Contender::Kafka && bends(growing, &points) {
+                bent.push(format!("{} of {}", growing.what, contender.key()));
+            }
+            lines.push(Line { label: contender.key().to_owned(), points });
+        }
+        documents.push(document(growing, &lines));
+        if let Some(dir) = pictures {
+            std::fs::create_dir_all(dir)?;
+            let svg = plot::lines(growing.what, growing.size, growing.unit, &lines);
+            crate::write_text(&dir.join(format!("{}.svg", growing.id)), &svg)?;
+        }
+    }
+    ensure!(bent.is_empty(), "these lines bend upward: {}", bent.join(", "));
+    Ok(json!(documents))
+}
+
+fn cost(bench: &Bench, growing: &Growing, contender: Contender, size: usize) -> Result<f64> {
+    let dir = TempDir::new(bench.data_dir.join(format!("{}-{}-{size}", growing.id, contender.key())))?;
+    bench
+        .course(contender, dir.path())
+        .and_then(|course| (growing.measure)(&course, size))
+        .with_context(|| format!("{} at {size} {}", contender.key(), growing.size))
+}
+
+/// Whether the last step costs more than its size explains; what a start costs anyway does not count.
+fn bends(growing: &Growing, points: &[(f64, f64)]) -> bool {
+    let [.., before, last] = points else { return false };
+    let (Some(size), Some(cost)) = (ratio(last.0, before.0), ratio(last.1, before.1)) else { return false };
+    last.1 > growing.noise && cost > size * BEND
+}
+
+fn document(growing: &Growing, lines: &[Line]) -> Value {
+    let of = |line: &Line| json!({ "broker": line.label, "points": line.points });
+    json!({
+        "id": growing.id,
+        "what": growing.what,
+        "size": growing.size,
+        "unit": growing.unit,
+        "lines": lines.iter().map(of).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_bends_where_it_is_steeper_than_its_size() {
+        let growing = &Growing { noise: 0.1, ..growing::ALL[0] };
+        assert!(!bends(growing, &[(10.0, 1.0), (100.0, 2.0), (1_000.0, 20.0)]));
+        assert!(bends(growing, &[(10.0, 1.0), (100.0, 2.0), (1_000.0, 31.0)]));
+        assert!(!bends(growing, &[(10.0, 0.001), (100.0, 0.09)]), "nobody can see that");
+        assert!(!bends(growing, &[(10.0, 1.0)]));
+    }
+}

@@ -1,0 +1,39 @@
+//! A disk that flushes slowly, as many do: strace holds each flush of a broker back for a while.
+//!
+//! Only flushes are stopped (`--seccomp-bpf`), so that all other calls cost what they cost.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+const FLUSHES: &str = "fsync,fdatasync,syncfs";
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+const BEGIN_MAX: Duration = Duration::from_secs(5);
+
+/// The command that runs a program, each of whose flushes takes so much longer.
+pub(super) fn command(program: &Path, delay: Option<Duration>) -> Command {
+    let Some(delay) = delay else { return Command::new(program) };
+    let mut command = Command::new("strace");
+    command.args(["-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e"]).arg(format!("trace={FLUSHES}"));
+    command.arg("-e").arg(format!("inject={FLUSHES}:delay_enter={}", delay.as_micros()));
+    command.arg("--").arg(program);
+    command
+}
+
+/// The program that strace, this process, has started.
+pub(super) fn program_of(strace: u32) -> Result<u32> {
+    let path = format!("/proc/{strace}/task/{strace}/children");
+    let deadline = Instant::now() + BEGIN_MAX;
+    loop {
+        let children = fs::read_to_string(&path).context("strace has ended: is it installed?")?;
+        if let Some(child) = children.split_ascii_whitespace().next() {
+            return child.parse().context("an odd process id");
+        }
+        ensure!(Instant::now() < deadline, "strace starts nothing");
+        thread::sleep(LOOK_AGAIN);
+    }
+}

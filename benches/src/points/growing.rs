@@ -1,0 +1,159 @@
+//! What is measured at several sizes.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::Course;
+use crate::client::Client;
+use crate::cpu;
+use crate::load::{Until, produce};
+use crate::peer::START_MAX;
+use crate::wire::batch;
+
+/// A cost that grows with a size.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Growing {
+    pub id: &'static str,
+    pub what: &'static str,
+    pub size: &'static str,
+    pub unit: &'static str,
+    pub sizes: &'static [usize],
+    /// What is below is lost in the noise.
+    pub noise: f64,
+    pub measure: fn(&Course<'_>, usize) -> Result<f64>,
+}
+
+const TOPIC: &str = "growing";
+const REST: Duration = Duration::from_secs(2);
+const BATCH_BYTES: usize = 16_384;
+const MEGABYTE: u64 = 1_000_000;
+
+pub(crate) const ALL: &[Growing] = &[
+    Growing {
+        id: "partitions-create",
+        what: "Making partitions",
+        size: "partitions",
+        unit: "s",
+        sizes: &[100, 1_000, 10_000],
+        noise: 0.1,
+        measure: create,
+    },
+    Growing {
+        id: "partitions-memory",
+        what: "Memory of partitions with a record each",
+        size: "partitions",
+        unit: "MB",
+        sizes: &[100, 1_000, 10_000],
+        noise: 5.0,
+        measure: partitions_memory,
+    },
+    Growing {
+        id: "partitions-restart",
+        what: "Serving after kill -9 with partitions",
+        size: "partitions",
+        unit: "s",
+        sizes: &[100, 1_000, 10_000],
+        noise: 0.1,
+        measure: partitions_restart,
+    },
+    Growing {
+        id: "connections-memory",
+        what: "Memory of silent connections",
+        size: "connections",
+        unit: "MB",
+        sizes: &[100, 1_000, 10_000],
+        noise: 5.0,
+        measure: connections_memory,
+    },
+    Growing {
+        id: "data-cpu",
+        what: "CPU of producing in 16 KiB batches",
+        size: "MB",
+        unit: "CPU s",
+        sizes: &[100, 1_000, 10_000],
+        noise: 0.2,
+        measure: data_cpu,
+    },
+    Growing {
+        id: "data-restart",
+        what: "Serving after kill -9 with data",
+        size: "MB",
+        unit: "s",
+        sizes: &[100, 1_000, 10_000],
+        noise: 0.2,
+        measure: data_restart,
+    },
+];
+
+fn create(course: &Course<'_>, partitions: usize) -> Result<f64> {
+    let mut runner = course.start()?;
+    let mut client = Client::ready(runner.launch.address, || runner.process.check_alive())?;
+    let begun = Instant::now();
+    client.create_topic(TOPIC, partitions, &[])?;
+    Ok(begun.elapsed().as_secs_f64())
+}
+
+fn partitions_memory(course: &Course<'_>, partitions: usize) -> Result<f64> {
+    let mut runner = course.start()?;
+    let mut client = Client::ready(runner.launch.address, || runner.process.check_alive())?;
+    let before = cpu::resident_bytes(runner.process.pid())?;
+    client.create_topic(TOPIC, partitions, &[])?;
+    client.one_record_each(TOPIC, partitions)?;
+    thread::sleep(REST);
+    Ok(cpu::resident_bytes(runner.process.pid())?.saturating_sub(before) as f64 / 1e6)
+}
+
+fn partitions_restart(course: &Course<'_>, partitions: usize) -> Result<f64> {
+    let mut runner = course.start()?;
+    let mut client = Client::ready(runner.launch.address, || runner.process.check_alive())?;
+    client.create_topic(TOPIC, partitions, &[])?;
+    client.one_record_each(TOPIC, partitions)?;
+    restarted(runner, partitions)
+}
+
+fn connections_memory(course: &Course<'_>, connections: usize) -> Result<f64> {
+    let mut runner = course.start()?;
+    Client::ready(runner.launch.address, || runner.process.check_alive())?;
+    let before = cpu::resident_bytes(runner.process.pid())?;
+    let mut silent = Vec::new();
+    for _ in 0..connections {
+        let mut client = Client::connect(runner.launch.address)?;
+        client.check_versions()?;
+        silent.push(client.into_stream());
+    }
+    Ok(cpu::resident_bytes(runner.process.pid())?.saturating_sub(before) as f64 / 1e6)
+}
+
+fn data_cpu(course: &Course<'_>, megabytes: usize) -> Result<f64> {
+    let mut runner = course.start()?;
+    Client::ready(runner.launch.address, || runner.process.check_alive())?.create_topic(TOPIC, 1, &[])?;
+    let before = cpu::process_cpu(runner.process.pid())?;
+    send(&runner, megabytes)?;
+    Ok(cpu::process_cpu(runner.process.pid())?.saturating_sub(before).as_secs_f64())
+}
+
+fn data_restart(course: &Course<'_>, megabytes: usize) -> Result<f64> {
+    let mut runner = course.start()?;
+    Client::ready(runner.launch.address, || runner.process.check_alive())?.create_topic(TOPIC, 1, &[])?;
+    send(&runner, megabytes)?;
+    restarted(runner, 1)
+}
+
+fn send(runner: &super::Runner, megabytes: usize) -> Result<()> {
+    let (batch, _) = batch::fill(BATCH_BYTES, 1_024, crate::load::unix_time_ms());
+    let until = Until::Requests(megabytes as u64 * MEGABYTE / batch.len() as u64);
+    let plan = produce::Plan { topic: TOPIC, connections: 1, in_flight: 5, acks: 1, batch: &batch, until };
+    produce::run(runner.launch.address, &plan).map(drop)
+}
+
+/// From a kill until all partitions answer a Fetch.
+fn restarted(runner: super::Runner, partitions: usize) -> Result<f64> {
+    let took = runner.crash(|back| {
+        let mut client = Client::ready(back.launch.address, || back.process.check_alive())?;
+        let deadline = Instant::now() + START_MAX;
+        (0..partitions).try_for_each(|partition| client.wait_until_served(TOPIC, partition as i32, deadline))
+    })?;
+    Ok(took.as_secs_f64())
+}
