@@ -106,6 +106,7 @@ impl Log {
         let log = Log::build(shared, of.id, &of.dir_name, config, recovered, watch, jobs);
         log.epoch.store(of.epoch.load(Ordering::Acquire), Ordering::Release);
         log.epochs.lock().unwrap().cache = of.epochs.lock().unwrap().cache.clone();
+        log.producers.lock().unwrap().take_over(&of.producers.lock().unwrap());
         log
     }
 

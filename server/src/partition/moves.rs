@@ -3,7 +3,7 @@
 //! Invariants: a partition has one move at most, and none once its topic is deleted; a move that fails leaves the
 //! partition where it is, and a line in the log. One thread takes all steps. How a log is moved is `storage`'s business.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use crate::cluster::{Image, Topic};
 const PIECE_BYTES_MAX: u64 = 1 << 20;
 /// A step that has to wait for something else is tried again after this.
 const RETRY_AFTER: Duration = Duration::from_millis(1);
+/// So often is asked whether something may be copied by now.
+const NOTHING_ALLOWED: Duration = Duration::from_millis(100);
 /// Directories that were chosen for partitions that are not there yet; whoever chooses more is not remembered.
 const CHOSEN_MAX: usize = 10_000;
 
@@ -51,6 +53,8 @@ pub(super) struct Moves {
 #[derive(Default)]
 struct Jobs {
     waiting: VecDeque<Arc<Job>>,
+    /// Topics that were deleted in this life: a request that began before must not move what is left of them.
+    deleted: HashSet<TopicId>,
     is_stopped: bool,
 }
 
@@ -82,8 +86,21 @@ impl Moves {
         }
     }
 
-    /// Nothing of a deleted topic is on its way any more.
+    /// It is on its way from here on; the move comes back if its topic was deleted meanwhile.
+    fn push(&self, id: LogId, target: usize, moving: Move) -> Result<(), Move> {
+        let mut jobs = self.lock();
+        if jobs.deleted.contains(&id.topic) {
+            return Err(moving);
+        }
+        let view = moving.view().clone();
+        jobs.waiting.push_back(Arc::new(Job { id, target, view, moving: Mutex::new(Some(moving)) }));
+        self.wake.notify_all();
+        Ok(())
+    }
+
+    /// Nothing of a deleted topic is on its way any more, nor will be.
     pub(super) fn cancel_topic(&self, topic: TopicId) {
+        self.lock().deleted.insert(topic);
         self.cancel(|job| job.id.topic == topic);
     }
 
@@ -129,18 +146,12 @@ impl Partitions {
             MoveError::NameTooLong => MoveRefusal::NameTooLong,
             other => MoveRefusal::Storage(other.to_string()),
         })?;
-        let view = moving.view().clone();
         let to = self.dirs[target].path().display();
         tracing::info!(log = log.dir_name(), %to, "a partition begins to move to another data directory");
-        let job = Arc::new(Job { id, target, view, moving: Mutex::new(Some(moving)) });
-        self.moves.lock().waiting.push_back(job);
-        self.moves.wake.notify_all();
-        // Whoever deleted the topic meanwhile saw no move of it.
-        if self.is_deleted(id.topic) {
-            self.moves.cancel_topic(id.topic);
-            return Err(Unavailable::NoSuchPartition.into());
-        }
-        Ok(())
+        self.moves.push(id, target, moving).map_err(|moving| {
+            moving.cancel();
+            Unavailable::NoSuchPartition.into()
+        })
     }
 
     /// Remembers where a partition that is not there yet is to be made, as long as the broker runs.
@@ -168,23 +179,30 @@ impl Partitions {
     pub(super) fn resume_moves(&self, image: &Image, unfinished: Vec<Unfinished>) {
         for copy in unfinished {
             let dir = &self.dirs[copy.target];
-            let open = copy.log.and_then(|id| {
-                let topic = image.topic_by_id(id.topic)?;
-                let open = self.get(topic, id.partition).ok()?;
-                let is_wanted = self.home_of(id) != Some(copy.target) && self.moves.of(id).is_none();
-                is_wanted.then_some(open)
-            });
-            let begun = open.map(|open| self.begin_move(open.id(), &open.log, copy.target, Some(&copy.name)));
-            let error = match begun {
-                Some(Ok(())) => continue,
-                Some(Err(error)) => error.to_string(),
-                None => "nothing is to move there".to_owned(),
+            let path = dir.path().join(&copy.name);
+            let error = match self.resume_move(image, &copy) {
+                Ok(()) => continue,
+                Err(MoveRefusal::Unavailable(Unavailable::Storage(error))) => {
+                    tracing::warn!(path = %path.display(), error, "a copy waits for the next start: what it is a copy of is not served");
+                    continue;
+                }
+                Err(error) => error,
             };
-            tracing::warn!(path = %dir.path().join(&copy.name).display(), %error, "a copy that was begun is given up");
+            tracing::warn!(path = %path.display(), %error, "a copy that was begun is given up");
             if let Err(error) = dir.discard(&copy.name) {
                 tracing::warn!(path = %dir.path().display(), %error, "a copy stays until the next start");
             }
         }
+    }
+
+    fn resume_move(&self, image: &Image, copy: &Unfinished) -> Result<(), MoveRefusal> {
+        let gone = || MoveRefusal::Unavailable(Unavailable::NoSuchPartition);
+        let id = copy.log.ok_or_else(gone)?;
+        let open = self.get(image.topic_by_id(id.topic).ok_or_else(gone)?, id.partition)?;
+        if self.home_of(id) == Some(copy.target) || self.moves.of(id).is_some() {
+            return Err(MoveRefusal::Storage("the partition is not to move there".to_owned()));
+        }
+        self.begin_move(id, &open.log, copy.target, Some(&copy.name))
     }
 
     /// The work of the thread that moves partitions, until it is told to end: true if there may be more to do.
@@ -204,6 +222,9 @@ impl Partitions {
             return self.moves.rest(idle, |jobs| !jobs.waiting.is_empty());
         };
         let rate = self.config.load().replica_alter_log_dirs_io_max_bytes_per_second;
+        if rate == 0 {
+            return self.moves.rest(NOTHING_ALLOWED, |_| false);
+        }
         match self.take_step(&job, PIECE_BYTES_MAX.min(rate) as usize) {
             Some(Step::Copied(bytes)) if rate < u64::MAX / 2 => {
                 let pause = Duration::from_secs_f64(bytes as f64 / rate as f64);

@@ -134,6 +134,16 @@ pub(super) struct State {
     configured: HashMap<TopicId, Arc<Topic>>,
 }
 
+impl State {
+    /// The directory that was asked for before there was such a partition.
+    fn chosen_for(&self, topic: &Topic, partition: i32) -> Option<usize> {
+        match self.chosen.is_empty() {
+            true => None,
+            false => self.chosen.get(&(topic.name.to_string(), partition)).copied(),
+        }
+    }
+}
+
 impl Partitions {
     /// Takes the partitions that are on disk. Directories that the image does not know are set aside, never deleted.
     pub fn new(
@@ -215,8 +225,10 @@ impl Partitions {
             for partition in topic.partition_ids() {
                 let id = LogId { topic: topic.id, partition };
                 let open = state.slots.get(&id).and_then(|slot| slot.opened.get().cloned());
-                let home = state.homes.get(&id).copied().unwrap_or(emptiest);
-                if let Some((target, copy)) = self.moves.of(id) {
+                let chosen = || state.chosen_for(topic, partition);
+                let home = state.homes.get(&id).copied().or_else(chosen).unwrap_or(emptiest);
+                // One that is there by now is no copy any more.
+                if let Some((target, copy)) = self.moves.of(id).filter(|(target, _)| *target != home) {
                     let (topic, open) = (topic.clone(), open.clone());
                     all[target].1.push(Placed { topic, partition, open, copy: Some(copy) });
                 }
@@ -252,10 +264,10 @@ impl Partitions {
         if state.deleted.contains(&id.topic) {
             return Err(Unavailable::NoSuchPartition);
         }
-        let chosen = match state.chosen.is_empty() {
-            true => None,
-            false => state.chosen.remove(&(topic.name.to_string(), id.partition)),
-        };
+        let chosen = state.chosen_for(topic, id.partition);
+        if chosen.is_some() {
+            state.chosen.remove(&(topic.name.to_string(), id.partition));
+        }
         let home = state.homes.get(&id).copied().or(chosen).unwrap_or_else(|| self.emptiest(&state));
         state.homes.insert(id, home);
         Ok(state.slots.entry(id).or_insert_with(|| Arc::new(Slot::new(home))).clone())
@@ -345,10 +357,6 @@ impl Partitions {
     /// The data directory of a partition that has one.
     pub(super) fn home_of(&self, id: LogId) -> Option<usize> {
         self.read().homes.get(&id).copied()
-    }
-
-    pub(super) fn is_deleted(&self, topic: TopicId) -> bool {
-        self.read().deleted.contains(&topic)
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {

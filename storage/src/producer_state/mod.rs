@@ -113,6 +113,16 @@ impl Producers {
         self.ended.retain(|_, last| *last >= high);
     }
 
+    /// The log goes on in another data directory with what is known of its producers: a snapshot there has the last batch
+    /// of each only, and they may send again what came before it. All of it is on the disk.
+    pub(crate) fn take_over(&mut self, from: &Producers) {
+        self.entries = from.entries.clone();
+        self.open = from.open.clone();
+        for producer in self.entries.values_mut() {
+            producer.kept.iter_mut().for_each(|batch| batch.lsn = 0);
+        }
+    }
+
     /// The batches of a draft are durable when the journal is, up to `lsn`.
     pub(crate) fn settle(&mut self, draft: &Draft, lsn: u64) {
         for id in draft.changed.keys() {

@@ -26,8 +26,23 @@ use crate::small_file::{self, TEMPORARY_SUFFIX};
 pub(super) struct Copied {
     segment: Arc<Segment>,
     bytes: u64,
-    file: Arc<dyn File>,
-    is_flushed: bool,
+    /// Of these, what is not flushed.
+    unflushed_bytes: u64,
+    /// Closed when all of a segment that takes no more is flushed.
+    file: Option<Arc<dyn File>>,
+}
+
+/// A copy is flushed whenever so much came, so that those who share its disk never wait for more.
+const UNFLUSHED_BYTES_MAX: u64 = 16 << 20;
+
+impl Copied {
+    fn flush(&mut self) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            file.sync_data().map_err(io::Error::other)?;
+        }
+        self.unflushed_bytes = 0;
+        Ok(())
+    }
 }
 
 impl Move {
@@ -35,7 +50,7 @@ impl Move {
     pub(super) fn copy_piece(&mut self, bytes_max: usize) -> Result<Option<u64>, MoveError> {
         let segments = self.log.segments.read().unwrap().clone();
         self.drop_replaced(&segments)?;
-        for segment in &segments {
+        for (place, segment) in segments.iter().enumerate() {
             let from = self.copied.get(&segment.base).map_or(0, |copied| copied.bytes);
             let left = segment.size_bytes() - from;
             if left == 0 && self.copied.contains_key(&segment.base) {
@@ -44,6 +59,9 @@ impl Move {
             let bytes = left.min(bytes_max as u64);
             let Some(piece) = self.read_piece(segment, from, bytes as usize)? else { return Ok(Some(0)) };
             self.write_piece(segment, from, &piece)?;
+            if bytes == left && place + 1 < segments.len() {
+                self.close_copy(segment.base)?;
+            }
             self.note();
             return Ok(Some(bytes));
         }
@@ -76,19 +94,33 @@ impl Move {
         let copied = match self.copied.entry(segment.base) {
             Entry::Occupied(begun) => begun.into_mut(),
             Entry::Vacant(place) => {
-                let path = self.dir.join(file_name(segment.base, LOG_SUFFIX));
-                let file = target.env.files.open(&path, OpenMode::Create).map_err(or_failed)?;
-                place.insert(Copied { segment: Arc::clone(segment), bytes: 0, file, is_flushed: false })
+                place.insert(Copied { segment: Arc::clone(segment), bytes: 0, unflushed_bytes: 0, file: None })
             }
         };
-        copied.file.write_all_at(&[IoSlice::new(piece)], from).map_err(or_failed)?;
-        copied.is_flushed = false;
+        let file = match &copied.file {
+            Some(file) => Arc::clone(file),
+            None => {
+                let path = self.dir.join(file_name(segment.base, LOG_SUFFIX));
+                let file = target.env.files.open(&path, OpenMode::Create).map_err(or_failed)?;
+                Arc::clone(copied.file.insert(file))
+            }
+        };
+        file.write_all_at(&[IoSlice::new(piece)], from).map_err(or_failed)?;
         let mut written = vec![0; piece.len()];
-        let read = copied.file.read_at(&mut written, from).map_err(or_failed)?;
+        let read = file.read_at(&mut written, from).map_err(or_failed)?;
         if read < piece.len() || written != piece {
             return Err(or_failed(io::Error::other("what was written is read differently")));
         }
         copied.bytes += piece.len() as u64;
+        copied.unflushed_bytes += piece.len() as u64;
+        if copied.unflushed_bytes >= UNFLUSHED_BYTES_MAX { copied.flush().map_err(or_failed) } else { Ok(()) }
+    }
+
+    /// A segment that takes no more is copied.
+    fn close_copy(&mut self, base: Offset) -> Result<(), MoveError> {
+        let Some(copied) = self.copied.get_mut(&base) else { return Ok(()) };
+        copied.flush().map_err(|error| failed(&self.target, "flushing the copy of a log", &error))?;
+        copied.file = None;
         Ok(())
     }
 
@@ -199,9 +231,8 @@ impl Move {
     pub(super) fn flush_copies(&mut self) -> Result<(), MoveError> {
         let target = Arc::clone(&self.target);
         let mut flush = || {
-            for copied in self.copied.values_mut().filter(|copied| !copied.is_flushed) {
-                copied.file.sync_data().map_err(io::Error::other)?;
-                copied.is_flushed = true;
+            for copied in self.copied.values_mut().filter(|copied| copied.unflushed_bytes > 0) {
+                copied.flush()?;
             }
             target.env.files.sync_dir(&self.dir).map_err(io::Error::other)
         };

@@ -25,6 +25,8 @@ use crate::writer::Writer;
 
 /// Copied in one piece while appends wait.
 const PIECE_BYTES: usize = 1 << 20;
+/// The most that is copied while appends wait: a compaction may have replaced a segment just before.
+const LEFT_BYTES_MAX: u64 = 16 << 20;
 
 impl Move {
     pub(super) fn switch(&mut self) -> Result<Step, MoveError> {
@@ -41,7 +43,8 @@ impl Move {
         Ok(Step::Done(new))
     }
 
-    /// `None` if the log has changed since appends began to wait: retention may begin a segment.
+    /// `None` if the log has changed since appends began to wait, so that they would wait too long: retention may begin a
+    /// segment, and a compaction may replace one.
     fn change_places(&mut self) -> Result<Option<Arc<Log>>, MoveError> {
         let (source, target) = (Arc::clone(&self.source), Arc::clone(&self.target));
         let _directories = (source.directories(), target.directories());
@@ -59,6 +62,9 @@ impl Move {
             log.finish(By::Itself)
                 .map_err(|error| self.source_failed("flushing a log that is moved", &error))?
         };
+        if self.left_bytes() > LEFT_BYTES_MAX {
+            return Ok(None);
+        }
         while self.copy_piece(PIECE_BYTES)?.is_some() {}
         self.copy_beside()?;
         let writer = log.writer.lock().unwrap();
