@@ -221,7 +221,8 @@ impl DataDir {
         let (id, dir_name) = (known.id, known.dir_name.clone());
         let path = self.shared.path.join(&dir_name);
         self.write_owner(id, &path, pages)?;
-        let mut recovered = recover(&self.shared.env.files, id, &path, Some(&known), pages, Depth::Everything)?;
+        let mut recovered =
+            recover(&self.shared.env.files, id, &path, Some(&known), pages, Depth::Everything)?;
         self.shared.known().insert(id, known);
         self.flush_recovered(std::mem::take(&mut recovered.syncs))?;
         let config = LogConfig::default();

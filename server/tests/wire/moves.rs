@@ -14,10 +14,13 @@ use protocol_compat::messages::produce_request::{PartitionProduceData, TopicProd
 use protocol_compat::messages::*;
 use storage::{BatchBuilder, ProducerId, records};
 
+use super::configs::{BROKER, DELETE, SET};
 use super::harness::{Broker, Client, TestDir};
 use super::requests::fetch;
+use super::{configs, groups};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const RATE: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
 /// A move of which nobody sees the end.
 const VERY_SLOW: &str = "replica.alter.log.dirs.io.max.bytes.per.second=1";
 
@@ -46,7 +49,12 @@ fn create(client: &mut Client, topic: &str) {
 
 /// Asks for partition 0 of a topic to move; the error.
 fn alter(client: &mut Client, version: i16, topic: &str, path: &str) -> i16 {
-    let topic = AlterReplicaLogDirTopic::default().with_name(TopicName(text(topic))).with_partitions(vec![0]);
+    alter_one(client, version, topic, 0, path)
+}
+
+fn alter_one(client: &mut Client, version: i16, topic: &str, partition: i32, path: &str) -> i16 {
+    let topic =
+        AlterReplicaLogDirTopic::default().with_name(TopicName(text(topic))).with_partitions(vec![partition]);
     let dir = AlterReplicaLogDir::default().with_path(text(path)).with_topics(vec![topic]);
     let reply = client.call(version, &AlterReplicaLogDirsRequest::default().with_dirs(vec![dir]));
     reply.results[0].partitions[0].error_code
@@ -141,6 +149,7 @@ impl Drop for Ends<'_> {
 fn a_partition_moves_there_and_back_under_load() {
     let dir = TestDir::new();
     let count = AtomicI32::new(0);
+    let (mut home, mut other) = ("a", "b");
     {
         let broker = start(&dir, &["replica.alter.log.dirs.io.max.bytes.per.second=8000000"]);
         let mut client = broker.client();
@@ -149,6 +158,9 @@ fn a_partition_moves_there_and_back_under_load() {
             assert_eq!(produce(&mut client, "t", number), (0, i64::from(number)));
         }
         count.store(100, Ordering::SeqCst);
+        if lives_in(&mut client, "t", &path(&dir, other)) {
+            (home, other) = (other, home);
+        }
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -170,7 +182,7 @@ fn a_partition_moves_there_and_back_under_load() {
                 }
             });
             let _at_the_end = Ends(&is_over);
-            for which in ["b", "a", "b"] {
+            for which in [other, home, other] {
                 let to = path(&dir, which);
                 assert_eq!(alter(&mut client, 2, "t", &to), 0);
                 let (mut were_copies, begun) = (0, Instant::now());
@@ -191,12 +203,12 @@ fn a_partition_moves_there_and_back_under_load() {
     }
     let broker = start(&dir, &[]);
     let mut client = broker.client();
-    assert!(lives_in(&mut client, "t", &path(&dir, "b")));
+    assert!(lives_in(&mut client, "t", &path(&dir, other)));
     let count = count.load(Ordering::SeqCst);
     read_all(&mut client, "t", i64::from(count));
     assert_eq!(produce(&mut client, "t", count - 1), (0, i64::from(count) - 1), "sent again");
     assert_eq!(produce(&mut client, "t", count), (0, i64::from(count)));
-    assert!(!Path::new(&path(&dir, "a")).join("t-0").exists());
+    assert!(!Path::new(&path(&dir, home)).join("t-0").exists());
 }
 
 #[test]
@@ -287,4 +299,68 @@ fn a_move_goes_on_after_a_restart() {
     read_all(&mut client, "t", 20);
     assert_eq!(produce(&mut client, "t", 20), (0, 20));
     assert!(!Path::new(&home).join("t-0").exists());
+}
+
+#[test]
+fn a_move_goes_as_fast_as_the_setting_says_now() {
+    let dir = TestDir::new();
+    let broker = start(&dir, &[]);
+    let mut client = broker.client();
+    let limit = |client: &mut Client, op: (&str, i8, Option<&str>)| {
+        assert_eq!(configs::alter(client, &[(BROKER, "1", &[op])]), [0]);
+    };
+    limit(&mut client, (RATE, SET, Some("0")));
+    create(&mut client, "t");
+    for number in 0..20 {
+        produce(&mut client, "t", number);
+    }
+    let home = places(&mut client, "t")[0].0.clone();
+    let target = if home == path(&dir, "a") { path(&dir, "b") } else { path(&dir, "a") };
+    assert_eq!(alter(&mut client, 2, "t", &target), 0);
+    std::thread::sleep(Duration::from_millis(300));
+    let copy = places(&mut client, "t").into_iter().find(|place| place.1).unwrap();
+    assert_eq!((copy.0, copy.2, copy.3), (target.clone(), 0, 20), "nothing may be copied");
+    limit(&mut client, (RATE, DELETE, None));
+    wait_for(&mut client, "t", &target);
+    read_all(&mut client, "t", 20);
+}
+
+#[test]
+fn a_coordinator_goes_on_while_its_partition_moves() {
+    const OFFSETS: &str = "__consumer_offsets";
+    // Of the group "g", as Kafka counts.
+    const PARTITION: i32 = 3;
+    let dir = TestDir::new();
+    let mut offset = 0;
+    {
+        let broker = start(&dir, &[]);
+        let mut client = broker.client();
+        create(&mut client, "t");
+        let begun = Instant::now();
+        while groups::find(&mut client, 4, "g") != 0 {
+            assert!(begun.elapsed() < PATIENCE, "there is no coordinator");
+        }
+        let name = format!("{OFFSETS}-{PARTITION}");
+        assert_eq!(groups::commit(&mut client, 8, "g", "t", 0, offset), 0);
+        for which in ["a", "b", "a", "b"] {
+            let to = path(&dir, which);
+            assert_eq!(alter_one(&mut client, 2, OFFSETS, PARTITION, &to), 0);
+            let other = Path::new(&path(&dir, if which == "a" { "b" } else { "a" })).join(&name);
+            while !Path::new(&to).join(&name).exists() || other.exists() {
+                offset += 1;
+                assert_eq!(groups::commit(&mut client, 8, "g", "t", 0, offset), 0);
+                assert!(begun.elapsed() < PATIENCE, "it does not come to {to}");
+            }
+            offset += 1;
+            assert_eq!(groups::commit(&mut client, 8, "g", "t", 0, offset), 0);
+            assert_eq!(groups::fetch(&mut client, 8, "g", "t").0, offset);
+        }
+    }
+    let broker = start(&dir, &[]);
+    let mut client = broker.client();
+    assert_eq!(groups::find(&mut client, 4, "g"), 0);
+    let begun = Instant::now();
+    while groups::fetch(&mut client, 8, "g", "t").0 != offset {
+        assert!(begun.elapsed() < PATIENCE, "the offset is not {offset}");
+    }
 }

@@ -93,9 +93,12 @@ impl Move {
         let or_failed = |error: io::Error| failed(target, "copying a log", &error);
         let copied = match self.copied.entry(segment.base) {
             Entry::Occupied(begun) => begun.into_mut(),
-            Entry::Vacant(place) => {
-                place.insert(Copied { segment: Arc::clone(segment), bytes: 0, unflushed_bytes: 0, file: None })
-            }
+            Entry::Vacant(place) => place.insert(Copied {
+                segment: Arc::clone(segment),
+                bytes: 0,
+                unflushed_bytes: 0,
+                file: None,
+            }),
         };
         let file = match &copied.file {
             Some(file) => Arc::clone(file),
