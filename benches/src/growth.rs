@@ -17,8 +17,21 @@ use crate::stats::ratio;
 /// Beyond proportion by so much a line bends.
 const BEND: f64 = 1.5;
 
-/// Draws all of them and says which bend.
-pub(crate) fn run(bench: &Bench, quick: bool, pictures: Option<&Path>) -> Result<Value> {
+/// What was measured, and which lines bend.
+pub(crate) struct Grown {
+    pub(crate) figures: Value,
+    bent: Vec<String>,
+}
+
+impl Grown {
+    pub(crate) fn check(&self) -> Result<()> {
+        ensure!(self.bent.is_empty(), "these lines bend upward: {}", self.bent.join(", "));
+        Ok(())
+    }
+}
+
+/// Measures and draws all of them.
+pub(crate) fn run(bench: &Bench, quick: bool, pictures: Option<&Path>) -> Result<Grown> {
     let (mut documents, mut bent) = (Vec::new(), Vec::new());
     for growing in growing::ALL {
         println!("\n{} by {}", growing.what, growing.size);
@@ -48,8 +61,7 @@ pub(crate) fn run(bench: &Bench, quick: bool, pictures: Option<&Path>) -> Result
             crate::write_text(&dir.join(format!("{}.svg", growing.id)), &svg)?;
         }
     }
-    ensure!(bent.is_empty(), "these lines bend upward: {}", bent.join(", "));
-    Ok(json!(documents))
+    Ok(Grown { figures: json!(documents), bent })
 }
 
 fn cost(bench: &Bench, growing: &Growing, contender: Contender, size: usize) -> Result<f64> {

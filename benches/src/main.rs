@@ -228,11 +228,11 @@ fn growth(args: &GrowthArgs) -> Result<()> {
     raise_descriptor_limit();
     reaper::install(bench.data_dir.clone())?;
     let _data_dir = TempDir::new(bench.data_dir.clone())?;
-    let lines = growth::run(&bench, args.common.quick, args.svg.as_deref())?;
-    match &args.common.json {
-        Some(path) => write_json(path, &args.common, vec![lines]),
-        None => Ok(()),
+    let grown = growth::run(&bench, args.common.quick, args.svg.as_deref())?;
+    if let Some(path) = &args.common.json {
+        write_json(path, &args.common, vec![grown.figures.clone()])?;
     }
+    grown.check()
 }
 
 /// Whether there is a row of this number.

@@ -1,8 +1,8 @@
 //! Ottla, the broker: connections, APIs, partitions, metadata, metrics.
 //!
-//! Imports run one way: `node` → `net` → `api` → { `coordinator`, `partition`, `quotas`, `telemetry`, `cluster`, `security` } → `storage`;
-//! `config`, `logging`, `metrics` and `traces` stand beside them all and know none of them; `client`, which the command line asks other
-//! brokers with, knows no module of this one. A test walks the source and fails otherwise.
+//! Imports run one way: `node` → `net` → `api` → { `coordinator`, `partition`, `quotas`, `telemetry`, `cluster`, `security` }
+//! → `storage`; `config`, `logging`, `metrics` and `traces` stand beside them all and know none of them; `client`, which the
+//! command line asks other brokers with, knows no module of this one. A test walks the source and fails otherwise.
 
 pub mod api;
 pub mod cli;

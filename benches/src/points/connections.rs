@@ -1,5 +1,7 @@
 //! What connections cost that say nothing, to the broker's memory and to one that says something.
 
+use std::net::{SocketAddr, TcpStream};
+
 use anyhow::{Context, Result};
 
 use super::{Course, Figure, at_most, plain};
@@ -30,17 +32,22 @@ pub(super) fn measure(course: &Course<'_>, connections: usize) -> Result<Vec<f64
     records()?;
     let alone = p99_ms(&records()?)?;
     let before = cpu::resident_bytes(pid)?;
-    let mut silent = Vec::new();
-    for _ in 0..connections {
-        let mut client = Client::connect(address)?;
-        client.check_versions()?;
-        silent.push(client.into_stream());
-    }
+    let silent = silent(address, connections)?;
     let grown = cpu::resident_bytes(pid)?.saturating_sub(before) as f64;
     let beside = p99_ms(&records()?)?;
     drop(silent);
     let kib_each = grown / 1024.0 / connections as f64;
     Ok(vec![kib_each, alone, beside, ratio(beside, alone).context("no time at all")?])
+}
+
+/// So many connections that have said who they are, and nothing since.
+pub(super) fn silent(address: SocketAddr, connections: usize) -> Result<Vec<TcpStream>> {
+    let connect = |_| {
+        let mut client = Client::connect(address)?;
+        client.check_versions()?;
+        Ok(client.into_stream())
+    };
+    (0..connections).map(connect).collect()
 }
 
 pub(super) fn p99_ms(done: &Done) -> Result<f64> {

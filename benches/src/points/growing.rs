@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::Course;
+use super::{Course, Runner, connections, restart};
 use crate::client::Client;
 use crate::cpu;
 use crate::load::{Until, produce};
-use crate::peer::START_MAX;
+use crate::rows::BATCH_BYTES;
 use crate::wire::batch;
 
 /// A cost that grows with a size.
@@ -27,7 +27,6 @@ pub(crate) struct Growing {
 
 const TOPIC: &str = "growing";
 const REST: Duration = Duration::from_secs(2);
-const BATCH_BYTES: usize = 16_384;
 const MEGABYTE: u64 = 1_000_000;
 
 pub(crate) const ALL: &[Growing] = &[
@@ -113,17 +112,14 @@ fn partitions_restart(course: &Course<'_>, partitions: usize) -> Result<f64> {
     restarted(runner, partitions)
 }
 
-fn connections_memory(course: &Course<'_>, connections: usize) -> Result<f64> {
+fn connections_memory(course: &Course<'_>, count: usize) -> Result<f64> {
     let mut runner = course.start()?;
     Client::ready(runner.launch.address, || runner.process.check_alive())?;
     let before = cpu::resident_bytes(runner.process.pid())?;
-    let mut silent = Vec::new();
-    for _ in 0..connections {
-        let mut client = Client::connect(runner.launch.address)?;
-        client.check_versions()?;
-        silent.push(client.into_stream());
-    }
-    Ok(cpu::resident_bytes(runner.process.pid())?.saturating_sub(before) as f64 / 1e6)
+    let silent = connections::silent(runner.launch.address, count)?;
+    let after = cpu::resident_bytes(runner.process.pid())?;
+    drop(silent);
+    Ok(after.saturating_sub(before) as f64 / 1e6)
 }
 
 fn data_cpu(course: &Course<'_>, megabytes: usize) -> Result<f64> {
@@ -141,7 +137,7 @@ fn data_restart(course: &Course<'_>, megabytes: usize) -> Result<f64> {
     restarted(runner, 1)
 }
 
-fn send(runner: &super::Runner, megabytes: usize) -> Result<()> {
+fn send(runner: &Runner, megabytes: usize) -> Result<()> {
     let (batch, _) = batch::fill(BATCH_BYTES, 1_024, crate::load::unix_time_ms());
     let until = Until::Requests(megabytes as u64 * MEGABYTE / batch.len() as u64);
     let plan = produce::Plan { topic: TOPIC, connections: 1, in_flight: 5, acks: 1, batch: &batch, until };
@@ -149,11 +145,7 @@ fn send(runner: &super::Runner, megabytes: usize) -> Result<()> {
 }
 
 /// From a kill until all partitions answer a Fetch.
-fn restarted(runner: super::Runner, partitions: usize) -> Result<f64> {
-    let took = runner.crash(|back| {
-        let mut client = Client::ready(back.launch.address, || back.process.check_alive())?;
-        let deadline = Instant::now() + START_MAX;
-        (0..partitions).try_for_each(|partition| client.wait_until_served(TOPIC, partition as i32, deadline))
-    })?;
+fn restarted(runner: Runner, partitions: usize) -> Result<f64> {
+    let took = runner.crash(|back| restart::served(back, TOPIC, partitions))?;
     Ok(took.as_secs_f64())
 }

@@ -27,7 +27,7 @@ pub(super) fn data(course: &Course<'_>) -> Result<Vec<f64>> {
     let mut runner = course.start()?;
     ready(&mut runner)?.create_topic(TOPIC, partitions, &[])?;
     course.bench.fill(runner.launch.address, TOPIC)?;
-    let took = runner.crash(|back| served(back, partitions))?;
+    let took = runner.crash(|back| served(back, TOPIC, partitions))?;
     Ok(vec![took.as_secs_f64()])
 }
 
@@ -36,7 +36,7 @@ pub(super) fn partitions(course: &Course<'_>) -> Result<Vec<f64>> {
     let mut client = ready(&mut runner)?;
     client.create_topic(TOPIC, PARTITIONS, &[])?;
     client.one_record_each(TOPIC, PARTITIONS)?;
-    let took = runner.crash(|back| served(back, PARTITIONS))?;
+    let took = runner.crash(|back| served(back, TOPIC, PARTITIONS))?;
     Ok(vec![took.as_secs_f64()])
 }
 
@@ -45,8 +45,8 @@ fn ready(runner: &mut Runner) -> Result<Client> {
 }
 
 /// Waits until each partition answers a Fetch.
-fn served(runner: &mut Runner, partitions: usize) -> Result<()> {
+pub(super) fn served(runner: &mut Runner, topic: &str, partitions: usize) -> Result<()> {
     let mut client = ready(runner)?;
     let deadline = Instant::now() + START_MAX;
-    (0..partitions).try_for_each(|partition| client.wait_until_served(TOPIC, partition as i32, deadline))
+    (0..partitions).try_for_each(|partition| client.wait_until_served(topic, partition as i32, deadline))
 }

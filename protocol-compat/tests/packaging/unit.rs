@@ -90,7 +90,8 @@ fn work(stage: &Stage, line: &str) -> Result<()> {
         stage.program(command.args(words).args(["-b", address]).stdin(Stdio::piped()), input)
     };
     ask(&["topic", "create", "suite", "--partitions", "3"], "")?;
-    ask(&["produce", "suite"], "one\ntwo\n")?;
+    // The larger one leaves from its file, the smaller one does not.
+    ask(&["produce", "suite"], &format!("one\n{}\n", "two".repeat(50_000)))?;
     let read = ask(&["consume", "suite", "--from-beginning", "--exit-at-end"], "")?;
     ensure!(read.lines().count() == 2, "{read}");
     ask(&["topic", "delete", "suite"], "").map(drop)

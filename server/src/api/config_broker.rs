@@ -1,43 +1,15 @@
-//! Brokers' settings, as the three APIs of settings see them: altered durably, in force when the reply leaves.
+//! Brokers' settings that were altered, put in force before the reply leaves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::Cx;
-use super::config_resource::Refused;
 use super::context::{Broker, DURABILITY_LOOK};
-use super::error::ToCode;
-use crate::cluster::configure::{self, ConfigRefusal, Wanted, stored_settings};
-use crate::cluster::controller::Seen;
-use crate::config::{Changed, Config, ConfigError, Reloaded, Scope, TopicConfig, is_secret};
+use crate::cluster::configure::stored_settings;
+use crate::config::{Changed, Config, ConfigError, Reloaded, TopicConfig, is_secret};
 
 /// Topics whose logs are given their settings before others have a turn.
 const TOPICS_AT_ONCE: usize = 64;
-
-/// Decides, and appends what was decided. The answer is whether anything changed.
-pub(super) fn alter(
-    cx: &Cx,
-    name: &str,
-    wanted: &Wanted,
-    validate_only: bool,
-    newest: &mut Arc<Seen>,
-) -> Result<bool, Refused> {
-    let broker = cx.broker.config.load();
-    let scope = if name.is_empty() { Scope::AllBrokers } else { Scope::ThisBroker };
-    if validate_only {
-        let decided = configure::configure_broker(&newest.image, scope, wanted, &broker);
-        return decided.map(|_| false).map_err(|refusal| (refusal.code(), refusal.to_string()));
-    }
-    let (outcome, seen) = cx.broker.controller.execute(|image| {
-        let record = configure::configure_broker(image, scope, wanted, &broker)?;
-        let is_changed = record.is_some();
-        Ok::<_, ConfigRefusal>((record.into_iter().collect(), is_changed))
-    });
-    *newest = seen;
-    outcome.map_err(|error| (error.code(), error.to_string()))
-}
 
 impl Broker {
     /// Puts the settings that the newest image has in force, and waits until every open log keeps what they promise.

@@ -8,11 +8,13 @@ use protocol_compat::ErrorCode;
 use storage::{AppendError, TopicId};
 
 use super::error::ToCode;
-use super::{Cx, Then, config_broker, config_logger};
+use super::{Cx, Then, config_logger};
+use crate::cluster::Image;
 use crate::cluster::client_metrics::configure_client_metrics;
 use crate::cluster::configure::{self, ConfigRefusal, Wanted};
 use crate::cluster::controller::Seen;
-use crate::config::ValueSource;
+use crate::cluster::records::Record;
+use crate::config::{Scope, ValueSource};
 use crate::security::Resource;
 
 /// What settings belong to.
@@ -147,21 +149,32 @@ fn alter_one<V>(
                 let why = "altering this topic's settings is not allowed".to_owned();
                 return Err((ErrorCode::TopicAuthorizationFailed, why));
             }
-            alter_topic(cx, &name, &translate(configs)?, asked.validate_only, altering)
+            let (wanted, broker) = (translate(configs)?, cx.broker.config.load());
+            let decide = |image: &Image| configure::configure_topic(image, &name, &wanted, &broker);
+            if altering.take(cx, asked.validate_only, decide)? {
+                altering.changed.extend(altering.newest.image.topic(&name).map(|topic| topic.id));
+            }
+            Ok(())
         }
         Some(ResourceType::Group) => {
             if !(asked.may_alter)(Resource::Group(&name)) {
                 let why = "altering this group's settings is not allowed".to_owned();
                 return Err((ErrorCode::GroupAuthorizationFailed, why));
             }
-            alter_group(cx, &name, &translate(configs)?, asked.validate_only, altering)
+            let (wanted, broker) = (translate(configs)?, cx.broker.config.load());
+            // Groups look into the image that each request brings: there is nothing else to tell.
+            let decide = |image: &Image| configure::configure_group(image, &name, &wanted, &broker);
+            altering.take(cx, asked.validate_only, decide).map(drop)
         }
         Some(ResourceType::ClientMetrics) => {
             if !(asked.may_alter)(Resource::Cluster) {
                 let why = "altering subscriptions to clients' metrics is not allowed".to_owned();
                 return Err((ErrorCode::ClusterAuthorizationFailed, why));
             }
-            alter_client_metrics(cx, &name, &translate(configs)?, asked.validate_only, altering)
+            let wanted = translate(configs)?;
+            // Telemetry looks there as groups do.
+            let decide = |image: &Image| configure_client_metrics(image, &name, &wanted);
+            altering.take(cx, asked.validate_only, decide).map(drop)
         }
         Some(ResourceType::Broker) => {
             if !name.is_empty() {
@@ -171,10 +184,10 @@ fn alter_one<V>(
             if has_unknown_operation {
                 return Err(invalid(UNKNOWN_OPERATION));
             }
-            let wanted = translate(configs)?;
-            let newest = &mut altering.newest;
-            altering.has_changed_brokers |=
-                config_broker::alter(cx, &name, &wanted, asked.validate_only, newest)?;
+            let (wanted, broker) = (translate(configs)?, cx.broker.config.load());
+            let scope = if name.is_empty() { Scope::AllBrokers } else { Scope::ThisBroker };
+            let decide = |image: &Image| configure::configure_broker(image, scope, &wanted, &broker);
+            altering.has_changed_brokers |= altering.take(cx, asked.validate_only, decide)?;
             Ok(())
         }
         Some(ResourceType::BrokerLogger) if asked.loggers_too => {
@@ -213,71 +226,28 @@ fn named_once<V>(configs: Vec<(String, Option<V>)>) -> Result<BTreeMap<String, V
     configs.into_iter().map(with_value).collect()
 }
 
-fn alter_topic(
-    cx: &Cx,
-    name: &str,
-    wanted: &Wanted,
-    validate_only: bool,
-    altering: &mut Altering,
-) -> Result<(), Refused> {
-    let broker = cx.broker.config.load();
-    if validate_only {
-        let decided = configure::configure_topic(&altering.newest.image, name, wanted, &broker);
-        return decided.map(drop).map_err(|refusal| (refusal.code(), refusal.to_string()));
-    }
-    let (outcome, seen) = cx.broker.controller.execute(|image| {
-        let record = configure::configure_topic(image, name, wanted, &broker)?;
-        let changed = record.is_some().then(|| image.topic(name).map(|topic| topic.id)).flatten();
-        Ok::<_, ConfigRefusal>((record.into_iter().collect(), changed))
-    });
-    altering.newest = seen;
-    let changed = outcome.map_err(|error| (error.code(), error.to_string()))?;
-    altering.changed.extend(changed);
-    Ok(())
-}
-
-fn alter_group(
-    cx: &Cx,
-    name: &str,
-    wanted: &Wanted,
-    validate_only: bool,
-    altering: &mut Altering,
-) -> Result<(), Refused> {
-    let broker = cx.broker.config.load();
-    if validate_only {
-        let decided = configure::configure_group(&altering.newest.image, name, wanted, &broker);
-        return decided.map(drop).map_err(|refusal| (refusal.code(), refusal.to_string()));
-    }
-    // Groups look into the image that each request brings: there is nothing else to tell.
-    let (outcome, seen) = cx.broker.controller.execute(|image| {
-        let record = configure::configure_group(image, name, wanted, &broker)?;
-        Ok::<_, ConfigRefusal>((record.into_iter().collect(), ()))
-    });
-    altering.newest = seen;
-    outcome.map_err(|error| (error.code(), error.to_string()))
-}
-
-fn alter_client_metrics(
-    cx: &Cx,
-    name: &str,
-    wanted: &Wanted,
-    validate_only: bool,
-    altering: &mut Altering,
-) -> Result<(), Refused> {
-    if validate_only {
-        let decided = configure_client_metrics(&altering.newest.image, name, wanted);
-        return decided.map(drop).map_err(|refusal| (refusal.code(), refusal.to_string()));
-    }
-    // Telemetry looks into the image that each request brings, as groups do.
-    let (outcome, seen) = cx.broker.controller.execute(|image| {
-        let record = configure_client_metrics(image, name, wanted)?;
-        Ok::<_, ConfigRefusal>((record.into_iter().collect(), ()))
-    });
-    altering.newest = seen;
-    outcome.map_err(|error| (error.code(), error.to_string()))
-}
-
 impl Altering {
+    /// Writes down what is decided, unless it is asked for only; and whether anything was to be written.
+    fn take(
+        &mut self,
+        cx: &Cx,
+        validate_only: bool,
+        decide: impl Fn(&Image) -> Result<Option<Record>, ConfigRefusal>,
+    ) -> Result<bool, Refused> {
+        if validate_only {
+            return decide(&self.newest.image)
+                .map(|_| false)
+                .map_err(|refusal| (refusal.code(), refusal.to_string()));
+        }
+        let (outcome, seen) = cx.broker.controller.execute(|image| {
+            let record = decide(image)?;
+            let is_changed = record.is_some();
+            Ok::<_, ConfigRefusal>((record.into_iter().collect(), is_changed))
+        });
+        self.newest = seen;
+        outcome.map_err(|error| (error.code(), error.to_string()))
+    }
+
     /// The reply, once the changes are durable and in force. `failed` says what the client learns if they cannot be.
     pub(super) fn then<R: Send + 'static>(
         self,

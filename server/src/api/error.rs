@@ -27,7 +27,7 @@ impl ToCode for Refusal {
             Self::InvalidName(_) | Self::Collides { .. } => ErrorCode::InvalidTopicException,
             Self::Exists(_) | Self::BeingDeleted(_) => ErrorCode::TopicAlreadyExists,
             Self::InvalidPartitions { .. } | Self::NotMorePartitions { .. } => ErrorCode::InvalidPartitions,
-            Self::TooManyPartitions { .. } => ErrorCode::PolicyViolation,
+            Self::TooManyPartitions { .. } | Self::AgainstPolicy(_) => ErrorCode::PolicyViolation,
             Self::InvalidReplicationFactor(_) => ErrorCode::InvalidReplicationFactor,
             Self::InvalidAssignment(_) => ErrorCode::InvalidReplicaAssignment,
             Self::InvalidRequest(_) | Self::Reserved(_) => ErrorCode::InvalidRequest,

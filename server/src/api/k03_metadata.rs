@@ -174,6 +174,11 @@ fn auto_create(
         Err(CommandError::Refused(command::Refusal::BeingDeleted(_))) => {
             return Err(ErrorCode::UnknownTopicOrPartition);
         }
+        // In Kafka the refusal does not reach who asked in this way; clients ask on until their time is up.
+        Err(CommandError::Refused(command::Refusal::AgainstPolicy(why))) => {
+            tracing::debug!(topic = %wanted.name, client = %cx.client_id, why, "not created on first use");
+            return Err(ErrorCode::UnknownTopicOrPartition);
+        }
         Err(CommandError::Refused(command::Refusal::Reserved(_))) => {
             return Err(ErrorCode::InvalidTopicException);
         }

@@ -48,7 +48,8 @@ impl Api for ApiVersions {
                 );
             }
             let [name, release] = software.map(|s| s[..s.len().min(SOFTWARE_BYTES_MAX)].to_owned());
-            // The pattern leaves ASCII only, so that any cut is between characters. A client may ask twice; what it said first stands.
+            // The pattern leaves ASCII only, so that any cut is between characters. A client may ask twice; what it said
+            // first stands.
             let software = (name, release);
             if cx.peer.software.set(software.clone()).is_ok() {
                 cx.broker.metrics.clients.opened(&software);

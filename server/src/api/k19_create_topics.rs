@@ -17,8 +17,10 @@ use storage::TopicId;
 use super::config_resource::source_number;
 use super::error::{ToCode, text};
 use super::{Api, Cx, Then};
+use crate::cluster::Image;
 use crate::cluster::command::{self, Defaults, NewTopic, Refusal};
 use crate::cluster::controller::{CommandError, Seen};
+use crate::cluster::policy;
 use crate::cluster::records::TopicCreated;
 use crate::config::topic::topic_setting;
 use crate::config::{TopicConfig, ValueSource, describe_topic};
@@ -94,11 +96,7 @@ fn create_one(
     let outcome = if validate_only {
         // The id that it could get: Kafka shows one, too.
         let id = TopicId::random(&*cx.broker.env.random);
-        let created = command::create_topic(&newest.image, &wanted, id, defaults(cx)).and_then(|created| {
-            cx.change(created.partitions as usize, is_strict)?;
-            Ok(created)
-        });
-        created.map_err(CommandError::Refused)
+        decide(cx, &newest.image, &wanted, id, is_strict).map_err(CommandError::Refused)
     } else {
         let (created, seen) = create(cx, &wanted, is_strict);
         *newest = seen;
@@ -152,6 +150,19 @@ pub(super) fn defaults(cx: &Cx) -> Defaults {
     }
 }
 
+fn decide(
+    cx: &Cx,
+    image: &Image,
+    wanted: &NewTopic,
+    id: TopicId,
+    is_strict: bool,
+) -> Result<TopicCreated, Refusal> {
+    let created = command::create_topic(image, wanted, id, defaults(cx))?;
+    policy::check_new(&created, &cx.broker.config.load())?;
+    cx.change(created.partitions as usize, is_strict)?;
+    Ok(created)
+}
+
 /// Creates a topic under a new id. The reply must wait for the returned [`Seen`].
 pub(super) fn create(
     cx: &Cx,
@@ -160,8 +171,7 @@ pub(super) fn create(
 ) -> (Result<TopicCreated, CommandError<Refusal>>, Arc<Seen>) {
     let id = TopicId::random(&*cx.broker.env.random);
     cx.broker.controller.execute(|image| {
-        let created = command::create_topic(image, wanted, id, defaults(cx))?;
-        cx.change(created.partitions as usize, is_strict)?;
+        let created = decide(cx, image, wanted, id, is_strict)?;
         Ok((vec![created.clone().into()], created))
     })
 }

@@ -8,8 +8,8 @@
 //!
 //! Of a broker those settings are described that have an effect here, and those that were set while it ran; of all brokers
 //! (empty name) only the latter. A setting is read only where Kafka's is, and where Ottla cannot change it without a
-//! restart (`config/dynamic.rs`). Loggers are the modules of this source, and `root`. A group's settings are described whether or not it is there.
-//! So are those of a subscription to clients' metrics.
+//! restart (`config/dynamic.rs`). Loggers are the modules of this source, and `root`. A group's settings are described
+//! whether or not it is there. So are those of a subscription to clients' metrics.
 
 use std::collections::{BTreeMap, HashSet};
 

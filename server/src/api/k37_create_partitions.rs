@@ -20,6 +20,7 @@ use super::{Api, Cx, Then};
 use crate::cluster::Image;
 use crate::cluster::command::{self, MorePartitions, Refusal};
 use crate::cluster::controller::{CommandError, Seen};
+use crate::cluster::policy;
 use crate::security::{Operation, Resource};
 
 pub(super) struct CreatePartitions;
@@ -107,6 +108,7 @@ impl Request<'_> {
             let grown = command::create_partitions(image, &more, limits)?;
             let before = image.topic_by_id(grown.id).map_or(0, |topic| topic.partitions);
             let added = grown.partitions - before;
+            policy::check_partitions(grown.partitions, &cx.broker.config.load())?;
             cx.change(added as usize, is_strict)?;
             Ok::<_, Refusal>((added, grown))
         };

@@ -46,7 +46,7 @@ pub fn print_completions(args: &CompletionsArgs) -> ExitCode {
 }
 
 pub fn print_man(args: &ManArgs) -> ExitCode {
-    let mut root = Cli::command();
+    let mut root = without_help(Cli::command());
     root.build();
     if let Some(directory) = &args.all_into {
         return match write_pages(&root, directory) {
@@ -90,7 +90,7 @@ fn paths(root: &Command) -> Vec<Vec<String>> {
         let below = find(root, &path).into_iter().flat_map(|command| {
             command.get_subcommands().map(|below| below.get_name().to_owned()).collect::<Vec<_>>()
         });
-        found.extend(below.filter(|name| name != "help").map(|name| [&path[..], &[name]].concat()));
+        found.extend(below.map(|name| [&path[..], &[name]].concat()));
         at += 1;
     }
     found
@@ -101,13 +101,18 @@ fn find(root: &Command, path: &[String]) -> Option<Command> {
     found.cloned()
 }
 
+/// Without the `help` that building gives every command with others below it: `--help` is on each page.
+fn without_help(command: Command) -> Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
+}
+
 /// A page is named after the whole path, as in `ottla-group-lag(1)`.
 fn title(path: &[String]) -> String {
     std::iter::once("ottla").chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join("-")
 }
 
 fn page_of(command: &Command, path: &[String]) -> clap_mangen::Man {
-    clap_mangen::Man::new(command.clone().disable_help_subcommand(true)).title(title(path))
+    clap_mangen::Man::new(command.clone()).title(title(path))
 }
 
 fn print(text: &[u8]) -> ExitCode {

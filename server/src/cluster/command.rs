@@ -73,6 +73,8 @@ pub enum Refusal {
     InvalidAssignment(String),
     #[error("{0}")]
     InvalidRequest(String),
+    #[error("{0}")]
+    AgainstPolicy(String),
     #[error("no topic has the name '{0}'")]
     UnknownName(String),
     #[error("topic '{name}' has no partition {partition}")]

@@ -1,4 +1,5 @@
-//! The decisions about the settings of topics, groups and brokers, as Kafka's ConfigurationControlManager and its validator make them.
+//! The decisions about the settings of topics, groups and brokers, as Kafka's ConfigurationControlManager and its validator
+//! make them.
 //!
 //! One answer for a topic: if one of its changes is refused, nothing changes. Its settings are judged before it is asked
 //! whether it exists. Pure functions.
@@ -11,6 +12,7 @@ pub use broker::{configure_broker, stored_settings};
 
 use super::Image;
 use super::command::Refusal;
+use super::policy;
 use super::records::{GroupConfigured, Record, TopicConfigured};
 use super::topic_name;
 use crate::config::topic::topic_setting;
@@ -81,6 +83,7 @@ pub fn configure_topic(
     TopicConfig::from_overrides(&next, broker)?;
     let topic = topic.ok_or_else(|| Refusal::UnknownName(name.to_owned()))?;
     let changes = difference(&current, &next);
+    policy::check_settings(changes.keys(), broker)?;
     Ok((!changes.is_empty()).then(|| TopicConfigured { id: topic.id, changes }.into()))
 }
 

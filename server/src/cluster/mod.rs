@@ -14,6 +14,7 @@ pub mod controller;
 pub mod feature;
 pub mod image;
 pub mod kraft;
+pub mod policy;
 pub mod quota;
 pub mod records;
 pub mod snapshot;

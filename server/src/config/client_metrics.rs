@@ -5,7 +5,7 @@
 
 use super::describe::{Described, Synonym, ValueSource};
 use super::kinds::{Allowed, Kind, items};
-use regex::{Regex, RegexBuilder};
+use super::pattern::WholePattern;
 use std::collections::{BTreeMap, HashSet};
 
 const METRICS: &str = "metrics";
@@ -15,9 +15,6 @@ const MATCH: &str = "match";
 /// How often clients push where nobody says it.
 pub const INTERVAL_MS_DEFAULT: u32 = 300_000;
 const INTERVALS_MS: std::ops::RangeInclusive<i64> = 100..=3_600_000;
-
-/// A compiled pattern may take this much.
-const COMPILED_BYTES_MAX: usize = 1 << 20;
 
 /// Why a subscription's settings are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +78,7 @@ pub struct ClientSubscription {
     pub metrics: Vec<String>,
     pub interval_ms: u32,
     /// Each of them must be the whole of what the client has.
-    matches: BTreeMap<ClientParam, Regex>,
+    matches: BTreeMap<ClientParam, WholePattern>,
 }
 
 impl ClientSubscription {
@@ -126,20 +123,12 @@ fn interval(settings: &BTreeMap<String, String>) -> Result<u32, ClientMetricsErr
 }
 
 /// One `parameter=pattern`. As in Kafka, a pattern cannot have an `=` in it.
-fn client_match(text: &str) -> Result<(ClientParam, Regex), ClientMetricsError> {
+fn client_match(text: &str) -> Result<(ClientParam, WholePattern), ClientMetricsError> {
     let refuse = || ClientMetricsError::Match(text.to_owned());
     let (name, pattern) = text.trim_end_matches('=').split_once('=').ok_or_else(refuse)?;
     let param = ClientParam::ALL.into_iter().find(|param| param.name() == name.trim()).ok_or_else(refuse)?;
-    let pattern = whole(pattern.trim()).filter(|_| !pattern.contains('=')).ok_or_else(refuse)?;
-    Ok((param, pattern))
-}
-
-/// A pattern that must be the whole of a text.
-fn whole(pattern: &str) -> Option<Regex> {
-    let build = |pattern: &str| RegexBuilder::new(pattern).size_limit(COMPILED_BYTES_MAX).build().ok();
-    // By itself first, so that no stray bracket closes ours.
-    build(pattern)?;
-    build(&format!(r"\A(?:{pattern})\z"))
+    let whole = WholePattern::parse(pattern.trim()).filter(|_| !pattern.contains('=')).ok_or_else(refuse)?;
+    Ok((param, whole))
 }
 
 /// All settings of a subscription, whether or not there is one of that name.

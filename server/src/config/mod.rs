@@ -17,6 +17,7 @@ mod kafka_names;
 mod kinds;
 mod listeners;
 mod live;
+mod pattern;
 mod properties;
 mod resolve;
 mod sources;
@@ -40,6 +41,7 @@ pub use group::{Bounded, ConsumerTimes, GroupConfigError, assignor_name, check_g
 pub use kinds::{Allowed, KafkaSetting, Kind, Update};
 pub use listeners::{Advertised, Endpoint, Host, Listener, SecurityProtocol};
 pub use live::{Changed, LiveConfig};
+pub use pattern::WholePattern;
 pub use properties::{BadEscape, Property, parse as parse_properties, write as write_property};
 pub use sources::{Assigned, Source, Values, environment, is_secret, variable_of};
 pub use table::{Config, SETTINGS, Setting, setting};

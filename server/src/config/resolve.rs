@@ -28,6 +28,7 @@ impl Config {
         self.check_what_is_not_served()?;
         self.check_topic_defaults()?;
         self.check_groups()?;
+        self.check_policies()?;
         Ok(self)
     }
 
@@ -268,6 +269,17 @@ impl Config {
         }
         let names = super::group::ASSIGNORS.map(|[name, _]| name).join(", ");
         Err(self.values.refuse(ASSIGNORS, format!("a list of {names}")))
+    }
+
+    fn check_policies(&self) -> Result<(), ConfigError> {
+        let unknown = |name: &&String| super::topic::topic_setting(name).is_none();
+        match self.alter_config_policy_fixed.iter().find(unknown) {
+            Some(unknown) => Err(self.values.refuse(
+                "alter.config.policy.fixed",
+                format!("names of topics' settings, between commas; `{unknown}` is none"),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// The broker's own log settings must make a topic without settings of its own.

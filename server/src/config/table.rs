@@ -8,6 +8,7 @@ use super::collector::CollectorUrl;
 use super::kafka_names;
 use super::kinds::{Allowed, Kind, Update, find};
 use super::listeners::{Advertised, Endpoint, Listener};
+use super::pattern::WholePattern;
 use super::sources::Values;
 use super::values::{Compression, LogFormat, Words};
 use super::{ConfigError, Notice};
@@ -302,6 +303,15 @@ settings! {
 
     /// Whether a topic that does not exist is made when a client asks for it.
     pub auto_create_topics_enable: bool = kafka("auto.create.topics.enable");
+    /// The most partitions that a topic may be made with, or be given. Unset: any number.
+    pub create_topic_policy_partitions_max: Option<u32> =
+        own("create.topic.policy.partitions.max", Kind::Int, None, at_least(&[(1, i32::MAX as i64)]));
+    /// What the names of new topics must be like, as a regular expression for the whole name. Unset: any name.
+    pub create_topic_policy_name_pattern: Option<WholePattern> =
+        own("create.topic.policy.name.pattern", Kind::Text, None, Allowed::Anything);
+    /// Settings of topics that clients cannot set, neither of a new topic nor later: the broker's own value counts for all.
+    pub alter_config_policy_fixed: Vec<String> =
+        own("alter.config.policy.fixed", Kind::List, Some(""), Allowed::Anything);
     /// Whether topics may be deleted.
     pub delete_topic_enable: bool = kafka("delete.topic.enable");
     /// Partitions of a topic that is made without saying how many.

@@ -5,6 +5,7 @@
 use super::collector::CollectorUrl;
 use super::kinds;
 use super::listeners::Endpoint;
+use super::pattern::WholePattern;
 use storage::{Durability, RecordValidation, TimestampType};
 
 /// The compression in which a topic's batches are kept.
@@ -110,6 +111,7 @@ impl<T: Optional> FromSetting for Option<T> {
 pub(super) trait Optional: FromSetting {}
 
 impl Optional for i32 {}
+impl Optional for u32 {}
 impl Optional for i64 {}
 impl Optional for usize {}
 impl Optional for String {}
@@ -121,6 +123,17 @@ impl FromSetting for Option<Endpoint> {
             None | Some("off") => Ok(None),
             Some(text) => Endpoint::parse(text).map(Some).ok_or_else(|| "host:port, or off".to_owned()),
         }
+    }
+}
+
+impl Optional for WholePattern {}
+
+impl FromSetting for WholePattern {
+    fn from_setting(text: Option<&str>) -> Result<Self, String> {
+        let pattern = text.and_then(|text| WholePattern::parse(text.trim()));
+        pattern.ok_or_else(|| {
+            "a regular expression, without references back and without looking around".to_owned()
+        })
     }
 }
 

@@ -221,7 +221,7 @@ impl Telemetry {
         Ok(())
     }
 
-    /// What the client pushed, if it is right; it may not have more bytes decompressed than compressed.
+    /// What the client pushed, if it is right. Decompressed it may not be larger than a push may be on the wire.
     fn read(&self, codec: i8, payload: &[u8]) -> Option<otlp::Pushed> {
         let plain = match codec_of(codec)? {
             Codec::None => return otlp::read(payload, self.series_max).ok(),

@@ -8,7 +8,9 @@ fn level(client: &mut Client, logger: &str) -> Option<String> {
     let results = describe(client, vec![asked(LOGGER, "1", Some(&[logger]))]);
     let entry = results[0].configs.first()?;
     assert_eq!((entry.config_source, entry.read_only, entry.is_sensitive), (6, false, false));
-    assert!(entry.synonyms.is_empty() && entry.documentation.is_none() && entry.config_type == 0);
+    assert!(
+        entry.synonyms.is_empty() && entry.documentation.as_deref() == Some("") && entry.config_type == 0
+    );
     Some(entry.value.as_ref().unwrap().to_string())
 }
 

@@ -19,6 +19,7 @@ mod idle;
 mod listeners;
 mod moves;
 mod partitions;
+mod policies;
 mod polling;
 #[path = "../kill/process.rs"]
 mod process;

@@ -37,6 +37,9 @@ pub struct Source {
     /// Whether there is a lock that keeps Kafka out. A copy of a directory may have none.
     pub is_held: bool,
     pub logs: Vec<SourceLog>,
+    /// The list of offsets below which records were deleted by request cannot be read, as after a kill: they are back, as
+    /// Kafka would have them too.
+    pub has_damaged_starts: bool,
     /// Directories that are no partition's any more, or not yet.
     pub left_out: Vec<String>,
     _lock: Option<Box<dyn LockGuard>>,
@@ -70,7 +73,9 @@ impl Source {
         let properties = read_properties(env, path)?;
         let lock = lock(env, path)?;
         let is_clean = env.files.exists(&path.join(CLEAN_SHUTDOWN));
-        let starts = read_list(env, &path.join(STARTS))?;
+        let starts = read_starts(env, &path.join(STARTS))?;
+        let has_damaged_starts = starts.is_none();
+        let starts = starts.unwrap_or_default();
         let entries = env.files.list(path).map_err(AdoptError::io("listing", path))?;
         let (mut logs, mut left_out) = (Vec::new(), Vec::new());
         for entry in entries.iter().filter(|entry| entry.is_dir) {
@@ -95,6 +100,7 @@ impl Source {
             is_clean,
             is_held: lock.is_some(),
             logs,
+            has_damaged_starts,
             left_out,
             _lock: lock,
         })
@@ -191,12 +197,8 @@ fn lock(env: &Env, path: &Path) -> Result<Option<Box<dyn LockGuard>>, AdoptError
     }
 }
 
-/// As Kafka does: what is damaged says nothing.
-fn read_list(env: &Env, file: &Path) -> Result<BTreeMap<String, Offset>, AdoptError> {
+/// `None` of a list that is damaged.
+fn read_starts(env: &Env, file: &Path) -> Result<Option<BTreeMap<String, Offset>>, AdoptError> {
     let text = small_file::read(&*env.files, file).map_err(AdoptError::io("reading", file))?;
-    let Some(text) = text else { return Ok(BTreeMap::new()) };
-    lists::offsets(&text).ok_or_else(|| AdoptError::Damaged {
-        path: file.to_owned(),
-        what: "it is no list of offsets".to_owned(),
-    })
+    Ok(text.map_or_else(|| Some(BTreeMap::new()), |text| lists::offsets(&text)))
 }

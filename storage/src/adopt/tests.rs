@@ -139,7 +139,7 @@ fn a_log_is_the_same_and_goes_on() {
 #[test]
 fn what_is_not_kafkas_or_cannot_be_taken_over_is_refused_untouched() {
     type Harm = fn(&SimFiles);
-    let cases: [(&str, Harm); 10] = [
+    let cases: [(&str, Harm); 9] = [
         ("no meta.properties", |files| files.remove_file(Path::new("/kafka/meta.properties")).unwrap()),
         ("a data directory of Ottla's", |files| {
             write(
@@ -153,7 +153,6 @@ fn what_is_not_kafkas_or_cannot_be_taken_over_is_refused_untouched() {
         }),
         ("version 7", |files| write(files, "/kafka/meta.properties", b"version=7\n")),
         ("no node.id", |files| write(files, "/kafka/meta.properties", b"version=1\ncluster.id=x\n")),
-        ("no list of offsets", |files| write(files, "/kafka/log-start-offset-checkpoint", b"0\n2\nt 0 7\n")),
         ("format 1, of Kafka before 0.11", |files| {
             let path = &segments()[1];
             let mut content = files.content(path).unwrap();
@@ -180,6 +179,20 @@ fn what_is_not_kafkas_or_cannot_be_taken_over_is_refused_untouched() {
         assert!(error.contains(words), "{words}: {error}");
         assert_eq!(before, everything(&files, Path::new("/")), "{words}");
     }
+}
+
+#[test]
+fn a_list_of_starts_that_a_kill_has_damaged_says_nothing() {
+    for damage in [&b""[..], b"0\n2\nt 0 7\n", b"0\n1\nt 0 -3\n", b"\0\0\0\0"] {
+        let (env, files) = kafka();
+        write(&files, "/kafka/log-start-offset-checkpoint", damage);
+        assert!(Source::open(&env, Path::new(KAFKA)).unwrap().has_damaged_starts);
+        adopt(&env).unwrap();
+        assert_eq!(opened(&env).1.start_offset(), Offset(0), "{damage:?}");
+    }
+    let (env, files) = kafka();
+    files.remove_file(Path::new("/kafka/log-start-offset-checkpoint")).unwrap();
+    assert!(!Source::open(&env, Path::new(KAFKA)).unwrap().has_damaged_starts, "nothing was ever deleted");
 }
 
 #[test]

@@ -140,11 +140,12 @@ impl Producer {
         earlier.iter().take(room).rev().chain(known.batches()).for_each(|batch| self.push(*batch));
     }
 
-    /// The batch that `header` repeats.
+    /// The batch that `header` repeats: the newest of that kind. After a restart one may be known again that was forgotten,
+    /// and whose records were taken a second time meanwhile.
     pub(crate) fn duplicate_of(&self, header: &BatchHeader) -> Option<&Batch> {
         let (first, last) = (header.base_sequence, last_sequence(header));
         let is_same = |batch: &&Batch| batch.first_sequence() == first && batch.last_sequence == last;
-        if header.producer_epoch == self.epoch { self.batches().iter().find(is_same) } else { None }
+        if header.producer_epoch == self.epoch { self.batches().iter().rev().find(is_same) } else { None }
     }
 
     /// Takes note of a batch of records that has its place.

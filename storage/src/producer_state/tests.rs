@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::producer::advance;
+use super::producer::{Producer, advance};
 use crate::env::{Env, SimFiles};
 use crate::*;
 
@@ -222,5 +222,23 @@ fn no_producer_is_remembered_for_what_the_log_lost() {
             producers.first().and_then(|producer| producer.last_offset),
             (end > 0).then(|| Offset(end - 1))
         );
+    }
+}
+
+/// As when what was forgotten is known again after a restart, and its records were taken a second time meanwhile.
+#[test]
+fn of_two_batches_with_the_same_sequences_the_newer_is_repeated() {
+    let header = |base_offset, sequence| {
+        let batch =
+            BatchBuilder::new(1_000).producer(ProducerId(5), 0, sequence).push(None, None, &[]).build();
+        BatchHeader { base_offset: Offset(base_offset), ..BatchHeader::parse(&batch).unwrap() }
+    };
+    let mut producer = Producer::UNKNOWN;
+    for (base_offset, sequence) in [(6, 0), (7, 1), (29, 0), (30, 1)] {
+        producer.append(&header(base_offset, sequence), Origin::Replica).unwrap();
+    }
+    for (sequence, place) in [(0, 29), (1, 30)] {
+        let found = producer.duplicate_of(&header(0, sequence)).map(|batch| batch.first_offset());
+        assert_eq!(found, Some(Offset(place)), "sequence {sequence}");
     }
 }

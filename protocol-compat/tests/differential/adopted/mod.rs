@@ -69,7 +69,7 @@ fn play(stage: &Stage, end: fn(&mut Broker) -> Result<bool>) -> Result<()> {
     fs::rename(&to, ottla.data())?;
     stage.again(&mut ottla)?;
     let mut peer = Peer::connect(ottla.bootstrap())?;
-    kept.is_met_by(&Kept::of(&mut peer)?)?;
+    kept.is_met_by(&Kept::of(&mut peer)?, is_clean)?;
     world.goes_on(stage, &mut peer)
 }
 

@@ -83,8 +83,8 @@ fn taken(script: &mut Script) {
 
 fn refused(script: &mut Script) {
     let cases: [(&str, Change<'_>); 22] = [
-        ("read only", ("num.partitions", SET, Some("2"))),
-        ("read only, less", ("num.partitions", DELETE, None)),
+        ("read only", ("socket.request.max.bytes", SET, Some("2"))),
+        ("read only, less", ("socket.request.max.bytes", DELETE, None)),
         ("hours", ("log.retention.hours", SET, Some("2"))),
         ("no number", ("log.retention.ms", SET, Some("soon"))),
         ("out of bounds", ("log.segment.bytes", SET, Some("1"))),
@@ -118,13 +118,13 @@ fn refused(script: &mut Script) {
     });
     let fine: &[Change<'_>] = &[("log.retention.ms", SET, Some("70000"))];
     script.ask("brokers, one right, one wrong", |_| {
-        changed(&[(BROKER, "1", &[fine[0], ("num.partitions", SET, Some("2"))])], false)
+        changed(&[(BROKER, "1", &[fine[0], ("socket.request.max.bytes", SET, Some("2"))])], false)
     });
     script.ask("brokers, another, and none", |_| {
         changed(&[(BROKER, "2", fine), (BROKER, "one", fine), (BROKER, "-1", fine)], false)
     });
     script.ask("brokers, one twice", |_| changed(&[(BROKER, "1", fine), (BROKER, "1", fine)], false));
-    look(script, "after what was refused", &["log.retention.ms", "num.partitions"]);
+    look(script, "after what was refused", &["log.retention.ms", "socket.request.max.bytes"]);
 }
 
 fn replacing(script: &mut Script) {
@@ -145,7 +145,7 @@ fn replacing(script: &mut Script) {
             replaced(&[(BROKER, broker, &kept(broker, fewer))], false)
         });
         let none_too: &[Pair<'_>] = &[("log.retention.ms", None)];
-        let read_only: &[Pair<'_>] = &[("num.partitions", Some("2"))];
+        let read_only: &[Pair<'_>] = &[("socket.request.max.bytes", Some("2"))];
         script.ask(&format!("brokers, wrong, of '{broker}'"), |_| {
             replaced(&[(BROKER, broker, read_only)], false)
         });

@@ -16,10 +16,11 @@ pub fn record(bytes: &[u8]) {
     let Ok(record) = KraftRecord::decode(bytes) else { return };
     let held = match &record {
         KraftRecord::Partition { placed, .. } => {
-            4 * (placed.replicas.len() + placed.in_sync.len()) + 16 * placed.directories.len()
+            let nodes = placed.replicas.len() + placed.in_sync.len() + placed.eligible.len();
+            4 * nodes + 16 * placed.directories.len()
         }
         KraftRecord::Quota { entity, .. } => entity.iter().map(|(kind, _)| kind.len() + 1).sum(),
-        KraftRecord::Topic { name, .. } => name.len(),
+        KraftRecord::Topic { name, .. } | KraftRecord::ClearEligible(Some(name)) => name.len(),
         _ => 0,
     };
     assert!(held <= bytes.len(), "{} bytes became {held}", bytes.len());

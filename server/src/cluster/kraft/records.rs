@@ -25,6 +25,8 @@ pub enum KraftRecord {
         change: Change,
     },
     RemoveTopic(TopicId),
+    /// Nobody is eligible any more that is not in sync, of this topic or of all.
+    ClearEligible(Option<String>),
     Config {
         kind: i8,
         resource: String,
@@ -56,6 +58,8 @@ pub enum KraftRecord {
 pub struct Placed {
     pub replicas: Vec<i32>,
     pub in_sync: Vec<i32>,
+    /// Who left those in sync with everything that was acknowledged, as the last one does by being stopped in order.
+    pub eligible: Vec<i32>,
     pub leader_epoch: i32,
     /// Of each replica; empty where the cluster does not say.
     pub directories: Vec<TopicId>,
@@ -65,6 +69,7 @@ pub struct Placed {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
     pub in_sync: Option<Vec<i32>>,
+    pub eligible: Option<Vec<i32>>,
     pub replicas: Option<Vec<i32>>,
     pub directories: Option<Vec<TopicId>>,
     /// A leader was elected, if only the same again: the epoch rises.
@@ -100,6 +105,7 @@ const READ: &[(u32, &str, u32, Read)] = &[
     (23, "BeginTransactionRecord", 0, |_, _| Some(KraftRecord::BeginTransaction)),
     (24, "EndTransactionRecord", 0, |_, _| Some(KraftRecord::EndTransaction)),
     (25, "AbortTransactionRecord", 0, |_, _| Some(KraftRecord::AbortTransaction)),
+    (28, "ClearElrRecord", 0, clear_eligible),
 ];
 
 /// The kinds that are passed over.
@@ -118,7 +124,6 @@ const OTHERS: &[(u32, &str)] = &[
     (22, "RemoveUserScramCredentialRecord"),
     (26, "RemoveDelegationTokenRecord"),
     (27, "RegisterControllerRecord"),
-    (28, "ClearElrRecord"),
 ];
 
 impl KraftRecord {
@@ -155,13 +160,18 @@ fn topic(r: &mut Reader<'_>, _: u32) -> Option<KraftRecord> {
 }
 
 fn partition(r: &mut Reader<'_>, version: u32) -> Option<KraftRecord> {
+    const ELIGIBLE: u32 = 1;
     let (partition, topic) = (r.i32()?, r.id()?);
     let (replicas, in_sync) = (r.list(Reader::i32)?, r.list(Reader::i32)?);
     let (_removing, _adding) = (r.list(Reader::i32)?, r.list(Reader::i32)?);
     let (_leader, leader_epoch, _partition_epoch) = (r.i32()?, r.i32()?, r.i32()?);
     let directories = if version >= 1 { r.list(Reader::id)? } else { Vec::new() };
-    r.end()?;
-    let placed = Placed { replicas, in_sync, leader_epoch, directories };
+    let eligible = match r.tags()?.remove(&ELIGIBLE) {
+        Some(mut r) => r.list_or_null(Reader::i32)?,
+        None => None,
+    };
+    let eligible = eligible.unwrap_or_default();
+    let placed = Placed { replicas, in_sync, eligible, leader_epoch, directories };
     Some(KraftRecord::Partition { topic, partition, placed })
 }
 
@@ -169,6 +179,7 @@ fn partition_change(r: &mut Reader<'_>, _: u32) -> Option<KraftRecord> {
     const IN_SYNC: u32 = 0;
     const LEADER: u32 = 1;
     const REPLICAS: u32 = 2;
+    const ELIGIBLE: u32 = 6;
     const DIRECTORIES: u32 = 8;
     /// The leader stays who it is, and its epoch too.
     const NO_CHANGE: i32 = -2;
@@ -177,6 +188,9 @@ fn partition_change(r: &mut Reader<'_>, _: u32) -> Option<KraftRecord> {
     let mut change = Change::default();
     if let Some(mut r) = tags.remove(&IN_SYNC) {
         change.in_sync = r.list_or_null(Reader::i32)?;
+    }
+    if let Some(mut r) = tags.remove(&ELIGIBLE) {
+        change.eligible = r.list_or_null(Reader::i32)?;
     }
     if let Some(mut r) = tags.remove(&REPLICAS) {
         change.replicas = r.list_or_null(Reader::i32)?;
@@ -188,6 +202,11 @@ fn partition_change(r: &mut Reader<'_>, _: u32) -> Option<KraftRecord> {
         change.has_leader = r.i32()? != NO_CHANGE;
     }
     Some(KraftRecord::PartitionChange { topic, partition, change })
+}
+
+fn clear_eligible(r: &mut Reader<'_>, _: u32) -> Option<KraftRecord> {
+    let topic = r.text_or_null()?;
+    Some(KraftRecord::ClearEligible(topic.filter(|name| !name.is_empty())))
 }
 
 fn config(r: &mut Reader<'_>, _: u32) -> Option<KraftRecord> {

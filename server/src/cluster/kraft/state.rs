@@ -72,6 +72,7 @@ impl State {
                     self.configs.remove(&(TOPIC, topic.name));
                 }
             }
+            KraftRecord::ClearEligible(only) => self.clear_eligible(only.as_deref()),
             KraftRecord::Config { kind, resource, name, value } => {
                 self.configure((kind, resource), name, value)
             }
@@ -81,6 +82,11 @@ impl State {
             KraftRecord::Other(name) => *self.others.entry(name).or_default() += 1,
             KraftRecord::BeginTransaction | KraftRecord::EndTransaction | KraftRecord::AbortTransaction => {}
         }
+    }
+
+    fn clear_eligible(&mut self, only: Option<&str>) {
+        let meant = self.topics.values_mut().filter(|topic| only.is_none_or(|name| topic.name == name));
+        meant.flat_map(|topic| topic.partitions.values_mut()).for_each(|placed| placed.eligible.clear());
     }
 
     fn configure(&mut self, resource: (i8, String), name: String, value: Option<String>) {
@@ -113,9 +119,17 @@ impl State {
 }
 
 impl Placed {
+    /// Whether everything that was acknowledged is on this node. What only one node has, nobody has more of.
+    pub fn is_whole_on(&self, node_id: i32) -> bool {
+        self.replicas == [node_id] || [&self.in_sync, &self.eligible].iter().any(|ids| ids.contains(&node_id))
+    }
+
     fn apply(&mut self, change: Change) {
         if let Some(in_sync) = change.in_sync {
             self.in_sync = in_sync;
+        }
+        if let Some(eligible) = change.eligible {
+            self.eligible = eligible;
         }
         if let Some(replicas) = change.replicas {
             self.replicas = replicas;

@@ -70,6 +70,13 @@ fn change(partition: i32, in_sync: &[i32]) -> Vec<u8> {
     changed.raw([1, 4]).i32(in_sync[0]).0
 }
 
+/// Nobody is in sync, and nobody leads; these have everything.
+fn stopped(partition: i32, eligible: &[i32]) -> Vec<u8> {
+    let tag = Bytes(Vec::new()).numbers(eligible).0;
+    let changed = Bytes::of(5, 2).i32(partition).raw(ID.0).raw([3, 0, 1, 1, 1, 4]).i32(-1);
+    changed.raw([6, tag.len() as u8]).raw(tag).0
+}
+
 fn config(kind: i8, resource: &str, name: &str, value: Option<&str>) -> Vec<u8> {
     let bytes = Bytes::of(4, 0).raw([kind as u8]).text(resource).text(name);
     match value {
@@ -94,6 +101,8 @@ fn samples() -> Vec<Vec<u8>> {
         partition(0, &[1], 4),
         partition(1, &[1], 2),
         change(0, &[1]),
+        stopped(1, &[1]),
+        Bytes::of(28, 0).text("orders").end(),
         config(TOPIC, "orders", "retention.ms", Some("5")),
         config(GROUP, "g", "consumer.session.timeout.ms", Some("50000")),
         quota(Some("c"), "producer_byte_rate", 5.0),
@@ -123,8 +132,13 @@ fn translated(state: &State) -> translate::Translated {
 
 #[test]
 fn records_say_what_kafka_wrote() {
-    let placed =
-        Placed { replicas: vec![1, 2], in_sync: vec![1, 2], leader_epoch: 4, directories: vec![DIRECTORY] };
+    let placed = Placed {
+        replicas: vec![1, 2],
+        in_sync: vec![1, 2],
+        eligible: Vec::new(),
+        leader_epoch: 4,
+        directories: vec![DIRECTORY],
+    };
     let decoded = KraftRecord::decode(&partition(3, &[1, 2], 4));
     assert_eq!(decoded, Ok(KraftRecord::Partition { topic: ID, partition: 3, placed }));
     let changed = Change { in_sync: Some(vec![2]), has_leader: true, ..Change::default() };
@@ -153,6 +167,27 @@ fn what_a_newer_kafka_writes_is_refused_by_name() {
 }
 
 #[test]
+fn who_was_stopped_in_order_has_everything() {
+    let of = |more: &[Vec<u8>]| {
+        let mut records = vec![topic("t", ID), partition(0, &[1, 2], 4)];
+        records.extend_from_slice(more);
+        translated(&state(&records)).obstacles
+    };
+    let clear = |topic: &str| Bytes::of(28, 0).text(topic).end();
+    assert_eq!(of(&[]), Vec::<String>::new());
+    assert_eq!(of(&[stopped(0, &[1])]), Vec::<String>::new());
+    assert_eq!(of(&[stopped(0, &[1]), clear("another")]), Vec::<String>::new());
+    for behind in
+        [vec![stopped(0, &[2])], vec![stopped(0, &[1]), clear("t")], vec![stopped(0, &[1]), clear("")]]
+    {
+        assert!(of(&behind).iter().any(|why| why.contains("not in sync")), "{behind:?}");
+    }
+    // Nobody has more of it than its only node.
+    let alone = [topic("t", ID), partition(0, &[1], 4), stopped(0, &[])];
+    assert_eq!(translated(&state(&alone)).obstacles, Vec::<String>::new());
+}
+
+#[test]
 fn a_transaction_counts_when_it_ends() {
     let (begin, end, abort) = (Bytes::of(23, 0).end(), Bytes::of(24, 0).end(), Bytes::of(25, 0).end());
     let made = topic("t", ID);
@@ -163,7 +198,7 @@ fn a_transaction_counts_when_it_ends() {
 
 #[test]
 fn a_topic_is_ours_with_what_it_has_of_its_own() {
-    let found = translated(&state(&samples()[..8]));
+    let found = translated(&state(&samples()[..10]));
     assert_eq!((found.obstacles, found.notes), (vec![], vec![]));
     let configs = BTreeMap::from([("retention.ms".to_owned(), "5".to_owned())]);
     let created = TopicCreated { id: ID, name: "orders".to_owned(), partitions: 2, configs };
@@ -179,7 +214,7 @@ fn a_topic_is_ours_with_what_it_has_of_its_own() {
 
 #[test]
 fn what_is_deleted_or_unset_is_not_there() {
-    let mut records = samples()[..8].to_vec();
+    let mut records = samples()[..10].to_vec();
     records.push(config(GROUP, "g", "consumer.session.timeout.ms", None));
     records.push(Bytes::of(9, 0).raw(ID.0).end());
     let found = translated(&state(&records));
@@ -191,7 +226,7 @@ fn what_is_deleted_or_unset_is_not_there() {
 
 #[test]
 fn what_stands_in_the_way_is_said() {
-    let records = [topic("orders", ID), partition(0, &[2, 3], 0), partition(1, &[1], 0), change(1, &[2])];
+    let records = [topic("orders", ID), partition(0, &[2, 3], 0), partition(1, &[1, 2], 0), change(1, &[2])];
     let found = translated(&state(&records));
     assert_eq!(found.obstacles.len(), 2, "{:?}", found.obstacles);
     assert!(found.obstacles[0].contains("not on node 1 but on 2, 3"));

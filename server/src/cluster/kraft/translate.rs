@@ -45,7 +45,7 @@ pub fn translate(
                 translated.obstacles.push(format!("{name} is not on node {node_id} but on {other}"));
                 continue;
             };
-            if !placed.in_sync.contains(&node_id) {
+            if !placed.is_whole_on(node_id) {
                 translated.obstacles.push(format!("{name} is behind on node {node_id}: it is not in sync"));
             }
             let directory = placed.directories.get(place);

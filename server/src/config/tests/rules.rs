@@ -122,3 +122,18 @@ fn defaults_of_topics_that_no_topic_could_have_stop_the_start() {
         assert!(error.contains(&format!("`{named}`")), "{error}");
     }
 }
+
+#[test]
+fn policies_are_checked_at_the_start() {
+    let config = load(&[
+        ("create.topic.policy.name.pattern", "[a-z]+[.][a-z]+"),
+        ("create.topic.policy.partitions.max", "4"),
+        ("alter.config.policy.fixed", "retention.ms, durability"),
+    ]);
+    assert!(config.create_topic_policy_name_pattern.unwrap().is_match("a.b"));
+    assert_eq!(config.create_topic_policy_partitions_max, Some(4));
+    assert_eq!(config.alter_config_policy_fixed, ["retention.ms", "durability"]);
+    assert!(refused(&[("create.topic.policy.name.pattern", "(a")]).contains("a regular expression"));
+    assert!(refused(&[("create.topic.policy.partitions.max", "0")]).contains("at least 1"));
+    assert!(refused(&[("alter.config.policy.fixed", "retention.ms,nope")]).contains("`nope` is none"));
+}

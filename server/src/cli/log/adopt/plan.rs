@@ -100,6 +100,11 @@ impl Plan {
                     "{path} was not closed in order: Kafka was killed, or the machine went down. Torn ends will be cut"
                 ));
             }
+            if source.has_damaged_starts {
+                self.notes.push(format!(
+                    "{path}/log-start-offset-checkpoint cannot be read: records that were deleted by request may be back"
+                ));
+            }
             if !source.is_held {
                 self.notes.push(format!(
                     "{path} has no .lock, as a copy has none: nothing keeps a Kafka from starting on it meanwhile"
