@@ -87,15 +87,15 @@ impl Moves {
     }
 
     /// It is on its way from here on; the move comes back if its topic was deleted meanwhile.
-    fn push(&self, id: LogId, target: usize, moving: Move) -> Result<(), Move> {
+    fn push(&self, id: LogId, target: usize, moving: Move) -> Option<Move> {
         let mut jobs = self.lock();
         if jobs.deleted.contains(&id.topic) {
-            return Err(moving);
+            return Some(moving);
         }
         let view = moving.view().clone();
         jobs.waiting.push_back(Arc::new(Job { id, target, view, moving: Mutex::new(Some(moving)) }));
         self.wake.notify_all();
-        Ok(())
+        None
     }
 
     /// Nothing of a deleted topic is on its way any more, nor will be.
@@ -148,10 +148,13 @@ impl Partitions {
         })?;
         let to = self.dirs[target].path().display();
         tracing::info!(log = log.dir_name(), %to, "a partition begins to move to another data directory");
-        self.moves.push(id, target, moving).map_err(|moving| {
-            moving.cancel();
-            Unavailable::NoSuchPartition.into()
-        })
+        match self.moves.push(id, target, moving) {
+            None => Ok(()),
+            Some(unwanted) => {
+                unwanted.cancel();
+                Err(Unavailable::NoSuchPartition.into())
+            }
+        }
     }
 
     /// Remembers where a partition that is not there yet is to be made, as long as the broker runs.

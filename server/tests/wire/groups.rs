@@ -144,7 +144,7 @@ pub(super) fn commit(
 }
 
 /// Partition 0 of a topic: offset, leader epoch, metadata.
-pub(super) fn fetch(client: &mut Client, version: i16, id: &str, topic: &str) -> (i64, i32, String) {
+fn fetch(client: &mut Client, version: i16, id: &str, topic: &str) -> (i64, i32, String) {
     let name = TopicName(text(topic));
     if version >= 8 {
         let topic = OffsetFetchRequestTopics::default().with_name(name).with_partition_indexes(vec![0]);

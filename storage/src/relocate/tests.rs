@@ -50,8 +50,10 @@ fn open_dirs(env: &Env) -> Result<Vec<Arc<DataDir>>, OpenError> {
     Ok(dirs)
 }
 
+type Opened = (Vec<Arc<DataDir>>, Arc<Log>, Vec<Unfinished>);
+
 /// As a broker starts; the copies that were begun are told of.
-fn open(env: &Env, config: &LogConfig) -> Result<(Vec<Arc<DataDir>>, Arc<Log>, Vec<Unfinished>), OpenError> {
+fn open(env: &Env, config: &LogConfig) -> Result<Opened, OpenError> {
     let dirs = open_dirs(env)?;
     let settled = settle_copies(&dirs).map_err(OpenError::io("settling", Path::new("/")))?;
     let home = settled.homes.get(&ID).copied().unwrap_or(0);
