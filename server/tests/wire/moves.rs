@@ -1,5 +1,8 @@
 //! Partitions that move from one data directory to another while they are written and read.
-#![expect(clippy::disallowed_methods, reason = "a directory is looked at, and bounds on what a test waits for")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a directory is looked at, and bounds on what a test waits for"
+)]
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
