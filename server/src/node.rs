@@ -73,6 +73,8 @@ pub struct Node {
     /// Sends traces, if there is somebody to send them to.
     exporter: Option<traces::Exporter>,
     helpers: Vec<JoinHandle<()>>,
+    /// Moves partitions between data directories.
+    moving: std::thread::JoinHandle<()>,
     addresses: Vec<String>,
     metadata_offline: Arc<Notify>,
 }
@@ -107,6 +109,7 @@ impl Node {
         let (stop, stopping) = watch::channel(false);
         helpers.push(tokio::spawn(expire_producers(dirs.clone(), broker.config.clone())));
         helpers.push(tokio::spawn(look_at_partitions(broker.clone())));
+        let moving = move_partitions(&broker)?;
         let admission = Admission::new(broker.config.clone(), metrics);
         helpers.push(tokio::spawn(tell_admission(admission.clone())));
         let keeping = tokio::spawn(keep_snapshots(broker.clone(), stopping.clone()));
@@ -121,6 +124,7 @@ impl Node {
             keeping,
             exporter,
             helpers,
+            moving,
             addresses,
             metadata_offline,
         })
@@ -151,6 +155,10 @@ impl Node {
         self.broker.groups.close();
         let served = self.serving.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
         self.helpers.iter().for_each(JoinHandle::abort);
+        self.broker.partitions.stop_moving();
+        if self.moving.join().is_err() {
+            tracing::error!("the thread that moves partitions panicked");
+        }
         if let Some(exporter) = self.exporter {
             exporter.finish().await;
         }
@@ -195,6 +203,18 @@ async fn expire_producers(dirs: Vec<Arc<DataDir>>, config: Arc<LiveConfig>) {
             tracing::debug!(expired, "producers that were silent for long are forgotten");
         }
     }
+}
+
+/// Moves partitions between data directories, one after the other, for as long as the broker is there.
+fn move_partitions(broker: &Arc<Broker>) -> io::Result<std::thread::JoinHandle<()>> {
+    const LOOK_AROUND: Duration = Duration::from_secs(1);
+    let broker = Arc::downgrade(broker);
+    let work = move || {
+        while let Some(broker) = broker.upgrade()
+            && broker.partitions.move_on(LOOK_AROUND)
+        {}
+    };
+    std::thread::Builder::new().name("move".to_owned()).spawn(work)
 }
 
 /// Those who wait for a place look again when the settings have changed.

@@ -121,7 +121,7 @@ impl Shared {
         let prepare = |(log, capture): &(&Arc<Log>, Capture)| {
             let complete = log.sync(capture, By::Caller)?;
             match log.write_epochs(capture.end, By::Caller) {
-                Err(error) if is_passing(&error) || log.is_deleted() => Ok(false),
+                Err(error) if is_passing(&error) || log.is_gone() => Ok(false),
                 other => other.map(|()| complete),
             }
         };

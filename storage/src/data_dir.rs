@@ -6,7 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ use crate::small_file;
 use crate::syncs::{SYNC_EACH_MAX, Syncs};
 use crate::ticket::AppendError;
 use crate::workers;
+use crate::writer::Writer;
 
 /// Who runs the flushes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -93,13 +94,13 @@ impl Default for DataDirOptions {
 }
 
 /// Kafka's endings for directories that wait for deletion, or that no topic owns.
-const DELETE_SUFFIX: &str = "-delete";
+pub(crate) const DELETE_SUFFIX: &str = "-delete";
 const STRAY_SUFFIX: &str = "-stray";
 /// The longest name that file systems take.
-const NAME_BYTES_MAX: usize = 255;
+pub(crate) const NAME_BYTES_MAX: usize = 255;
 
 pub struct DataDir {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     meta: MetaProperties,
     threads: Mutex<Vec<JoinHandle<()>>>,
     lock: Mutex<Option<Box<dyn LockGuard>>>,
@@ -220,7 +221,8 @@ impl DataDir {
         let (id, dir_name) = (known.id, known.dir_name.clone());
         let path = self.shared.path.join(&dir_name);
         self.write_owner(id, &path, pages)?;
-        let mut recovered = recover(&self.shared.env.files, &path, Some(&known), pages, Depth::Everything)?;
+        let mut recovered =
+            recover(&self.shared.env.files, id, &path, Some(&known), pages, Depth::Everything)?;
         self.shared.known().insert(id, known);
         self.flush_recovered(std::mem::take(&mut recovered.syncs))?;
         let config = LogConfig::default();
@@ -255,13 +257,13 @@ impl DataDir {
             {
                 let pages = self.shared.pages();
                 self.write_owner(id, &path, pages)?;
-                return recover(files, &path, known.as_ref(), pages, depth);
+                return recover(files, id, &path, known.as_ref(), pages, depth);
             }
             // A log that is open lives in its directory, whoever else may want the name.
             if self.shared.logs().values().any(|log| log.dir_name() == dir_name) {
                 return Err(OpenError::DirectoryInUse { path });
             }
-            self.set_aside(dir_name, STRAY_SUFFIX).map_err(OpenError::io("renaming", &path))?;
+            self.shared.rename_away(dir_name, STRAY_SUFFIX).map_err(OpenError::io("renaming", &path))?;
         }
         match known {
             Some(_) => Err(OpenError::LogGone { path, id }),
@@ -303,26 +305,24 @@ impl DataDir {
     pub fn delete_log(&self, log: &Log) -> io::Result<()> {
         let _directories = self.shared.directories();
         let _cycle = self.shared.cycle();
-        let mut writer = log.writer.lock().unwrap();
-        if log.is_deleted() {
+        let writer = log.writer.lock().unwrap();
+        if log.moved.get().is_some() {
+            return Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "the log was moved to another directory",
+            ));
+        }
+        if log.is_gone() {
             return Ok(());
         }
         // By now the directory may be another log's of the same name.
         let is_there = self.shared.env.files.exists(&log.path);
         let trash = if is_there && self.owner(log.dir_name()).is_none_or(|owner| owner == log.id()) {
-            Some(self.set_aside(log.dir_name(), DELETE_SUFFIX)?)
+            Some(self.shared.rename_away(log.dir_name(), DELETE_SUFFIX)?)
         } else {
             None
         };
-        log.deleted.store(true, std::sync::atomic::Ordering::SeqCst);
-        // Without it, a replay could make the directory anew, for nobody.
-        log.note_drop(&mut writer);
-        log.take_unflushed(&mut writer);
-        log.let_go(&mut writer);
-        drop(writer);
-        self.shared.logs().remove(&log.id());
-        self.shared.known().remove(&log.id());
-        self.shared.forget_clean_offset(log);
+        self.shared.give_up(log, writer);
         log.watch_high_watermark().close();
         if let Some(trash) = trash {
             self.shared.throw_away(trash);
@@ -345,24 +345,11 @@ impl DataDir {
         if self.is_unused(&path).map_err(io::Error::other)? {
             self.shared.env.files.remove_dir_all(&path)?;
         } else {
-            let aside = self.set_aside(dir_name, STRAY_SUFFIX)?;
+            let aside = self.shared.rename_away(dir_name, STRAY_SUFFIX)?;
             tracing::warn!(path = %path.display(), to = %aside.display(), "no topic owns this log: it is set aside; delete it if nobody misses it");
         }
         self.shared.known().retain(|_, entry| entry.dir_name != dir_name);
         Ok(())
-    }
-
-    /// Renames a log's directory for good, in a way that no other directory has or gets.
-    fn set_aside(&self, dir_name: &str, suffix: &str) -> io::Result<PathBuf> {
-        let unique = format!(".{:032x}{suffix}", unique(&*self.shared.env.random));
-        let mut kept = dir_name.len().min(NAME_BYTES_MAX - unique.len());
-        while !dir_name.is_char_boundary(kept) {
-            kept -= 1;
-        }
-        let to = self.shared.path.join(format!("{}{unique}", &dir_name[..kept]));
-        self.shared.env.files.rename(&self.shared.path.join(dir_name), &to)?;
-        self.shared.env.files.sync_dir(&self.shared.path)?;
-        Ok(to)
     }
 
     /// Writes what waits for the journal and flushes the logs that wait for that, on the calling thread. With
@@ -584,8 +571,35 @@ impl Drop for Opening<'_> {
 }
 
 impl Shared {
+    /// Renames a log's directory for good, in a way that no other directory has or gets.
+    pub(crate) fn rename_away(&self, dir_name: &str, suffix: &str) -> io::Result<PathBuf> {
+        let unique = format!(".{:032x}{suffix}", unique(&*self.env.random));
+        let mut kept = dir_name.len().min(NAME_BYTES_MAX - unique.len());
+        while !dir_name.is_char_boundary(kept) {
+            kept -= 1;
+        }
+        let to = self.path.join(format!("{}{unique}", &dir_name[..kept]));
+        self.env.files.rename(&self.path.join(dir_name), &to)?;
+        self.env.files.sync_dir(&self.path)?;
+        Ok(to)
+    }
+
+    /// Nothing is left of a log in this directory: it is deleted, or lives in another. The caller has `directories` and
+    /// `cycle`.
+    pub(crate) fn give_up(&self, log: &Log, mut writer: MutexGuard<'_, Writer>) {
+        log.deleted.store(true, std::sync::atomic::Ordering::SeqCst);
+        // Without it, a replay could make the directory anew, for nobody.
+        log.note_drop(&mut writer);
+        log.take_unflushed(&mut writer);
+        log.let_go(&mut writer);
+        drop(writer);
+        self.logs().remove(&log.id());
+        self.known().remove(&log.id());
+        self.forget_clean_offset(log);
+    }
+
     /// The directory goes offline where it fails.
-    fn flush_recovered(&self, syncs: &Syncs) -> io::Result<()> {
+    pub(crate) fn flush_recovered(&self, syncs: &Syncs) -> io::Result<()> {
         let flush = || syncs.perform(&*self.env.files, &self.path);
         let flushed = match flush() {
             Err(error) if is_out_of_files(&error) => self.spare.lend(flush),
@@ -623,7 +637,7 @@ impl Drop for DataDir {
     }
 }
 
-fn unique(random: &dyn Random) -> u128 {
+pub(crate) fn unique(random: &dyn Random) -> u128 {
     let mut bytes = [0; 16];
     random.fill(&mut bytes);
     u128::from_be_bytes(bytes)

@@ -85,7 +85,7 @@ impl Log {
     /// `None` for a log that is deleted.
     pub(crate) fn capture(&self) -> Option<Capture> {
         let mut writer = self.writer.lock().unwrap();
-        if self.is_deleted() {
+        if self.is_gone() {
             return None;
         }
         let bytes = self.take_unflushed(&mut writer);
@@ -184,7 +184,7 @@ impl Log {
     /// What a checkpoint may say of this log; `None` as long as nothing of it was flushed. Called between flushes.
     pub(crate) fn checkpoint_entry(&self, by: By) -> io::Result<Option<checkpoint::Entry>> {
         let Some(recovery) = self.marks.lock().unwrap().recovery else { return Ok(None) };
-        if self.is_deleted() {
+        if self.is_gone() {
             return Ok(None);
         }
         self.write_epochs(recovery.mark, by)?;

@@ -8,7 +8,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, RwLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, RwLock, Weak};
 
 use crate::config::{Durability, LogConfig};
 use crate::epoch_cache::EpochCache;
@@ -53,6 +53,8 @@ pub struct Log {
     /// As in its writer.
     pub(crate) journaled: AtomicBool,
     pub(crate) deleted: AtomicBool,
+    /// The same log in another data directory, once it was moved there: it answers whatever this one is asked.
+    pub(crate) moved: OnceLock<Arc<Log>>,
     quarantined_bytes: u64,
 }
 
@@ -82,25 +84,60 @@ impl Log {
         epoch: LeaderEpoch,
         recovered: Recovered,
     ) -> Arc<Log> {
+        let watch = Watch::new(recovered.end.offset.0);
+        let log = Log::build(shared, id, dir_name, config, recovered, watch, Jobs::default());
+        let last = log.epochs.lock().unwrap().cache.latest();
+        // Always above the epoch of any record: a client that saw a record lost since must notice.
+        log.set_leader_epoch(
+            epoch.max(last.map_or(LeaderEpoch(0), |last| LeaderEpoch(last.0.saturating_add(1)))),
+        );
+        log
+    }
+
+    /// The log that takes the place of `of` in another data directory, where a copy of its files was `recovered`: its
+    /// leadership goes on, and so do those who wait for its high watermark. It takes no appends before it is let go.
+    pub(crate) fn succeeding(
+        of: &Log,
+        shared: Arc<Shared>,
+        config: LogConfig,
+        recovered: Recovered,
+    ) -> Arc<Log> {
+        let (watch, jobs) = (of.watch.clone(), Jobs::held());
+        let log = Log::build(shared, of.id, &of.dir_name, config, recovered, watch, jobs);
+        log.epoch.store(of.epoch.load(Ordering::Acquire), Ordering::Release);
+        log.epochs.lock().unwrap().cache = of.epochs.lock().unwrap().cache.clone();
+        log.producers.lock().unwrap().take_over(&of.producers.lock().unwrap());
+        log
+    }
+
+    fn build(
+        shared: Arc<Shared>,
+        id: LogId,
+        dir_name: &str,
+        config: LogConfig,
+        recovered: Recovered,
+        watch: Watch,
+        jobs: Jobs,
+    ) -> Arc<Log> {
         let Recovered { segments, start, end, epochs, epochs_written, quarantined_bytes, producers, .. } =
             recovered;
         let recovery =
             segments.last().map(|active| Flushed { mark: end, max_time: active.max_timestamp().ok() });
         let writer = Writer::new(config, end, segments.last());
-        let log = Arc::new_cyclic(|me| Log {
+        Arc::new_cyclic(|me| Log {
             me: me.clone(),
             id,
             dir_name: dir_name.to_owned(),
             path: shared.path.join(dir_name).into(),
             shared,
-            jobs: Mutex::default(),
+            jobs: Mutex::new(jobs),
             journaled: AtomicBool::new(writer.journaled),
             writer: Mutex::new(writer),
             flushing: Mutex::new(()),
             segments: RwLock::new(segments),
             marks: Mutex::new(Marks { end, high: end, recovery }),
             producers: Mutex::new(producers),
-            watch: Watch::new(end.offset.0),
+            watch,
             start: AtomicI64::new(start.0),
             epoch: AtomicI32::new(LeaderEpoch::NONE.0),
             epochs: Mutex::new(Epochs { cache: epochs, written: epochs_written }),
@@ -108,14 +145,34 @@ impl Log {
             queued: AtomicBool::new(false),
             in_journal: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
+            moved: OnceLock::new(),
             quarantined_bytes,
-        });
-        let last = log.epochs.lock().unwrap().cache.latest();
-        // Always above the epoch of any record: a client that saw a record lost since must notice.
-        log.set_leader_epoch(
-            epoch.max(last.map_or(LeaderEpoch(0), |last| LeaderEpoch(last.0.saturating_add(1)))),
-        );
+        })
+    }
+
+    /// The log as it is in force: this one, unless it was moved to another data directory.
+    pub(crate) fn in_force(&self) -> &Log {
+        let mut log = self;
+        while let Some(next) = log.moved.get() {
+            log = next;
+        }
         log
+    }
+
+    /// As [`Log::in_force`], to keep.
+    pub fn newest(&self) -> Arc<Log> {
+        self.in_force().me()
+    }
+
+    /// What the log in force answers: one that was moved while it was asked does not count.
+    pub(crate) fn follow<T>(&self, ask: impl Fn(&Log) -> T) -> T {
+        loop {
+            let log = self.in_force();
+            let answer = ask(log);
+            if log.moved.get().is_none() {
+                return answer;
+            }
+        }
     }
 
     pub fn id(&self) -> LogId {
@@ -128,7 +185,7 @@ impl Log {
     }
 
     pub fn start_offset(&self) -> Offset {
-        Offset(self.start.load(Ordering::Acquire))
+        Offset(self.in_force().start.load(Ordering::Acquire))
     }
 
     pub(crate) fn set_start(&self, start: Offset) {
@@ -137,20 +194,24 @@ impl Log {
 
     /// Behind the last record that is written. Clients see only up to the high watermark.
     pub fn end_offset(&self) -> Offset {
-        self.marks.lock().unwrap().end.offset
+        self.in_force().marks.lock().unwrap().end.offset
     }
 
     pub fn high_watermark(&self) -> Offset {
-        self.marks.lock().unwrap().high.offset
+        self.in_force().marks.lock().unwrap().high.offset
     }
 
     pub fn leader_epoch(&self) -> LeaderEpoch {
-        LeaderEpoch(self.epoch.load(Ordering::Acquire))
+        LeaderEpoch(self.in_force().epoch.load(Ordering::Acquire))
     }
 
     /// A new leadership begins: what is appended from here on carries `epoch`. An older one is ignored.
     pub fn set_leader_epoch(&self, epoch: LeaderEpoch) {
         let writer = self.writer.lock().unwrap();
+        if let Some(next) = self.moved.get() {
+            drop(writer);
+            return next.set_leader_epoch(epoch);
+        }
         if epoch > self.leader_epoch() {
             self.epoch.store(epoch.0, Ordering::Release);
             self.epochs.lock().unwrap().cache.assign(epoch, writer.end());
@@ -160,8 +221,10 @@ impl Log {
     /// Kafka's OffsetForLeaderEpoch: the greatest epoch not above the one asked for, and where it ends, at most at the
     /// high watermark. `None` if no such epoch is known.
     pub fn epoch_end_offset(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        let high_watermark = self.high_watermark();
-        self.epochs.lock().unwrap().cache.end_of(epoch, high_watermark)
+        self.follow(|log| {
+            let high_watermark = log.high_watermark();
+            log.epochs.lock().unwrap().cache.end_of(epoch, high_watermark)
+        })
     }
 
     /// The number behind [`Log::high_watermark`], to wait for.
@@ -171,7 +234,7 @@ impl Log {
 
     /// Bytes of all batches, indexes not counted.
     pub fn size_bytes(&self) -> u64 {
-        self.segments.read().unwrap().iter().map(|segment| segment.size_bytes()).sum()
+        self.follow(|log| log.segments.read().unwrap().iter().map(|segment| segment.size_bytes()).sum())
     }
 
     /// Bytes that were found damaged when the log was opened, and set aside.
@@ -181,14 +244,19 @@ impl Log {
 
     /// Bytes that were found damaged since the log was opened: they stand in their segments and are not served.
     pub fn damaged_bytes(&self) -> u64 {
-        self.segments.read().unwrap().iter().map(|segment| segment.damaged_bytes()).sum()
+        self.follow(|log| log.segments.read().unwrap().iter().map(|segment| segment.damaged_bytes()).sum())
     }
 
     pub fn segment_count(&self) -> usize {
-        self.segments.read().unwrap().len()
+        self.follow(|log| log.segments.read().unwrap().len())
     }
 
     pub fn is_deleted(&self) -> bool {
+        self.in_force().is_gone()
+    }
+
+    /// Deleted, or moved to another data directory: in this one nothing is left of it.
+    pub(crate) fn is_gone(&self) -> bool {
         self.deleted.load(Ordering::SeqCst)
     }
 
@@ -196,6 +264,10 @@ impl Log {
     /// that is to become durable is journaled from here on, so that nothing lies between its flush and its journal.
     pub fn reconfigure(&self, config: LogConfig) {
         let mut writer = self.writer.lock().unwrap();
+        if let Some(next) = self.moved.get() {
+            drop(writer);
+            return next.reconfigure(config);
+        }
         writer.config = config;
         let changes = writer.config.durability != writer.durability;
         let journaled = changes || writer.durability == Durability::Durable;
@@ -212,9 +284,11 @@ impl Log {
 
     /// The durability in force. A log is durable when everything that its readers see is.
     pub fn durability(&self) -> Durability {
-        let writer = self.writer.lock().unwrap();
-        let settled = self.shared.progress.published() >= writer.durable_at;
-        if settled { writer.durability } else { Durability::Relaxed }
+        self.follow(|log| {
+            let writer = log.writer.lock().unwrap();
+            let settled = log.shared.progress.published() >= writer.durable_at;
+            if settled { writer.durability } else { Durability::Relaxed }
+        })
     }
 
     pub(crate) fn me(&self) -> Arc<Log> {
@@ -222,7 +296,7 @@ impl Log {
     }
 
     pub(crate) fn check_readable(&self) -> Result<(), ReadError> {
-        if self.is_deleted() {
+        if self.is_gone() {
             return Err(ReadError::Deleted);
         }
         if self.shared.doubtful.load(Ordering::Relaxed) {

@@ -17,14 +17,16 @@ use crate::segment::{LOG_SUFFIX, Mark, Segment};
 impl Log {
     /// The offset that `at` describes; `None` if no record fits.
     pub fn offset_for(&self, at: OffsetSpec) -> Result<Option<TimestampOffset>, ReadError> {
-        loop {
-            let start = self.start_offset();
-            match self.look_for(at) {
-                // Retention may have taken the files away while they were looked at.
-                Err(ReadError::Io { .. }) if self.start_offset() > start => {}
-                found => return found,
+        self.follow(|log| {
+            loop {
+                let start = log.start_offset();
+                match log.look_for(at) {
+                    // Retention may have taken the files away while they were looked at.
+                    Err(ReadError::Io { .. }) if log.start_offset() > start => {}
+                    found => return found,
+                }
             }
-        }
+        })
     }
 
     fn look_for(&self, at: OffsetSpec) -> Result<Option<TimestampOffset>, ReadError> {

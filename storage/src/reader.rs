@@ -23,12 +23,14 @@ impl Log {
         first_batch_whole: bool,
         bound: Bound,
     ) -> Result<ReadPlan, ReadError> {
-        loop {
-            // What a compaction replaces meanwhile is planned again: its aborted transactions are told no more.
-            if let Some(plan) = self.plan_read(from, bytes_max, first_batch_whole, bound)? {
-                return Ok(plan);
+        self.follow(|log| {
+            loop {
+                // What a compaction replaces meanwhile is planned again: its aborted transactions are told no more.
+                if let Some(plan) = log.plan_read(from, bytes_max, first_batch_whole, bound)? {
+                    return Ok(plan);
+                }
             }
-        }
+        })
     }
 
     /// `None` if the segment that was read is no longer the log's, so that what is known of transactions may not fit it.
@@ -100,6 +102,10 @@ impl Log {
     /// Bytes between where a reader stands and its bound. Nothing if a segment ends between the two: what is left of that
     /// one is all that a read gives, however much comes. A reader beyond its bound has none to read.
     pub fn bytes_from(&self, standing: Standing, bound: Bound) -> Result<Option<u64>, ReadError> {
+        self.follow(|log| log.count_from(standing, bound))
+    }
+
+    fn count_from(&self, standing: Standing, bound: Bound) -> Result<Option<u64>, ReadError> {
         self.check_readable()?;
         let Standing(from) = standing;
         let marks = *self.marks.lock().unwrap();
@@ -119,6 +125,10 @@ impl Log {
     /// the page cache, and none of its bytes have to be verified first. What only a look at the files could tell is
     /// taken for well: a read finds out.
     pub fn is_at_hand(&self, from: Offset, bound: Bound) -> bool {
+        self.follow(|log| log.has_at_hand(from, bound))
+    }
+
+    fn has_at_hand(&self, from: Offset, bound: Bound) -> bool {
         let bound = self.bound(bound);
         if from >= bound.offset || from < self.start_offset() {
             return true;

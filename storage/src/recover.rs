@@ -17,11 +17,12 @@ use crate::compact::swap;
 use crate::env::{DirEntry, Files};
 use crate::epoch_cache::{self, EpochCache};
 use crate::error::{OpenError, ReadError};
-use crate::ids::Offset;
+use crate::ids::{LogId, Offset};
 use crate::indexes::{ActiveIndexes, MaxTimestamp};
 use crate::lock_file::Pages;
 use crate::producer_state::{self, Producers};
 use crate::quarantine::Piece;
+use crate::relocate::names::LastMove;
 use crate::retention;
 use crate::segment::{
     INDEX_SUFFIX, Indexes, LOG_SUFFIX, Mark, Segment, TIME_INDEX_SUFFIX, base_of, file_name,
@@ -113,6 +114,7 @@ enum Walked {
 
 pub(crate) fn recover(
     files: &Arc<dyn Files>,
+    id: LogId,
     dir: &Path,
     known: Option<&checkpoint::Entry>,
     pages: Pages,
@@ -121,6 +123,13 @@ pub(crate) fn recover(
     let io = |what| OpenError::io(what, dir);
     swap::finish(&**files, dir).map_err(io("finishing a compaction in"))?;
     let names = files.list(dir).map_err(io("listing"))?;
+    // What the last move says of where the log starts may be in no checkpoint yet.
+    let moved = LastMove::among(&names).map(|at| {
+        let unflushed = || checkpoint::Entry::unflushed(id, name_of(dir), at.start);
+        let known = known.cloned().unwrap_or_else(unflushed);
+        checkpoint::Entry { start: known.start.max(at.start), ..known }
+    });
+    let known = moved.as_ref().or(known);
     let is_leftover = |name: &str| name.ends_with(TEMPORARY_SUFFIX);
     for entry in names.iter().filter(|entry| is_leftover(&entry.name)) {
         files.remove_file(&dir.join(&entry.name)).map_err(io("tidying"))?;
@@ -472,6 +481,10 @@ impl Recovery<'_> {
             syncs: self.syncs,
         })
     }
+}
+
+fn name_of(dir: &Path) -> String {
+    dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Headers that do not stand where they should are judged again with their batches.

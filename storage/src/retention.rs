@@ -196,7 +196,11 @@ impl Log {
     /// when that lasts, in either mode. Their files go with the next retention.
     pub fn delete_records(&self, to: Option<Offset>) -> Result<NewStart, DeleteRecordsError> {
         let mut writer = self.writer.lock().unwrap();
-        if self.is_deleted() {
+        if let Some(next) = self.moved.get() {
+            drop(writer);
+            return next.delete_records(to);
+        }
+        if self.is_gone() {
             return Err(DeleteRecordsError::Deleted);
         }
         let cleanup = writer.config.cleanup;
@@ -234,7 +238,7 @@ impl Log {
 
     /// Raises the start above what is due; the LSN with which that is durable, if anything is.
     fn expire(&self) -> Result<Option<u64>, ReadError> {
-        if self.is_deleted() || self.shared.refusal().is_some() {
+        if self.is_gone() || self.shared.refusal().is_some() {
             return Ok(None);
         }
         let config = self.writer.lock().unwrap().config.clone();
@@ -271,7 +275,7 @@ impl Log {
             return Ok(None);
         }
         let mut writer = self.writer.lock().unwrap();
-        if self.is_deleted() {
+        if self.is_gone() {
             return Ok(None);
         }
         let to = match segments.get(due.count()) {
@@ -314,7 +318,7 @@ impl Log {
         let _cycle = self.shared.cycle();
         let _all = self.shared.flushing.read().unwrap();
         let _flushing = self.flushing.lock().unwrap();
-        if self.is_deleted() || self.shared.is_offline() {
+        if self.is_gone() || self.shared.is_offline() {
             return true;
         }
         let doomed = self.doomed_segment_count();
@@ -361,7 +365,7 @@ impl Shared {
             match log.expire() {
                 Ok(lsn) => last = last.max(lsn.unwrap_or(0)),
                 // It may have been deleted meanwhile.
-                Err(_) if log.is_deleted() => {}
+                Err(_) if log.is_gone() => {}
                 Err(error) => tracing::warn!(log = log.dir_name(), %error, "retention leaves a log alone"),
             }
         }

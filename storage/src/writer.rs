@@ -92,6 +92,25 @@ pub(crate) struct Jobs {
     waiting: VecDeque<Job>,
     /// Somebody appends, and will look here before it leaves.
     busy: bool,
+    hold: Hold,
+}
+
+/// Whether appends wait because the log is being moved.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+enum Hold {
+    #[default]
+    No,
+    /// Who moves the log gets the next turn.
+    Wanted,
+    /// It has it, and keeps it.
+    Held,
+}
+
+impl Jobs {
+    /// Those of a log that takes nothing yet.
+    pub(crate) fn held() -> Jobs {
+        Jobs { waiting: VecDeque::new(), busy: true, hold: Hold::Held }
+    }
 }
 
 /// A batch smaller than this that waits for the disk is copied, so that it does not keep the larger buffer that it came
@@ -151,6 +170,10 @@ impl Log {
             Job { checked: batches, origin, appended: None, repeats: None, ticket: None, slot: None };
         {
             let mut jobs = self.jobs.lock().unwrap();
+            if let Some(next) = self.moved.get() {
+                drop(jobs);
+                return next.append(job.checked, origin, token);
+            }
             let in_turn = jobs.busy || !jobs.waiting.is_empty();
             let has_to_wait = self.has_to_wait(true);
             if in_turn || has_to_wait {
@@ -188,6 +211,10 @@ impl Log {
         for round in 0.. {
             let mut some: Vec<Job> = {
                 let mut jobs = self.jobs.lock().unwrap();
+                if jobs.hold == Hold::Wanted {
+                    jobs.hold = Hold::Held;
+                    return;
+                }
                 let had_its_turns = inline && round == ROUNDS_MAX;
                 if jobs.waiting.is_empty() || had_its_turns || self.has_to_wait(inline) {
                     jobs.busy = false;
@@ -221,8 +248,37 @@ impl Log {
         self.drain(false);
     }
 
+    /// From here on appends wait, as soon as those are over that have begun: true once they are. For one caller.
+    pub(crate) fn hold_appends(&self) -> bool {
+        let mut jobs = self.jobs.lock().unwrap();
+        if jobs.hold == Hold::No {
+            jobs.hold = if jobs.busy { Hold::Wanted } else { Hold::Held };
+            jobs.busy = true;
+        }
+        jobs.hold == Hold::Held
+    }
+
+    /// The end of that: what waited is appended.
+    pub(crate) fn let_appends_go(&self) {
+        let was_held = std::mem::take(&mut self.jobs.lock().unwrap().hold) == Hold::Held;
+        if was_held {
+            self.drain(false);
+        }
+    }
+
+    /// Appends that wait here are the first of the log's in its new place, whose own still wait.
+    pub(crate) fn hand_appends_to(&self, next: &Log) {
+        let mut jobs = self.jobs.lock().unwrap();
+        let mut later = next.jobs.lock().unwrap();
+        jobs.waiting.append(&mut later.waiting);
+        std::mem::swap(&mut jobs.waiting, &mut later.waiting);
+    }
+
     /// A ticket for the same append that resolves when it is on the disk, whatever the log's durability.
     pub fn flushed(&self, ticket: Ticket) -> Ticket {
+        if let Some(next) = self.moved.get() {
+            return next.flushed(ticket);
+        }
         let Some(appended) = ticket.placed() else { return ticket };
         let position = self.shared.mark_dirty(&self.me());
         Ticket::pending(Arc::clone(&self.shared.flushed), position, appended)
@@ -539,7 +595,7 @@ impl Log {
     /// The log is journaled from here on, and may have written before.
     pub(crate) fn join_journal(&self, writer: &mut Writer) {
         writer.joins += 1;
-        if writer.active.is_some() && !self.is_deleted() {
+        if writer.active.is_some() && !self.is_gone() {
             self.note_dir(writer);
             let op = Op::Join { segment: writer.end.segment, position: writer.end.position };
             writer.last_lsn = self.shared.journal().queue(&self.me(), &mut writer.raise_slot, op, &[], None);

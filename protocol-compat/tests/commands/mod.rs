@@ -1,6 +1,7 @@
 //! `ottla` as a command line for any Kafka server: against this one and Apache Kafka (`OTTLA_SUITE_PEER=kafka`), with what
 //! Kafka's own tools print beside it where both should say the same.
 
+mod directories;
 mod groups;
 mod quotas;
 mod records;
@@ -25,6 +26,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("topics", &[Need::Java], topics::topics),
         scenario("configs", &[Need::Java], topics::configs),
         scenario("cluster", &[Need::Java], topics::cluster),
+        scenario("directories", &[], directories::to_and_fro),
         scenario("quotas", &[Need::Java], quotas::quotas),
         scenario("records_beside_kafkas_console", &[Need::Java], records::beside_kafkas_console),
         scenario("whole_records", &[Need::Java], records::whole_records),

@@ -9,6 +9,7 @@ mod groups;
 pub(crate) mod moved;
 pub(crate) mod peer;
 mod producers;
+mod relocated;
 mod requests;
 
 use self::batch::{LOG_APPEND_TIME, Served};
@@ -35,6 +36,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::of_ottla("differential::adopted_after_a_stop", &[Need::Java], adopted::after_a_stop),
         Scenario::of_ottla("differential::compacted_segments_served_by_kafka", &[Need::Java], compacted),
         Scenario::of_ottla("differential::batches", &[Need::Java], batches_are_judged_alike),
+        Scenario::of_ottla("differential::relocated", &[Need::Java], relocated::moves_are_answered_alike),
         Scenario::of_ottla("differential::requests", &[Need::Java], requests::requests_are_answered_alike),
         Scenario::of_ottla("differential::segments_served_by_kafka", &[Need::Java], moved),
     ]

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Small segments: several are moved, with all their indexes.
-const TOPIC: &[Topic] = &[Topic { name: PLAIN, settings: &[("segment.bytes", "1048576")] }];
+pub(super) const TOPIC: &[Topic] = &[Topic { name: PLAIN, settings: &[("segment.bytes", "1048576")] }];
 const LARGE_BATCHES: i32 = 60;
 const SEGMENTS_MIN: usize = 3;
 

@@ -3,6 +3,7 @@
 
 mod administering;
 mod console;
+mod directories;
 mod measuring;
 mod offsets;
 mod several;
@@ -30,6 +31,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario("quotas", administering::quotas),
         scenario("cluster", administering::cluster),
         scenario("one_of_one", administering::one_of_one),
+        scenario("directories", directories::to_and_fro),
         scenario("client_metrics", subscriptions::client_metrics),
         scenario("features", administering::features),
         Scenario::of_ottla("tools::clients_push_their_metrics", &[Need::Java], subscriptions::are_pushed),

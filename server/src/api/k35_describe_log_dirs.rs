@@ -5,7 +5,8 @@
 //!
 //! Every data directory is in the reply, those that are offline with their error and nothing else. No list of topics means
 //! all; what is asked for and is not there is left out, as in Kafka. A partition without a record has no directory on the
-//! disk yet: it is shown where it would be made now, with no bytes. None is ever on its way from one directory to another.
+//! disk yet: it is shown where it would be made now, with no bytes. One that is on its way to another directory is shown
+//! there too, as a future replica, with what is copied and how many records that lacks.
 
 use std::collections::{HashMap, HashSet};
 use std::iter::once;
@@ -89,15 +90,26 @@ fn describe_dir(
             let name = TopicName(StrBytes::from_string(placed.topic.name.to_string()));
             topics.push(DescribeLogDirsTopic::default().with_name(name));
         }
-        let bytes = placed.open.as_ref().map_or(0, |partition| partition.log.size_bytes());
-        let partition = DescribeLogDirsPartition::default()
-            .with_partition_index(placed.partition)
-            .with_partition_size(bytes as i64);
+        let partition = describe_partition(placed);
         if let Some(topic) = topics.last_mut() {
             topic.partitions.push(partition);
         }
     }
     base.with_topics(topics).with_total_bytes(total as i64).with_usable_bytes(free as i64)
+}
+
+fn describe_partition(placed: &Placed) -> DescribeLogDirsPartition {
+    let base = DescribeLogDirsPartition::default().with_partition_index(placed.partition);
+    let log = placed.open.as_ref().map(|partition| &partition.log);
+    match &placed.copy {
+        None => base.with_partition_size(log.map_or(0, |log| log.size_bytes()) as i64),
+        Some(copy) => {
+            let end = log.map_or(0, |log| log.end_offset().0);
+            base.with_is_future_key(true)
+                .with_partition_size(copy.size_bytes() as i64)
+                .with_offset_lag((end - copy.end_offset().0).max(0))
+        }
+    }
 }
 
 impl Reply for Described {

@@ -165,6 +165,7 @@ apis! {
     k23_offset_for_leader_epoch::OffsetForLeaderEpoch,
     k32_describe_configs::DescribeConfigs,
     k33_alter_configs::AlterConfigs,
+    k34_alter_replica_log_dirs::AlterReplicaLogDirs,
     k35_describe_log_dirs::DescribeLogDirs,
     k37_create_partitions::CreatePartitions,
     k42_delete_groups::DeleteGroups,

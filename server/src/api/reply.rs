@@ -136,6 +136,7 @@ replies! {
     OffsetForLeaderEpochResponse.throttle_time_ms,
     DescribeConfigsResponse.throttle_time_ms,
     AlterConfigsResponse.throttle_time_ms,
+    AlterReplicaLogDirsResponse.throttle_time_ms,
     DescribeLogDirsResponse.throttle_time_ms,
     CreatePartitionsResponse.throttle_time_ms,
     DeleteGroupsResponse.throttle_time_ms,

@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use protocol_compat::ErrorCode;
 use protocol_compat::versions::api_info;
 use serde_json::json;
 
 use super::remote::{EXIT_CODES, OnSignal, Printer, RemoteArgs, Stop, run};
 use super::table::{Table, cell};
-use crate::client::Client;
+use crate::client::{Client, PlacedReplica};
 
 /// What to show of a cluster.
 #[derive(Clone, Debug, Args)]
@@ -20,13 +21,18 @@ pub struct ClusterArgs {
     /// List what each broker serves: API keys with their versions.
     #[arg(long)]
     pub api_versions: bool,
+
+    /// List the data directories of each broker, and what is in them; copies of partitions that are moving, too.
+    #[arg(long, conflicts_with = "api_versions")]
+    pub log_dirs: bool,
 }
 
 /// Runs `ottla cluster`.
 pub fn run_cluster(args: &ClusterArgs) -> ExitCode {
-    run(&args.remote, OnSignal::Leave, async |client, printer| match args.api_versions {
-        true => api_versions(client, printer).await,
-        false => brokers(client, printer).await,
+    run(&args.remote, OnSignal::Leave, async |client, printer| match args {
+        ClusterArgs { api_versions: true, .. } => api_versions(client, printer).await,
+        ClusterArgs { log_dirs: true, .. } => log_dirs(client, printer).await,
+        _ => brokers(client, printer).await,
     })
 }
 
@@ -58,6 +64,54 @@ async fn brokers(client: &mut Client, printer: &mut Printer<'_>) -> Result<(), S
         ]);
     }
     printer.text(&format!("Cluster ID: {}\n\n{}", cell(metadata.cluster_id), table.lines()))?;
+    Ok(())
+}
+
+async fn log_dirs(client: &mut Client, printer: &mut Printer<'_>) -> Result<(), Stop> {
+    let dirs = client.log_dirs().await?;
+    if printer.is_json() {
+        for dir in &dirs {
+            let replica = |replica: &PlacedReplica| {
+                json!({
+                    "topic": replica.topic,
+                    "partition": replica.partition,
+                    "bytes": replica.bytes,
+                    "lag": replica.lag,
+                    "future": replica.is_future,
+                })
+            };
+            printer.object(&json!({
+                "id": dir.broker.0,
+                "path": dir.path,
+                "errorCode": dir.error_code,
+                "totalBytes": dir.total_bytes,
+                "usableBytes": dir.usable_bytes,
+                "replicas": dir.replicas.iter().map(replica).collect::<Vec<_>>(),
+            }))?;
+        }
+        return Ok(());
+    }
+    for dir in &dirs {
+        let state = match ErrorCode::from_code(dir.error_code) {
+            Some(ErrorCode::None) | None => {
+                format!("{} of {} bytes free", cell(dir.usable_bytes), cell(dir.total_bytes))
+            }
+            Some(error) => error.name().to_owned(),
+        };
+        let mut table =
+            Table::new(&[("TOPIC", 20), ("PARTITION", 9), ("BYTES", 10), ("LAG", 6), ("STATE", 0)]);
+        for replica in &dir.replicas {
+            let state = if replica.is_future { "moves here" } else { "here" };
+            table.row(vec![
+                replica.topic.clone(),
+                replica.partition.to_string(),
+                replica.bytes.to_string(),
+                replica.lag.to_string(),
+                state.to_owned(),
+            ]);
+        }
+        printer.text(&format!("Broker {}, {}: {state}\n{}\n", dir.broker.0, dir.path, table.lines()))?;
+    }
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! `ottla topic`: topics of any Kafka server, as kafka-topics shows them.
 
+mod move_to;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -53,6 +55,12 @@ pub enum TopicCommand {
     /// from now on.
     #[command(after_help = EXIT_CODES)]
     Alter(AlterArgs),
+    /// Move partitions of a topic to another data directory of their broker, while they are used.
+    ///
+    /// `ottla cluster --log-dirs` shows the directories, and how far copies are. To move a partition back to where it is
+    /// gives its move up.
+    #[command(after_help = EXIT_CODES)]
+    Move(MoveArgs),
     /// Delete topics with all their records, at once and for good.
     #[command(after_help = EXIT_CODES)]
     Delete(DeleteArgs),
@@ -142,6 +150,28 @@ pub struct Change {
 }
 
 #[derive(Clone, Debug, Args)]
+pub struct MoveArgs {
+    #[arg(value_name = "TOPIC")]
+    pub topic: String,
+
+    /// The absolute path of the directory, as the broker shows it.
+    #[arg(long, value_name = "PATH")]
+    pub to_dir: String,
+
+    /// Which partitions; all if not given. May be given any number of times.
+    #[arg(long, value_name = "N")]
+    pub partition: Vec<i32>,
+
+    /// The broker; its leader, if not given.
+    #[arg(long, value_name = "ID")]
+    pub broker: Option<i32>,
+
+    /// Wait until the partitions are there, and say how far they are.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Clone, Debug, Args)]
 pub struct DeleteArgs {
     /// Their names.
     #[arg(required = true, value_name = "TOPIC")]
@@ -159,6 +189,7 @@ pub fn run_topic(args: &TopicArgs) -> ExitCode {
         TopicCommand::List(args) => list(client, args, printer).await,
         TopicCommand::Describe(args) => describe(client, args, printer).await,
         TopicCommand::Alter(args) => alter(client, args, printer).await,
+        TopicCommand::Move(args) => move_to::run(client, args, printer).await,
         TopicCommand::Delete(args) => delete(client, args, printer).await,
     })
 }

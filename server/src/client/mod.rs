@@ -11,6 +11,7 @@ mod configs;
 mod connection;
 mod error;
 mod groups;
+mod log_dirs;
 mod member_bytes;
 mod offsets;
 mod quotas;
@@ -21,6 +22,7 @@ pub use cluster::{Client, Endpoint, Metadata, NodeId, Options, Partition, Topic}
 pub use configs::{ConfigEntry, ConfigOp, ConfigResource};
 pub use error::ClientError;
 pub use groups::{Assignment, Group, GroupListing, GroupState, Member};
+pub use log_dirs::{LogDir, PlacedReplica};
 pub use offsets::{Committed, TopicPartition, When};
 pub use quotas::{QuotaEntity, Quotas};
 pub use records::{Fetched, NewRecords, Produced};

@@ -314,7 +314,8 @@ fn closest_variable(variable: &str, variables: &[String]) -> Option<String> {
 pub(super) fn known_names() -> impl Iterator<Item = &'static str> {
     let own = SETTINGS.iter().filter(|setting| !setting.is_kafkas).map(|setting| setting.name);
     let kafkas = kafka_names::SERVER.iter().map(|setting| setting.name);
-    own.chain(kafkas).chain(kafka_names::DYNAMIC_ONLY.iter().copied()).chain(OF_PLUGINS)
+    let dynamic = kafka_names::DYNAMIC_ONLY.iter().copied().filter(|name| setting(name).is_none());
+    own.chain(kafkas).chain(dynamic).chain(OF_PLUGINS)
 }
 
 /// Settings of plug-ins that Kafka ships; its own table does not hold them.

@@ -412,6 +412,10 @@ settings! {
     pub log_cleaner_io_buffer_size: usize = kafka("log.cleaner.io.buffer.size");
     /// What the compaction reads and writes in a second at most, all data directories together.
     pub log_cleaner_io_max_bytes_per_second: f64 = kafka("log.cleaner.io.max.bytes.per.second");
+    /// What is copied in a second at most when partitions move from one data directory to another. In Kafka it is a
+    /// setting that only a running broker takes.
+    pub replica_alter_log_dirs_io_max_bytes_per_second: u64 =
+        own_live("replica.alter.log.dirs.io.max.bytes.per.second", Kind::Long, Some("9223372036854775807"), at_least(&[(0, i64::MAX)]));
     /// How often is looked for logs to compact.
     pub log_cleaner_backoff_ms: u64 = kafka("log.cleaner.backoff.ms");
 

@@ -7,6 +7,7 @@ mod cold;
 pub mod delayed;
 pub mod fetch;
 mod history;
+mod moves;
 #[expect(clippy::module_inception, reason = "the partition itself, beside what is around it")]
 mod partition;
 mod registry;
@@ -14,6 +15,7 @@ mod traffic;
 
 pub use cleaner::cleaner_options;
 pub use cold::ColdReads;
+pub use moves::MoveRefusal;
 pub use partition::{EpochCheck, Partition, ProduceRefusal};
 pub use registry::{DeleteError, Partitions, Placed, Unavailable};
 pub use traffic::Traffic;

@@ -5,8 +5,12 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use storage::{Cleanup, DataDir, Durability, Env, LeaderEpoch, LogConfig, LogId, OpenError, TopicId};
+use storage::{
+    Cleanup, DataDir, Durability, Env, LeaderEpoch, LogConfig, LogId, MoveView, OpenError, TopicId,
+    Unfinished, settle_copies,
+};
 
+use super::moves::Moves;
 use super::{Partition, cleaner_options};
 use crate::cluster::{Image, Topic, topic_name};
 use crate::config::{Config, LiveConfig, TopicConfig};
@@ -25,6 +29,8 @@ pub struct Placed {
     pub topic: Arc<Topic>,
     pub partition: i32,
     pub open: Option<Arc<Partition>>,
+    /// It is a copy that is being made here, and not in force.
+    pub copy: Option<Arc<MoveView>>,
 }
 
 /// Why a deleted topic's directories are still there.
@@ -101,24 +107,41 @@ impl Slot {
 }
 
 pub struct Partitions {
-    dirs: Vec<Arc<DataDir>>,
-    config: Arc<LiveConfig>,
+    pub(super) dirs: Vec<Arc<DataDir>>,
+    pub(super) config: Arc<LiveConfig>,
     env: Env,
     epoch: LeaderEpoch,
     state: RwLock<State>,
     /// Held from asking for a topic's newest settings until its logs have them.
     reconfiguring: Mutex<()>,
+    pub(super) moves: Moves,
+    /// Held while it is decided where a partition moves to.
+    pub(super) moving: Mutex<()>,
+    /// Moves that an earlier process began.
+    unfinished: Mutex<Vec<Unfinished>>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     slots: HashMap<LogId, Arc<Slot>>,
     /// The data directory (by its place in `dirs`) of every partition that has one.
-    homes: HashMap<LogId, usize>,
+    pub(super) homes: HashMap<LogId, usize>,
+    /// Where partitions that are not there yet were asked to be made, by their topics' names.
+    pub(super) chosen: HashMap<(String, i32), usize>,
     /// Topics that were deleted in this life: a request that began before must not open them again.
     deleted: HashSet<TopicId>,
     /// Topics whose settings changed in this life: a request that began before must not open them with the old ones.
     configured: HashMap<TopicId, Arc<Topic>>,
+}
+
+impl State {
+    /// The directory that was asked for before there was such a partition.
+    fn chosen_for(&self, topic: &Topic, partition: i32) -> Option<usize> {
+        match self.chosen.is_empty() {
+            true => None,
+            false => self.chosen.get(&(topic.name.to_string(), partition)).copied(),
+        }
+    }
 }
 
 impl Partitions {
@@ -130,11 +153,12 @@ impl Partitions {
         image: &Image,
         internal: LogId,
     ) -> io::Result<Self> {
+        let settled = settle_copies(&dirs)?;
         let mut homes = HashMap::new();
-        for (place, dir) in dirs.iter().enumerate() {
+        for dir in &dirs {
             for (name, id) in dir.logs_on_disk() {
                 match id.filter(|id| *id == internal || is_known(image, *id)) {
-                    Some(id) => drop(homes.insert(id, place)),
+                    Some(id) => homes.extend(settled.homes.get(&id).map(|home| (id, *home))),
                     None => dir.stray(&name)?,
                 }
             }
@@ -147,19 +171,25 @@ impl Partitions {
             epoch,
             state: RwLock::new(State { homes, ..State::default() }),
             reconfiguring: Mutex::new(()),
+            moves: Moves::default(),
+            moving: Mutex::new(()),
+            unfinished: Mutex::new(settled.unfinished),
         })
     }
 
     /// Opens every partition that is on disk, so that recovery is over before the first client comes.
     pub fn open_existing(&self, image: &Image) {
         let on_disk: Vec<LogId> = self.read().homes.keys().copied().collect();
-        let _together: Vec<_> = self.dirs.iter().map(|dir| dir.open_together()).collect();
+        let together: Vec<_> = self.dirs.iter().map(|dir| dir.open_together()).collect();
         for id in on_disk {
             let Some(topic) = image.topic_by_id(id.topic) else { continue };
             if let Err(error) = self.get(topic, id.partition) {
                 tracing::error!(topic = %topic.name, partition = id.partition, %error, "a partition is not served");
             }
         }
+        drop(together);
+        let unfinished = std::mem::take(&mut *self.unfinished.lock().unwrap_or_else(PoisonError::into_inner));
+        self.resume_moves(image, unfinished);
     }
 
     /// A partition of a topic that the image has. Its directory is made at its first append, not here.
@@ -168,7 +198,7 @@ impl Partitions {
         let known = self.read().slots.get(&id).cloned();
         let slot = match known {
             Some(slot) => slot,
-            None => self.new_slot(id)?,
+            None => self.new_slot(topic, id)?,
         };
         slot.get(self.env.clock.monotonic(), || self.open(topic, id, slot.home))
     }
@@ -195,8 +225,14 @@ impl Partitions {
             for partition in topic.partition_ids() {
                 let id = LogId { topic: topic.id, partition };
                 let open = state.slots.get(&id).and_then(|slot| slot.opened.get().cloned());
-                let home = state.homes.get(&id).copied().unwrap_or(emptiest);
-                all[home].1.push(Placed { topic: topic.clone(), partition, open });
+                let chosen = || state.chosen_for(topic, partition);
+                let home = state.homes.get(&id).copied().or_else(chosen).unwrap_or(emptiest);
+                // One that is there by now is no copy any more.
+                if let Some((target, copy)) = self.moves.of(id).filter(|(target, _)| *target != home) {
+                    let (topic, open) = (topic.clone(), open.clone());
+                    all[target].1.push(Placed { topic, partition, open, copy: Some(copy) });
+                }
+                all[home].1.push(Placed { topic: topic.clone(), partition, open, copy: None });
             }
         }
         all
@@ -223,12 +259,16 @@ impl Partitions {
     }
 
     /// A place for a partition that nobody asked for yet in this life.
-    fn new_slot(&self, id: LogId) -> Result<Arc<Slot>, Unavailable> {
+    fn new_slot(&self, topic: &Topic, id: LogId) -> Result<Arc<Slot>, Unavailable> {
         let mut state = self.write();
         if state.deleted.contains(&id.topic) {
             return Err(Unavailable::NoSuchPartition);
         }
-        let home = state.homes.get(&id).copied().unwrap_or_else(|| self.emptiest(&state));
+        let chosen = state.chosen_for(topic, id.partition);
+        if chosen.is_some() {
+            state.chosen.remove(&(topic.name.to_string(), id.partition));
+        }
+        let home = state.homes.get(&id).copied().or(chosen).unwrap_or_else(|| self.emptiest(&state));
         state.homes.insert(id, home);
         Ok(state.slots.entry(id).or_insert_with(|| Arc::new(Slot::new(home))).clone())
     }
@@ -296,6 +336,7 @@ impl Partitions {
             state.deleted.insert(topic.id);
             state.configured.remove(&topic.id);
         }
+        self.moves.cancel_topic(topic.id);
         for partition in topic.partition_ids() {
             let id = LogId { topic: topic.id, partition };
             let (slot, home) = {
@@ -304,7 +345,7 @@ impl Partitions {
             };
             let Some(home) = home else { continue };
             let log = match slot.and_then(|slot| slot.close()) {
-                Some(open) => open.log.clone(),
+                Some(open) => open.log.newest(),
                 None => self.open(topic, id, home)?.log.clone(),
             };
             self.dirs[home].delete_log(&log)?;
@@ -313,11 +354,16 @@ impl Partitions {
         Ok(())
     }
 
+    /// The data directory of a partition that has one.
+    pub(super) fn home_of(&self, id: LogId) -> Option<usize> {
+        self.read().homes.get(&id).copied()
+    }
+
     fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
+    pub(super) fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

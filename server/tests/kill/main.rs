@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "a process on the real machine, in real time")]
 
 mod audit;
+mod moving;
 mod process;
 mod produce;
 mod requests;

@@ -36,7 +36,7 @@ fn nothing_acknowledged_is_lost_while_the_mode_changes() {
         let killed = AtomicBool::new(false);
         let (port, run) = (process.port, Duration::from_millis(50 + random.below(250)));
         let (wanted, asked) = std::thread::scope(|scope| {
-            let producer = scope.spawn(|| produce(port, life, &killed));
+            let producer = scope.spawn(|| produce(port, TOPIC, life, &killed));
             let switcher = scope.spawn(|| switch(port, &killed));
             std::thread::sleep(run);
             killed.store(true, Ordering::SeqCst);
@@ -50,27 +50,32 @@ fn nothing_acknowledged_is_lost_while_the_mode_changes() {
         let mut client = process.client();
         let mode = described(&mut client);
         assert!(wanted.is_none_or(|(answered, sent)| mode == answered || mode == sent), "{mode}, {wanted:?}");
-        check(&mut client, &acknowledged);
+        check(&mut client, TOPIC, &acknowledged);
     }
     assert!(switches > KILLS && acknowledged.len() as u64 > KILLS, "{switches}, {}", acknowledged.len());
 }
 
 /// One batch after the other until the connection ends; answers where each acknowledged one stands.
-fn produce(port: u16, producer: u64, killed: &AtomicBool) -> Vec<(i64, BatchId)> {
+pub(crate) fn produce(port: u16, topic: &str, producer: u64, killed: &AtomicBool) -> Vec<(i64, BatchId)> {
     let mut acknowledged = Vec::new();
-    let ended = produce_on(port, producer, &mut acknowledged);
+    let ended = produce_on(port, topic, producer, &mut acknowledged);
     assert!(killed.load(Ordering::SeqCst), "cut off before the kill: {ended:?}");
     acknowledged
 }
 
-fn produce_on(port: u16, producer: u64, acknowledged: &mut Vec<(i64, BatchId)>) -> io::Result<()> {
+fn produce_on(
+    port: u16,
+    topic: &str,
+    producer: u64,
+    acknowledged: &mut Vec<(i64, BatchId)>,
+) -> io::Result<()> {
     let mut client = Client::connect(port)?;
     for number in 0.. {
         let batch = BatchId { producer, number };
         let data = PartitionProduceData::default().with_records(Some(batch.bytes()));
-        let topic = TopicProduceData::default().with_name(topic_name(TOPIC)).with_partition_data(vec![data]);
+        let data = TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![data]);
         let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(20_000);
-        client.send(9, &request.with_topic_data(vec![topic]))?;
+        client.send(9, &request.with_topic_data(vec![data]))?;
         let reply = client.receive::<ProduceRequest>(9)?;
         let answer = &reply.responses[0].partition_responses[0];
         assert_eq!(answer.error_code, 0, "{answer:?}");
@@ -121,11 +126,11 @@ fn described(client: &mut Client) -> String {
 }
 
 /// Every acknowledged batch stands at its offset with its bytes.
-fn check(client: &mut Client, acknowledged: &[(i64, BatchId)]) {
+pub(crate) fn check(client: &mut Client, topic: &str, acknowledged: &[(i64, BatchId)]) {
     let mut found = std::collections::BTreeMap::new();
     let mut next = 0;
     loop {
-        let request = requests::fetch(topic_name(TOPIC), &[(0, next)], 0, 4 << 20);
+        let request = requests::fetch(topic_name(topic), &[(0, next)], 0, 4 << 20);
         let (_, batches, high_watermark) = batches_of(call_fetch(client, &request)).remove(0);
         for batch in &batches {
             let header = BatchHeader::parse(batch).unwrap();

@@ -31,7 +31,7 @@ fn group(id: &str) -> GroupId {
     GroupId(text(id))
 }
 
-fn find(client: &mut Client, version: i16, id: &str) -> i16 {
+pub(super) fn find(client: &mut Client, version: i16, id: &str) -> i16 {
     let request = match version {
         4.. => FindCoordinatorRequest::default().with_coordinator_keys(vec![text(id)]),
         _ => FindCoordinatorRequest::default().with_key(text(id)),
@@ -131,7 +131,14 @@ fn commit_request(id: &str, topic: &str, partition: i32, offset: i64) -> OffsetC
         .with_topics(vec![topic])
 }
 
-fn commit(client: &mut Client, version: i16, id: &str, topic: &str, partition: i32, offset: i64) -> i16 {
+pub(super) fn commit(
+    client: &mut Client,
+    version: i16,
+    id: &str,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+) -> i16 {
     let reply = client.call(version, &commit_request(id, topic, partition, offset));
     reply.topics[0].partitions[0].error_code
 }

@@ -17,6 +17,7 @@ mod groups;
 mod harness;
 mod idle;
 mod listeners;
+mod moves;
 mod partitions;
 mod policies;
 mod polling;

@@ -190,7 +190,7 @@ impl Shared {
             // Who deletes a log renames its directory first; it is deleted for sure when `cycle` is free.
             drop(self.cycle());
             match abandoned {
-                _ if candidate.log.is_deleted() => {}
+                _ if candidate.log.is_gone() => {}
                 Abandoned::Gone => {}
                 Abandoned::Uncleanable(what) => {
                     self.set_aside(&candidate.log, candidate.cleanable_bytes, &what);
@@ -211,7 +211,7 @@ impl Shared {
         let now = self.env.clock.now_ms();
         let logs = self.open_logs();
         let (mut filthiest, mut wants_checkpoint, mut dirty_percent_max) = (None::<Candidate>, false, 0);
-        for log in logs.into_iter().filter(|log| log.config().cleanup.compact && !log.is_deleted()) {
+        for log in logs.into_iter().filter(|log| log.config().cleanup.compact && !log.is_gone()) {
             let clean = {
                 let mut state = self.cleaner.state.lock().unwrap();
                 if state.uncleanable.contains_key(&log.id()) {
@@ -224,7 +224,7 @@ impl Shared {
                 Ok(None) | Err(ReadError::Deleted) => continue,
                 Err(error) => {
                     drop(self.cycle());
-                    if !log.is_deleted() {
+                    if !log.is_gone() {
                         self.set_aside(&log, 0, &error.to_string());
                     }
                     continue;

@@ -59,7 +59,7 @@ impl<'p> Pace<'p> {
         if self.shared.queues.lock().stop || self.shared.refusal().is_some() {
             return Err(Abandoned::Stopped);
         }
-        if self.log.is_deleted() || !self.log.config().cleanup.compact {
+        if self.log.is_gone() || !self.log.config().cleanup.compact {
             return Err(Abandoned::Gone);
         }
         Ok(())

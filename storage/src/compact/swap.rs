@@ -59,7 +59,7 @@ pub(super) fn swap(
     let _cycle = shared.cycle();
     let _all = shared.flushing.read().unwrap();
     let _flushing = log.flushing.lock().unwrap();
-    let is_wanted = if log.is_deleted() || !log.config().cleanup.compact || place_of(log, group).is_none() {
+    let is_wanted = if log.is_gone() || !log.config().cleanup.compact || place_of(log, group).is_none() {
         Err(Abandoned::Gone)
     } else if shared.refusal().is_some() {
         Err(Abandoned::Stopped)

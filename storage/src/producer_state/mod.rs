@@ -113,6 +113,16 @@ impl Producers {
         self.ended.retain(|_, last| *last >= high);
     }
 
+    /// The log goes on in another data directory with what is known of its producers: a snapshot there has the last batch
+    /// of each only, and they may send again what came before it. All of it is on the disk.
+    pub(crate) fn take_over(&mut self, from: &Producers) {
+        self.entries = from.entries.clone();
+        self.open = from.open.clone();
+        for producer in self.entries.values_mut() {
+            producer.kept.iter_mut().for_each(|batch| batch.lsn = 0);
+        }
+    }
+
     /// The batches of a draft are durable when the journal is, up to `lsn`.
     pub(crate) fn settle(&mut self, draft: &Draft, lsn: u64) {
         for id in draft.changed.keys() {
@@ -193,7 +203,7 @@ impl Producers {
 impl Log {
     /// Below this no transaction is open: what readers of committed records see.
     pub fn last_stable(&self) -> Offset {
-        self.stable_below(self.high_watermark())
+        self.follow(|log| log.stable_below(log.high_watermark()))
     }
 
     /// As [`Log::last_stable`], for a high watermark that was asked for before.
@@ -213,17 +223,18 @@ impl Log {
             coordinator_epoch: producer.coordinator_epoch,
             txn_first_offset: producer.txn_first,
         };
-        self.producers.lock().unwrap().entries.iter().map(view).collect()
+        self.follow(|log| log.producers.lock().unwrap().entries.iter().map(view).collect())
     }
 
     pub fn producer_count(&self) -> usize {
-        self.producers.lock().unwrap().len()
+        self.follow(|log| log.producers.lock().unwrap().len())
     }
 
     /// Forgets producers whose last record is older than `after`, as Kafka does every now and then; how many.
     pub fn expire_producers(&self, after: Duration) -> usize {
-        let now_ms = self.shared.env.clock.now_ms();
-        self.producers.lock().unwrap().expire(now_ms, after)
+        let log = self.in_force();
+        let now_ms = log.shared.env.clock.now_ms();
+        log.producers.lock().unwrap().expire(now_ms, after)
     }
 }
 

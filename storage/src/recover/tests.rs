@@ -11,6 +11,7 @@ use crate::{
 };
 
 const LOG: &str = "/data/topic-0";
+const ID: LogId = LogId { topic: TopicId([7; 16]), partition: 0 };
 
 /// A log of two segments whose process was killed.
 fn killed() -> (Env, SimFiles) {
@@ -25,7 +26,7 @@ fn killed() -> (Env, SimFiles) {
         durability: Durability::Durable,
         ..LogConfig::default()
     };
-    let id = LogId { topic: TopicId([7; 16]), partition: 0 };
+    let id = ID;
     let log = dir.open_log(id, "topic-0", config, LeaderEpoch(1)).unwrap();
     for number in 0..14 {
         let batch = BatchBuilder::new(number).push(None, Some(b"a value of some length"), &[]).build();
@@ -42,7 +43,7 @@ fn recovered(env: &Env) -> (Offset, u64, u64) {
 }
 
 fn recovered_with(env: &Env, pages: Pages) -> (Offset, u64, u64) {
-    let found = recover(&env.files, Path::new(LOG), None, pages, Depth::Unknown).unwrap();
+    let found = recover(&env.files, ID, Path::new(LOG), None, pages, Depth::Unknown).unwrap();
     (found.end.offset, found.end.position, found.quarantined_bytes)
 }
 
@@ -99,7 +100,7 @@ fn a_directory_is_trusted_once_all_its_logs_were_judged() {
         DataDir::open(env.clone(), path.to_owned(), options).unwrap()
     };
     let dir = open();
-    let id = LogId { topic: TopicId([7; 16]), partition: 0 };
+    let id = ID;
     dir.open_log(id, "topic-0", LogConfig::default(), LeaderEpoch(1)).unwrap();
     dir.checkpoint();
     drop(dir);

@@ -1,5 +1,5 @@
-//! Seeded simulations of a data directory: appends, idempotent producers, transactions, readers, flushes, checkpoints,
-//! rolls, other modes and settings, retention, DeleteRecords, compaction, deletions, full and failing disks, kills and
+//! Seeded simulations of two data directories: appends, idempotent producers, transactions, readers, flushes, checkpoints,
+//! rolls, other modes and settings, retention, DeleteRecords, compaction, deletions, logs that move from one to the other, full and failing disks, kills and
 //! power cuts in the middle of any operation, in an order that a seed decides.
 //!
 //! What is checked, after every restart above all: nothing that was promised is gone, nothing that was readable on a

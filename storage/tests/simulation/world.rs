@@ -1,10 +1,11 @@
-//! The simulated machine with a data directory on it, and everything that happens to both.
+//! The simulated machine with two data directories on it, and everything that happens to them.
 //!
 //! Whatever happens is decided by the seed, and noted. Before any step the power may be set to go, or the process to be
 //! killed, in the middle of one of the next operations on the disk; the same goes for starts. `traffic` has what is sent,
-//! `clients` who sends it.
+//! `clients` who sends it, `moves` what changes its directory.
 
 mod clients;
+mod moves;
 mod traffic;
 
 use std::path::{Path, PathBuf};
@@ -14,14 +15,14 @@ use std::time::Duration;
 use storage::env::{Files, OpenMode, SimClock, SimFiles, SimRandom};
 use storage::{
     CleanerOptions, Cleanup, Clock, DataDir, DataDirOptions, Durability, Env, Flushing, JournalOptions,
-    LeaderEpoch, Log, LogConfig, LogId, OffsetSpec, OpenError, TopicId,
+    LeaderEpoch, Log, LogConfig, LogId, Move, OffsetSpec, OpenError, TopicId, Unfinished, settle_copies,
 };
 
 use self::clients::Client;
 
 use crate::model::{Model, SeenInLogs};
 
-const DIR: &str = "/sim/data";
+const DIRS: [&str; 2] = ["/sim/data", "/sim/other"];
 const LOGS: usize = 4;
 const STEPS_MAX: u64 = 200;
 /// A stop that is set happens within this many operations, or not at all.
@@ -32,6 +33,8 @@ struct LogUnderTest {
     id: LogId,
     config: LogConfig,
     log: Option<Arc<Log>>,
+    /// The data directory that it lives in.
+    home: usize,
     model: Model,
     clients: Vec<Client>,
     /// Its deletion was decided: whatever is left of it goes at the next start.
@@ -54,6 +57,8 @@ pub(crate) struct Seen {
     passes: u64,
     /// Producers were forgotten.
     expired: u64,
+    /// Logs went to the other data directory.
+    moves: u64,
     in_logs: SeenInLogs,
 }
 
@@ -62,12 +67,14 @@ impl Seen {
         self.crashes += other.crashes;
         self.passes += other.passes;
         self.expired += other.expired;
+        self.moves += other.moves;
         self.in_logs.add(&other.in_logs);
     }
 
     /// All of it happened.
     pub(crate) fn is_everything(&self) -> bool {
-        self.crashes > 0 && self.passes > 0 && self.expired > 0 && self.in_logs.is_everything()
+        let all = [self.crashes, self.passes, self.expired, self.moves];
+        all.iter().all(|count| *count > 0) && self.in_logs.is_everything()
     }
 }
 
@@ -76,8 +83,12 @@ pub(crate) struct World {
     env: Env,
     files: SimFiles,
     clock: SimClock,
-    dir: Option<Arc<DataDir>>,
+    dirs: Vec<Arc<DataDir>>,
     logs: Vec<LogUnderTest>,
+    /// One of the logs on its way to the other directory.
+    moving: Option<(usize, Move)>,
+    /// Copies that an earlier process began.
+    unfinished: Vec<Unfinished>,
     starts: i32,
     appends: u64,
     topics: u8,
@@ -109,8 +120,10 @@ impl World {
             env,
             files,
             clock,
-            dir: None,
+            dirs: Vec::new(),
             logs: Vec::new(),
+            moving: None,
+            unfinished: Vec::new(),
             starts: 0,
             appends: 0,
             topics: 0,
@@ -128,7 +141,7 @@ impl World {
         let id = LogId { topic: TopicId([self.topics; 16]), partition: 0 };
         let config = self.config();
         let (model, clients) = (Model::new(&config), self.clients());
-        LogUnderTest { name, id, config, log: None, model, clients, doomed: false }
+        LogUnderTest { name, id, config, log: None, home: 0, model, clients, doomed: false }
     }
 
     /// A span up to a bound, in one of so many cases.
@@ -170,8 +183,8 @@ impl World {
         self.trace.push(what);
     }
 
-    fn dir(&self) -> &DataDir {
-        self.dir.as_ref().expect("a data directory is open")
+    fn is_offline(&self) -> bool {
+        self.dirs.iter().any(|dir| dir.is_offline())
     }
 
     fn log(&self, number: usize) -> &Arc<Log> {
@@ -188,7 +201,7 @@ impl World {
             let opened = self.open();
             self.files.fail_sync_after(None);
             match opened {
-                Ok(()) if !self.files.power_is_out() && !self.dir().is_offline() => break,
+                Ok(()) if !self.files.power_is_out() && !self.is_offline() => break,
                 Ok(()) => self.nothing_is_read_in_doubt(),
                 Err(error) => assert!(self.files.power_is_out() || failing.is_some(), "{error}"),
             }
@@ -202,33 +215,50 @@ impl World {
         }
         let ends: Vec<i64> = self.logs.iter().map(|l| l.model.end).collect();
         self.note(format!("start {} ends {ends:?}", self.starts));
+        self.take_up();
     }
 
     fn open(&mut self) -> Result<(), OpenError> {
-        let options = DataDirOptions {
-            flushing: Flushing::Manual,
-            journal: JournalOptions::SMALL,
-            cleaner: CleanerOptions { buffer_bytes: 600, ..CleanerOptions::default() },
-            ..Default::default()
-        };
-        let dir = DataDir::open(self.env.clone(), PathBuf::from(DIR), options)?;
-        self.dir = Some(Arc::clone(&dir));
-        let _together = (self.below(2) == 0).then(|| dir.open_together());
+        self.dirs.clear();
+        for path in DIRS {
+            let options = DataDirOptions {
+                flushing: Flushing::Manual,
+                journal: JournalOptions::SMALL,
+                cleaner: CleanerOptions { buffer_bytes: 600, ..CleanerOptions::default() },
+                cluster_id: Some("simulated".to_owned()),
+                ..Default::default()
+            };
+            self.dirs.push(DataDir::open(self.env.clone(), PathBuf::from(path), options)?);
+        }
+        let dirs = self.dirs.clone();
+        let settled = settle_copies(&dirs).map_err(|source| OpenError::Io {
+            what: "settling",
+            path: PathBuf::from(DIRS[0]),
+            source,
+        })?;
+        let is_together = self.below(2) == 0;
+        let together: Vec<_> = dirs.iter().filter(|_| is_together).map(|dir| dir.open_together()).collect();
         for number in 0..LOGS {
+            let home = settled.homes.get(&self.logs[number].id).copied().unwrap_or(number % DIRS.len());
+            self.logs[number].home = home;
             if self.logs[number].doomed {
-                self.redo_deletion(&dir, number)?;
+                self.redo_deletion(&dirs[home], number)?;
             }
             let under_test = &mut self.logs[number];
             let (config, epoch) = (under_test.config.clone(), LeaderEpoch(self.starts));
-            under_test.log = Some(dir.open_log(under_test.id, &under_test.name, config, epoch)?);
+            let log = dirs[home].open_log(under_test.id, &under_test.name, config, epoch)?;
+            (under_test.home, under_test.log) = (home, Some(log));
         }
+        drop(together);
+        self.unfinished = settled.unfinished;
         Ok(())
     }
 
     /// What a start could not flush may vanish: nobody gets to see it.
     fn nothing_is_read_in_doubt(&self) {
-        let is_in_doubt = !self.files.power_is_out() && self.dir().is_offline();
-        for under_test in self.logs.iter().filter(|_| is_in_doubt) {
+        let is_in_doubt =
+            |log: &&LogUnderTest| !self.files.power_is_out() && self.dirs[log.home].is_offline();
+        for under_test in self.logs.iter().filter(is_in_doubt) {
             let log = under_test.log.as_ref().expect("it was opened just now");
             assert!(log.offset_for(OffsetSpec::Latest).is_err(), "{} is read", under_test.name);
         }
@@ -260,7 +290,7 @@ impl World {
 
     fn step(&mut self) {
         self.arm(12);
-        match self.below(120) {
+        match self.below(136) {
             0..=19 => self.append(),
             20..=54 => self.produce(),
             55..=66 => self.flush(),
@@ -277,6 +307,7 @@ impl World {
             103..=109 => self.clean(),
             110 => self.expire(),
             111..=112 => self.close(),
+            120..=135 => self.relocate(),
             113..=115 => self.restart(End::Killed),
             _ => self.restart(End::PowerCut),
         }
@@ -302,20 +333,24 @@ impl World {
 
     fn flush(&mut self) {
         self.note("flush".to_owned());
-        self.dir().flush();
+        self.dirs.iter().for_each(|dir| dir.flush());
         self.settle();
     }
 
     /// With room on the disk, a flush answers everything.
     fn flush_all(&mut self) {
         self.flush();
-        let goes_on = !self.dir().is_offline() && !self.files.power_is_out();
-        assert!(!goes_on || self.logs.iter().all(|l| l.model.is_settled()), "a flush answers everything");
+        let goes_on = !self.is_offline() && !self.files.power_is_out();
+        // Appends to one that changes places wait for that.
+        assert!(
+            self.moving.is_some() || !goes_on || self.logs.iter().all(|l| l.model.is_settled()),
+            "a flush answers everything"
+        );
     }
 
     fn checkpoint(&mut self) {
         self.note("checkpoint".to_owned());
-        self.dir().checkpoint();
+        self.dirs.iter().for_each(|dir| dir.checkpoint());
         self.settle();
     }
 
@@ -349,7 +384,7 @@ impl World {
 
     fn retain(&mut self) {
         let starts: Vec<i64> = (0..LOGS).map(|number| self.log(number).start_offset().0).collect();
-        self.dir().retain();
+        self.dirs.iter().for_each(|dir| dir.retain());
         self.settle();
         let now = self.clock.now_ms();
         for (under_test, start) in self.logs.iter().zip(&starts) {
@@ -360,13 +395,14 @@ impl World {
     }
 
     fn clean(&mut self) {
-        let passes = self.dir().clean();
+        let passes: usize = self.dirs.iter().map(|dir| dir.clean()).sum();
         self.seen.passes += passes as u64;
         self.settle();
-        let stats = self.dir().stats().cleaner;
-        self.note(format!("clean, {passes} passes, {} bytes", stats.written_bytes));
-        let is_up = !self.dir().is_offline() && !self.files.power_is_out();
-        assert!(!is_up || stats.uncleanable_logs == 0, "a log is set aside");
+        let stats: Vec<_> = self.dirs.iter().map(|dir| dir.stats().cleaner).collect();
+        let written: u64 = stats.iter().map(|stats| stats.written_bytes).sum();
+        self.note(format!("clean, {passes} passes, {written} bytes"));
+        let is_up = !self.is_offline() && !self.files.power_is_out();
+        assert!(!is_up || stats.iter().all(|stats| stats.uncleanable_logs == 0), "a log is set aside");
     }
 
     fn fill_disk(&mut self) {
@@ -389,7 +425,7 @@ impl World {
         self.files.fail_syncs(true);
         self.flush();
         self.files.fail_syncs(false);
-        self.note(format!("flushes failed, offline {}", self.dir().is_offline()));
+        self.note(format!("flushes failed, offline {}", self.is_offline()));
         self.append();
         self.flush();
         self.check();
@@ -412,9 +448,11 @@ impl World {
 
     fn delete(&mut self) {
         let number = self.below(LOGS as u64) as usize;
-        let log = Arc::clone(self.log(number));
+        let log = self.log(number).newest();
         self.logs[number].doomed = true;
-        let deleted = self.dir().delete_log(&log);
+        let home = self.logs[number].home;
+        let deleted = self.dirs[home].delete_log(&log);
+        self.is_deleted_on_its_way(number);
         self.note(format!("delete {number}: {}", deleted.is_ok()));
         if deleted.is_err() || self.files.power_is_out() {
             return self.restart(End::PowerCut);
@@ -422,10 +460,11 @@ impl World {
         let name = self.logs[number].name.clone();
         let mut anew = self.new_log(name.clone());
         self.seen.in_logs.add(&self.logs[number].model.seen);
-        match self.dir().open_log(anew.id, &name, anew.config.clone(), LeaderEpoch(self.starts)) {
+        anew.home = home;
+        match self.dirs[home].open_log(anew.id, &name, anew.config.clone(), LeaderEpoch(self.starts)) {
             Ok(log) => anew.log = Some(log),
             Err(error) => {
-                assert!(self.files.power_is_out() || self.dir().is_offline(), "{error}");
+                assert!(self.files.power_is_out() || self.is_offline(), "{error}");
                 self.logs[number] = anew;
                 return self.restart(End::PowerCut);
             }
@@ -436,9 +475,10 @@ impl World {
     /// The process ends in order, and another begins.
     fn close(&mut self) {
         self.note("close".to_owned());
-        self.dir().close();
+        self.moving = None;
+        self.dirs.iter().for_each(|dir| dir.close());
         self.settle();
-        if self.dir().is_offline() || self.files.power_is_out() {
+        if self.is_offline() || self.files.power_is_out() {
             let end = self.any_end();
             return self.restart(end);
         }
@@ -473,7 +513,8 @@ impl World {
     }
 
     fn leave(&mut self) {
-        self.dir = None;
+        self.moving = None;
+        self.dirs.clear();
         for under_test in &mut self.logs {
             under_test.log = None;
             under_test.model.left();
@@ -483,10 +524,11 @@ impl World {
 
     /// Damages files that only save time: indexes, epochs, snapshots of producers, the checkpoint, what was compacted.
     fn harm_hints(&mut self) {
-        let mut hints =
-            ["checkpoint", "cleaner-offset-checkpoint"].map(|name| Path::new(DIR).join(name)).to_vec();
-        for under_test in &self.logs {
-            let dir = Path::new(DIR).join(&under_test.name);
+        let of_dirs = ["checkpoint", "cleaner-offset-checkpoint"];
+        let mut hints: Vec<PathBuf> =
+            DIRS.iter().flat_map(|dir| of_dirs.map(|name| Path::new(dir).join(name))).collect();
+        let dirs = |log: &LogUnderTest| DIRS.map(|dir| Path::new(dir).join(&log.name));
+        for dir in self.logs.iter().flat_map(dirs) {
             let Ok(entries) = self.files.list(&dir) else { continue };
             // What an index of aborted transactions says has no checksum.
             let suffixes = [".index", ".timeindex", ".snapshot", "leader-epoch-checkpoint"];

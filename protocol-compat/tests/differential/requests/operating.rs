@@ -1,9 +1,10 @@
 //! What operators ask: data directories, elections, reassignments, the quorum, producers.
 
-use super::script::{Script, topic};
+use super::script::{Script, text, topic};
 use kafka_protocol::messages::alter_partition_reassignments_request::{
     ReassignablePartition, ReassignableTopic,
 };
+use kafka_protocol::messages::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
 use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::describe_quorum_request::{PartitionData, TopicData};
@@ -25,6 +26,7 @@ const MANY: &[(&str, &[Asked<'_>])] = &[
 
 pub(super) fn all(script: &mut Script) {
     log_dirs(script);
+    moves(script);
     elections(script);
     reassignments(script);
     quorum(script);
@@ -42,6 +44,29 @@ fn log_dirs(script: &mut Script) {
     for (what, topics) in MANY {
         script.ask(what, |_| request(Some(topics)));
     }
+}
+
+/// To directories that the brokers do not have; what becomes of moves to others is looked at in `relocated`.
+fn moves(script: &mut Script) {
+    let request = |path: &str, topics: &[Asked<'_>]| {
+        let moved = |(name, partitions): &Asked<'_>| {
+            AlterReplicaLogDirTopic::default().with_name(topic(name)).with_partitions(partitions.to_vec())
+        };
+        let topics = topics.iter().map(moved).collect();
+        AlterReplicaLogDir::default().with_path(text(path)).with_topics(topics)
+    };
+    let all = |dirs: Vec<AlterReplicaLogDir>| AlterReplicaLogDirsRequest::default().with_dirs(dirs);
+    for (what, topics) in MANY {
+        script.ask(what, |_| all(vec![request("/nowhere", topics)]));
+    }
+    script.ask("no path", |_| all(vec![request("", MANY[0].1)]));
+    script.ask("bad names", |_| all(vec![request("/nowhere", &[("a b", &[0]), ("", &[0])])]));
+    script.ask("a partition twice", |_| {
+        all(vec![request("/nowhere", MANY[0].1), request("/neither", &[("plain", &[1, 0, 0])])])
+    });
+    let (longest, too_long) = ("x".repeat(213), "x".repeat(214));
+    script.ask("long names", |_| all(vec![request("/nowhere", &[(&longest, &[0, 10]), (&too_long, &[0])])]));
+    script.ask("no directory", |_| all(Vec::new()));
 }
 
 fn elections(script: &mut Script) {

@@ -60,6 +60,10 @@ pub(super) fn comparable(key: i16, version: i16, body: &Bytes) -> Result<String>
             });
             r.responses.iter_mut().for_each(|t| silence(&mut t.error_message));
         }),
+        34 => told(body, version, |r: &mut AlterReplicaLogDirsResponse| {
+            r.results.sort_by(|a, b| a.topic_name.cmp(&b.topic_name));
+            r.results.iter_mut().for_each(|t| t.partitions.sort_by_key(|p| p.partition_index));
+        }),
         35 => log_dirs(body, version),
         37 => told(body, version, |r: &mut CreatePartitionsResponse| {
             r.results.sort_by(|a, b| a.name.cmp(&b.name));

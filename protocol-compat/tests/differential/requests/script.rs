@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// The APIs that Ottla serves, without those of groups.
 pub(super) const SERVED: &[i16] =
-    &[0, 1, 2, 3, 18, 19, 20, 21, 22, 23, 32, 33, 35, 37, 43, 44, 45, 46, 48, 49, 55, 57, 60, 61, 74, 75];
+    &[0, 1, 2, 3, 18, 19, 20, 21, 22, 23, 32, 33, 34, 35, 37, 43, 44, 45, 46, 48, 49, 55, 57, 60, 61, 74, 75];
 
 const CLIENT: &[u8] = b"differential";
 /// What an id is made of that no topic has.

@@ -19,6 +19,11 @@ fn the_nearest_layer_counts_and_what_it_hides_comes_back() {
     let config = over(&start, &[("message.max.bytes", "2000")], &[("message.max.bytes", "3000")]);
     assert_eq!((config.message_max_bytes, config.max_connections), (3000, 7));
     assert_eq!(over(&config, &[("message.max.bytes", "2000")], &[]).message_max_bytes, 2000);
+    let rate = over(&start, &[("replica.alter.log.dirs.io.max.bytes.per.second", "0")], &[]);
+    assert_eq!(
+        rate.replica_alter_log_dirs_io_max_bytes_per_second, 0,
+        "a name of Kafka's that has a meaning here"
+    );
     let again = over(&config, &[], &[]);
     assert_eq!(again.message_max_bytes, 1000);
     assert_eq!(again.values.started(), start.values.started());

@@ -111,7 +111,7 @@ fn every_name_of_kafka_is_accepted_at_its_default() {
         let expected = setting(kafkas.name).is_none();
         assert_eq!(has_notice(&config, kafkas.name, "no effect"), expected, "{}", kafkas.name);
     }
-    for name in DYNAMIC_ONLY {
+    for name in DYNAMIC_ONLY.iter().filter(|name| setting(name).is_none()) {
         assert!(has_notice(&load(&[(name, "1000")]), name, "no effect"), "{name}");
     }
 }

@@ -137,7 +137,7 @@ impl World {
         let after = Duration::from_millis(self.below(2_000));
         let known = |log: &Arc<Log>| -> Vec<ProducerId> { log.producers().iter().map(|p| p.id).collect() };
         let before: Vec<_> = (0..LOGS).map(|number| known(self.log(number))).collect();
-        let count = self.dir().expire_producers(after);
+        let count: usize = self.dirs.iter().map(|dir| dir.expire_producers(after)).sum();
         let mut gone = 0;
         for (number, before) in before.into_iter().enumerate() {
             let left = known(self.log(number));
