@@ -134,6 +134,14 @@ pub(crate) fn configs(stage: &Stage) -> Result<()> {
     let all = objects(stage, &broker, &[&["config", "describe"][..], &logger].concat())?;
     let root = all.iter().find(|one| one["name"] == "root").context("root")?;
     ensure!(root["value"] == "WARN" && root["source"] == "DYNAMIC_BROKER_LOGGER_CONFIG", "{root}");
+    let subscription = ["--client-metrics", "suite"];
+    let set = ["--set", "metrics=org.apache.kafka.producer.", "--set", "interval.ms=10000"];
+    run(stage, &broker, &[&["config", "alter"][..], &subscription, &set].concat())?.well()?;
+    let said = run(stage, &broker, &[&["config", "describe"][..], &subscription].concat())?.well()?;
+    let model = [&to[..], &["--entity-type", "client-metrics", "--entity-name", "suite"]].concat();
+    let model = stage.tool("kafka.admin.ConfigCommand", &model, "")?;
+    ensure!(sorted(&said) == sorted(&model), "{said}\nKafka's tool:\n{model}");
+    ensure!(said.contains("interval.ms=10000"), "{said}");
     let said = run(stage, &broker, &["config", "describe", "--broker", "77"])?.badly()?;
     ensure!(said.contains("no broker 77"), "{said}");
     let said = run(stage, &broker, &["config", "describe", "--topic", "none"])?.badly()?;

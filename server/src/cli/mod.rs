@@ -133,7 +133,7 @@ pub enum Command {
     /// List every setting with its value, default, bounds and meaning; or describe and alter those of a running server.
     ///
     /// Without a further command: the settings that a broker started here would have. `describe` and `alter` ask a
-    /// running Kafka server about the settings of its topics, brokers and groups.
+    /// running Kafka server about the settings of its topics, brokers, groups and subscriptions.
     Config(ConfigArgs),
     /// Topics of any Kafka server: create, list, describe, alter, delete.
     Topic(TopicArgs),

@@ -1,5 +1,5 @@
-//! `ottla config describe` and `alter`: settings of topics, brokers and groups of a running Kafka server, and the levels
-//! of brokers' loggers.
+//! `ottla config describe` and `alter`: settings of topics, brokers, groups and subscriptions to clients' metrics of a
+//! running Kafka server, and the levels of brokers' loggers.
 
 use std::process::ExitCode;
 
@@ -18,13 +18,14 @@ Examples:
   ottla config describe --broker 0 --all --doc
   ottla config alter --topic orders --set retention.ms=86400000 --delete segment.ms
   ottla config alter --brokers --set log.retention.ms=86400000      every broker, without a restart
-  ottla config alter --broker-logger 1 --set root=DEBUG";
+  ottla config alter --broker-logger 1 --set root=DEBUG
+  ottla config alter --client-metrics all --set 'metrics=*' --set interval.ms=10000      ask clients for theirs";
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Show settings of a running server.
     ///
-    /// Those that were set for the topic, broker or group itself; with --all every one, wherever its value comes from.
+    /// Those that were set for the topic, broker, group or subscription itself; with --all every one, wherever its value comes from.
     #[command(after_help = EXIT_CODES)]
     Describe(DescribeArgs),
     /// Alter settings of a running server. All of the command are altered, or none.
@@ -55,6 +56,10 @@ pub struct Whose {
     /// Of this group.
     #[arg(long, value_name = "GROUP")]
     pub group: Option<String>,
+
+    /// Of the subscription with this name to what clients measure of themselves.
+    #[arg(long, value_name = "NAME")]
+    pub client_metrics: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -115,6 +120,9 @@ impl Whose {
     fn resource(&self) -> ConfigResource {
         if let Some(broker) = self.broker_logger {
             return ConfigResource::BrokerLogger(NodeId(broker));
+        }
+        if let Some(name) = &self.client_metrics {
+            return ConfigResource::ClientMetrics(name.clone());
         }
         match (&self.topic, self.broker, &self.group) {
             (Some(topic), _, _) => ConfigResource::Topic(topic.clone()),
@@ -192,6 +200,7 @@ fn is_own(resource: &ConfigResource, entry: &ConfigEntry) -> bool {
         ConfigResource::Brokers => "DYNAMIC_DEFAULT_BROKER_CONFIG",
         ConfigResource::BrokerLogger(_) => "DYNAMIC_BROKER_LOGGER_CONFIG",
         ConfigResource::Group(_) => "DYNAMIC_GROUP_CONFIG",
+        ConfigResource::ClientMetrics(_) => "DYNAMIC_CLIENT_METRICS_CONFIG",
     };
     entry.source == own
 }

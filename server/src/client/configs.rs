@@ -1,4 +1,4 @@
-//! Settings of topics, brokers and groups over the wire: described and altered one by one.
+//! Settings of topics, brokers, groups and subscriptions over the wire: described and altered one by one.
 
 use std::ops::RangeInclusive;
 
@@ -25,6 +25,8 @@ pub enum ConfigResource {
     /// What holds for all brokers that have no value of their own.
     Brokers,
     Group(String),
+    /// Of a subscription to what clients measure of themselves.
+    ClientMetrics(String),
 }
 
 impl ConfigResource {
@@ -33,6 +35,7 @@ impl ConfigResource {
             Self::Topic(_) => 2,
             Self::Broker(_) | Self::Brokers => 4,
             Self::BrokerLogger(_) => 8,
+            Self::ClientMetrics(_) => 16,
             Self::Group(_) => 32,
         }
     }
@@ -40,7 +43,7 @@ impl ConfigResource {
     /// The name on the wire.
     pub fn name(&self) -> String {
         match self {
-            Self::Topic(name) | Self::Group(name) => name.clone(),
+            Self::Topic(name) | Self::Group(name) | Self::ClientMetrics(name) => name.clone(),
             Self::Broker(node) | Self::BrokerLogger(node) => node.0.to_string(),
             Self::Brokers => String::new(),
         }
@@ -53,6 +56,8 @@ impl ConfigResource {
             Self::Broker(_) | Self::Brokers => "broker",
             Self::BrokerLogger(_) => "broker-logger",
             Self::Group(_) => "group",
+            // As Kafka's tools have it.
+            Self::ClientMetrics(_) => "client-metric",
         }
     }
 
