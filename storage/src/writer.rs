@@ -4,7 +4,7 @@
 //! meanwhile, with one vectored write and one journal record for as many as fit. A batch's bytes are never copied on
 //! their way to the segment. Invariant: whatever fails leaves the log as it was, or the directory offline.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,7 +13,7 @@ use crate::batch::{BatchHeader, HEADER_BYTES};
 use crate::config::{Durability, LogConfig, UNFLUSHED_BYTES_MAX, UNFLUSHED_BYTES_MIN};
 use crate::env::{File, OpenMode};
 use crate::error::{is_out_of_files, is_passing};
-use crate::ids::{NO_TIMESTAMP, Offset, TimestampMs};
+use crate::ids::{NO_TIMESTAMP, Offset, ProducerId, TimestampMs};
 use crate::journal::RaiseSlot;
 use crate::journal::record::Op;
 use crate::log::Log;
@@ -246,6 +246,13 @@ impl Log {
             jobs.busy = true;
         }
         self.drain(false);
+    }
+
+    /// Whose appends wait.
+    pub(crate) fn producers_waiting(&self) -> BTreeSet<ProducerId> {
+        let jobs = self.jobs.lock().unwrap();
+        let batches = jobs.waiting.iter().flat_map(|job| &job.checked.batches);
+        batches.map(|batch| batch.header.producer_id).collect()
     }
 
     /// From here on appends wait, as soon as those are over that have begun: true once they are. For one caller.

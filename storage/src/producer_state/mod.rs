@@ -189,12 +189,14 @@ impl Producers {
         self.entries.iter().map(|(id, producer)| (*id, last(producer))).collect()
     }
 
-    /// Forgets producers that wrote nothing for so long, but for those with a transaction open.
-    fn expire(&mut self, now_ms: TimestampMs, after: Duration) -> usize {
+    /// Forgets producers that wrote nothing for so long, but for those that write now or have a transaction open.
+    fn expire(&mut self, now_ms: TimestampMs, after: Duration, writing: &BTreeSet<ProducerId>) -> usize {
         let after_ms = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
         let before = self.entries.len();
-        self.entries.retain(|_, producer| {
-            producer.txn_first.is_some() || now_ms.saturating_sub(producer.last_timestamp) < after_ms
+        self.entries.retain(|id, producer| {
+            writing.contains(id)
+                || producer.txn_first.is_some()
+                || now_ms.saturating_sub(producer.last_timestamp) < after_ms
         });
         before - self.entries.len()
     }
@@ -230,11 +232,13 @@ impl Log {
         self.follow(|log| log.producers.lock().unwrap().len())
     }
 
-    /// Forgets producers whose last record is older than `after`, as Kafka does every now and then; how many.
+    /// Forgets producers whose last record is older than `after`, as Kafka does every now and then; how many. What waits to
+    /// be appended may repeat what is known of its producer only.
     pub fn expire_producers(&self, after: Duration) -> usize {
         let log = self.in_force();
         let now_ms = log.shared.env.clock.now_ms();
-        log.producers.lock().unwrap().expire(now_ms, after)
+        let writing = log.producers_waiting();
+        log.producers.lock().unwrap().expire(now_ms, after, &writing)
     }
 }
 

@@ -234,6 +234,21 @@ fn appends_that_come_during_the_switch_are_the_first_in_the_new_place() {
 }
 
 #[test]
+fn a_producer_whose_append_waits_is_not_forgotten() {
+    let mut world = World::new(3, Durability::Durable);
+    world.append_some(10);
+    assert!(world.log.hold_appends());
+    let (_, again) = world.batch(9);
+    let ticket = world.log.append(check_internal(again).unwrap(), Origin::Client, None);
+    assert_eq!(world.log.expire_producers(Duration::ZERO), 0);
+    world.log.let_appends_go();
+    world.flush();
+    assert_eq!(ticket.wait().unwrap().base, Offset(9), "it is known to be there");
+    assert_eq!(world.log.expire_producers(Duration::ZERO), 1, "it writes no more");
+    world.check();
+}
+
+#[test]
 fn a_move_that_is_given_up_leaves_the_log_and_no_copy() {
     let mut world = World::new(4, Durability::Durable);
     world.append_some(20);
