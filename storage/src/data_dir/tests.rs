@@ -4,9 +4,10 @@ use std::io::IoSlice;
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::config::{Durability, UNCOVERED_BYTES_MAX, UNFLUSHED_BYTES_MAX, UNFLUSHED_BYTES_MIN};
+use crate::config::{Durability, LogConfig, UNCOVERED_BYTES_MAX, UNFLUSHED_BYTES_MAX, UNFLUSHED_BYTES_MIN};
 use crate::env::{Files, OpenMode, SimFiles};
-use crate::ids::{Offset, TopicId};
+use crate::ids::{LeaderEpoch, LogId, Offset, TopicId};
+use crate::meta;
 use crate::plan::{OffsetSpec, Origin};
 use crate::records::BatchBuilder;
 use crate::validate::check_internal;

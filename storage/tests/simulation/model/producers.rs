@@ -81,9 +81,10 @@ pub(crate) enum Outcome {
 }
 
 impl Model {
-    fn producer(&self, id: ProducerId) -> Option<Producer> {
+    /// What the batches that count tell of a producer.
+    fn producer(&self, id: ProducerId, counts: impl Fn(&Batch) -> bool) -> Option<Producer> {
         let mut found = None;
-        let of_it = |entry: &(&i64, &Batch)| entry.1.header.producer_id == id;
+        let of_it = |entry: &(&i64, &Batch)| entry.1.header.producer_id == id && counts(entry.1);
         for (base, batch) in self.batches.iter().filter(of_it) {
             let header = &batch.header;
             let producer = found.get_or_insert_with(Producer::default);
@@ -101,9 +102,11 @@ impl Model {
     }
 
     /// What the log may answer. More than one answer only after a restart: then a producer may be known by its last
-    /// batch alone, and one that wrote nothing behind the log's start by its epoch or not at all.
+    /// batch alone, one that wrote nothing behind the log's start by its epoch or not at all, and one whose marker a
+    /// compaction emptied by what stands before that: as in Kafka, the marker's record told its epoch.
     pub(crate) fn judge(&self, batch: &Batch) -> Vec<Verdict> {
-        let known = if batch.has_producer() { self.producer(batch.header.producer_id) } else { None };
+        let producer = batch.header.producer_id;
+        let known = if batch.has_producer() { self.producer(producer, |_| true) } else { None };
         let Some(known) = known else { return vec![Verdict::Append] };
         let mut allowed = vec![known.judge(&batch.header, REMEMBERED)];
         if self.was_restarted && matches!(allowed[0], Verdict::Repeats(_)) {
@@ -114,6 +117,11 @@ impl Model {
         }
         if self.was_restarted && known.last_offset < self.start {
             allowed.push(Verdict::Append);
+        }
+        if self.was_restarted && self.is_compacted && known.batches.is_empty() {
+            let by_records = self.producer(producer, |batch| !batch.header.is_control());
+            let judge = |known: Producer| known.judge(&batch.header, REMEMBERED);
+            allowed.push(by_records.map_or(Verdict::Append, judge));
         }
         allowed
     }

@@ -14,7 +14,8 @@ impl World {
         let Some((number, moving)) = self.moving.take() else { return self.begin_move() };
         if self.below(12) == 0 {
             self.note(format!("the move of {number} is given up"));
-            return moving.cancel();
+            moving.cancel();
+            return self.settle();
         }
         let mut moving = Some(moving);
         for _ in 0..1 + self.below(STEPS_MAX) {
