@@ -3,7 +3,7 @@
 //! Invariants: a partition has one move at most, and none once its topic is deleted; a move that fails leaves the
 //! partition where it is, and a line in the log. One thread takes all steps. How a log is moved is `storage`'s business.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -64,9 +64,14 @@ impl Moves {
     }
 
     /// Where a partition is on its way to, and how far it is.
-    pub(super) fn of(&self, id: LogId) -> Option<(usize, Arc<MoveView>)> {
+    fn of(&self, id: LogId) -> Option<(usize, Arc<MoveView>)> {
         let jobs = self.lock();
         jobs.waiting.iter().find(|job| job.id == id).map(|job| (job.target, job.view.clone()))
+    }
+
+    /// As [`Moves::of`], for all.
+    pub(super) fn all(&self) -> HashMap<LogId, (usize, Arc<MoveView>)> {
+        self.lock().waiting.iter().map(|job| (job.id, (job.target, job.view.clone()))).collect()
     }
 
     fn remove(&self, of: impl Fn(&Job) -> bool) -> Vec<Arc<Job>> {

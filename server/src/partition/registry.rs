@@ -221,6 +221,7 @@ impl Partitions {
         let mut all: Vec<_> = self.dirs.iter().map(|dir| (dir.clone(), Vec::new())).collect();
         let state = self.read();
         let emptiest = self.emptiest(&state);
+        let mut copies = self.moves.all();
         for topic in image.topics() {
             for partition in topic.partition_ids() {
                 let id = LogId { topic: topic.id, partition };
@@ -228,7 +229,7 @@ impl Partitions {
                 let chosen = || state.chosen_for(topic, partition);
                 let home = state.homes.get(&id).copied().or_else(chosen).unwrap_or(emptiest);
                 // One that is there by now is no copy any more.
-                if let Some((target, copy)) = self.moves.of(id).filter(|(target, _)| *target != home) {
+                if let Some((target, copy)) = copies.remove(&id).filter(|(target, _)| *target != home) {
                     let (topic, open) = (topic.clone(), open.clone());
                     all[target].1.push(Placed { topic, partition, open, copy: Some(copy) });
                 }
