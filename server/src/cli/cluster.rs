@@ -1,15 +1,14 @@
-//! `ottla cluster`: the brokers of any Kafka server and what they serve.
+//! `ottla cluster`: the brokers of any Kafka server, what they serve, and where they keep it.
 
 use std::process::ExitCode;
 
 use clap::Args;
-use protocol_compat::ErrorCode;
 use protocol_compat::versions::api_info;
 use serde_json::json;
 
 use super::remote::{EXIT_CODES, OnSignal, Printer, RemoteArgs, Stop, run};
 use super::table::{Table, cell};
-use crate::client::{Client, PlacedReplica};
+use crate::client::{Client, PlacedReplica, name_of};
 
 /// What to show of a cluster.
 #[derive(Clone, Debug, Args)]
@@ -92,11 +91,9 @@ async fn log_dirs(client: &mut Client, printer: &mut Printer<'_>) -> Result<(), 
         return Ok(());
     }
     for dir in &dirs {
-        let state = match ErrorCode::from_code(dir.error_code) {
-            Some(ErrorCode::None) | None => {
-                format!("{} of {} bytes free", cell(dir.usable_bytes), cell(dir.total_bytes))
-            }
-            Some(error) => error.name().to_owned(),
+        let state = match dir.error_code {
+            0 => format!("{} of {} bytes free", cell(dir.usable_bytes), cell(dir.total_bytes)),
+            code => name_of(code),
         };
         let mut table =
             Table::new(&[("TOPIC", 20), ("PARTITION", 9), ("BYTES", 10), ("LAG", 6), ("STATE", 0)]);

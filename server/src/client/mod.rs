@@ -20,7 +20,7 @@ mod topics;
 
 pub use cluster::{Client, Endpoint, Metadata, NodeId, Options, Partition, Topic};
 pub use configs::{ConfigEntry, ConfigOp, ConfigResource};
-pub use error::ClientError;
+pub use error::{ClientError, name_of};
 pub use groups::{Assignment, Group, GroupListing, GroupState, Member};
 pub use log_dirs::{LogDir, PlacedReplica};
 pub use offsets::{Committed, TopicPartition, When};
