@@ -86,7 +86,9 @@ pub use marker::EndMarker;
 pub use plan::{AbortedTxn, Bound, OffsetSpec, Origin, Part, ReadPlan, Standing, TimestampOffset, TxnToken};
 pub use producer_state::ProducerView;
 pub use records::{BatchBuilder, Record, RecordHeader, Records, records};
-pub use relocate::{Move, MoveError, MoveView, Settled, Step, Unfinished, settle_copies};
+pub use relocate::{
+    COPIED_NAME_BYTES_MAX, Move, MoveError, MoveView, Settled, Step, Unfinished, settle_copies,
+};
 pub use retention::{DeleteRecordsError, NewStart};
 pub use ticket::{AppendError, Appended, Ticket};
 pub use validate::{Checked, RecordError, RecordValidation, Reject, Rules, check, check_at, check_internal};

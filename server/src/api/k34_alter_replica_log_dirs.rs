@@ -19,15 +19,14 @@ use protocol_compat::messages::{
     AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse, ApiKey, StrBytes, TopicName,
 };
 
+use storage::COPIED_NAME_BYTES_MAX;
+
 use super::error::ToCode;
 use super::{Api, Cx, Then};
 use crate::partition::MoveRefusal;
 use crate::security::{Operation, Resource};
 
 pub(super) struct AlterReplicaLogDirs;
-
-/// The longest `<topic>-<partition>` that leaves room for a copy's ending in the name of a file.
-const COPIED_NAME_BYTES_MAX: usize = 255 - ".-future".len() - 32;
 
 /// The directory that is asked for, by partition and topic.
 type Asked = BTreeMap<TopicName, BTreeMap<i32, StrBytes>>;

@@ -79,6 +79,14 @@ fn places(client: &mut Client, topic: &str) -> Vec<(String, bool, i64, i64)> {
     found
 }
 
+/// The directory that a topic's partition lives in, and the other one.
+fn home_and_other(client: &mut Client, dir: &TestDir, topic: &str) -> (String, String) {
+    let home = places(client, topic)[0].0.clone();
+    let [a, b] = ["a", "b"].map(|which| path(dir, which));
+    let other = if home == a { b } else { a };
+    (home, other)
+}
+
 fn lives_in(client: &mut Client, topic: &str, path: &str) -> bool {
     let places = places(client, topic);
     places.len() == 1 && places[0].0 == path && !places[0].1
@@ -136,8 +144,8 @@ fn read_all(client: &mut Client, topic: &str, count: i64) {
     assert_eq!(read(client, topic, count), count, "and no more");
 }
 
-fn copies(dir: &TestDir, which: &str) -> usize {
-    let entries = std::fs::read_dir(Path::new(&path(dir, which))).unwrap();
+fn copies(dir: &str) -> usize {
+    let entries = std::fs::read_dir(dir).unwrap();
     entries.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with("-future")).count()
 }
 
@@ -258,14 +266,13 @@ fn a_move_is_given_up_by_moving_back_and_with_its_topic() {
     let mut client = broker.client();
     for topic in ["t", "u"] {
         create(&mut client, topic);
-        let home = places(&mut client, topic)[0].0.clone();
-        let (from, to) = if home == path(&dir, "a") { ("a", "b") } else { ("b", "a") };
+        let (home, target) = home_and_other(&mut client, &dir, topic);
         produce(&mut client, topic, 0);
-        assert_eq!(alter(&mut client, 2, topic, &path(&dir, to)), 0);
+        assert_eq!(alter(&mut client, 2, topic, &target), 0);
         assert_eq!(places(&mut client, topic).iter().filter(|place| place.1).count(), 1);
-        assert_eq!(copies(&dir, to), 1);
+        assert_eq!(copies(&target), 1);
         if topic == "t" {
-            assert_eq!(alter(&mut client, 2, topic, &path(&dir, from)), 0);
+            assert_eq!(alter(&mut client, 2, topic, &home), 0);
             assert!(lives_in(&mut client, topic, &home));
             assert_eq!(produce(&mut client, topic, 1), (0, 1));
             read_all(&mut client, topic, 2);
@@ -279,7 +286,7 @@ fn a_move_is_given_up_by_moving_back_and_with_its_topic() {
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
-        assert_eq!(copies(&dir, to), 0, "{topic}");
+        assert_eq!(copies(&target), 0, "{topic}");
     }
 }
 
@@ -293,8 +300,7 @@ fn a_move_goes_on_after_a_restart() {
         for number in 0..20 {
             produce(&mut client, "t", number);
         }
-        let home = places(&mut client, "t")[0].0.clone();
-        let target = if home == path(&dir, "a") { path(&dir, "b") } else { path(&dir, "a") };
+        let (home, target) = home_and_other(&mut client, &dir, "t");
         assert_eq!(alter(&mut client, 2, "t", &target), 0);
         (home, target)
     };
@@ -319,8 +325,7 @@ fn a_move_goes_as_fast_as_the_setting_says_now() {
     for number in 0..20 {
         produce(&mut client, "t", number);
     }
-    let home = places(&mut client, "t")[0].0.clone();
-    let target = if home == path(&dir, "a") { path(&dir, "b") } else { path(&dir, "a") };
+    let (_, target) = home_and_other(&mut client, &dir, "t");
     assert_eq!(alter(&mut client, 2, "t", &target), 0);
     std::thread::sleep(Duration::from_millis(300));
     let copy = places(&mut client, "t").into_iter().find(|place| place.1).unwrap();

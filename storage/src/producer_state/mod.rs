@@ -232,8 +232,8 @@ impl Log {
         self.follow(|log| log.producers.lock().unwrap().len())
     }
 
-    /// Forgets producers whose last record is older than `after`, as Kafka does every now and then; how many. What waits to
-    /// be appended may repeat what is known of its producer only.
+    /// Forgets producers whose last record is older than `after`, as Kafka does every now and then; how many. One whose
+    /// append waits is not silent: what it repeats must still be known.
     pub fn expire_producers(&self, after: Duration) -> usize {
         let log = self.in_force();
         let now_ms = log.shared.env.clock.now_ms();

@@ -33,6 +33,7 @@ use crate::meta::{self, PARTITION_FILE_NAME};
 use crate::shared::Shared;
 use crate::small_file;
 use copy::Copied;
+pub use names::COPIED_NAME_BYTES_MAX;
 pub use settle::{Settled, Unfinished, settle_copies};
 
 /// Appends wait so long for the last ones to be durable; then they go on, and the move tries again.

@@ -15,6 +15,8 @@ use crate::meta;
 const FUTURE_SUFFIX: &str = "-future";
 const UNIQUE_DIGITS: usize = 32;
 const MOVED_PREFIX: &str = "moved-";
+/// The longest name of a log's directory that leaves room for the ending of a copy's.
+pub const COPIED_NAME_BYTES_MAX: usize = NAME_BYTES_MAX - ".".len() - UNIQUE_DIGITS - FUTURE_SUFFIX.len();
 
 /// What a directory says of the last move of its log.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -57,8 +59,8 @@ pub(crate) fn last_move(files: &dyn Files, dir: &Path) -> io::Result<Option<Last
 
 /// A name for a log's copy that no other copy has; `None` if it would be too long.
 pub(crate) fn future_name(dir_name: &str, unique: u128) -> Option<String> {
-    let name = format!("{dir_name}.{unique:032x}{FUTURE_SUFFIX}");
-    (name.len() <= NAME_BYTES_MAX).then_some(name)
+    let is_short = dir_name.len() <= COPIED_NAME_BYTES_MAX;
+    is_short.then(|| format!("{dir_name}.{unique:0UNIQUE_DIGITS$x}{FUTURE_SUFFIX}"))
 }
 
 /// The name of the log's directory that a copy is made of.
@@ -95,8 +97,8 @@ mod tests {
 
     #[test]
     fn a_copy_of_a_long_name_is_refused() {
-        let longest = NAME_BYTES_MAX - 1 - UNIQUE_DIGITS - FUTURE_SUFFIX.len();
-        assert!(future_name(&"x".repeat(longest), 0).is_some());
-        assert_eq!(future_name(&"x".repeat(longest + 1), 0), None);
+        let longest = future_name(&"x".repeat(COPIED_NAME_BYTES_MAX), u128::MAX).unwrap();
+        assert_eq!(longest.len(), NAME_BYTES_MAX);
+        assert_eq!(future_name(&"x".repeat(COPIED_NAME_BYTES_MAX + 1), 0), None);
     }
 }
