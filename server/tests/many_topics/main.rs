@@ -1,4 +1,5 @@
-//! Many topics on one broker: created one by one and together, listed, written to, at rest, stopped, killed, started again.
+//! Many topics on one broker: created one by one and together, listed, written to, at rest, stopped, killed, started again,
+//! operated by requests and by commands.
 //!
 //! What each step took is printed; the bounds are tenfold what a slow machine needs, so that only a cost of another order
 //! fails. `OTTLA_EFFORT=long` makes 10,000 topics, otherwise there are 1,000.
@@ -7,6 +8,7 @@
     reason = "a process on the real machine, and the time that an operator sees"
 )]
 
+mod operating;
 #[path = "../kill/process.rs"]
 mod process;
 
@@ -150,4 +152,13 @@ fn many_topics_stay_cheap() {
     let mut client = restarted(&mut process);
     at_rest(&process, topics, "after a kill");
     timed(topics, "the fourth record of each", || write_all(&mut client, topics, 3));
+
+    operating::by_requests(&mut client, &home, topics, 4);
+    operating::by_commands(&process, topics);
+    let (status, _) = timed(topics, "a stop after all that", || process.terminate());
+    assert!(status.success());
+    operating::verify(&home, topics);
+    process = timed(topics, "a start after all that", || Process::start(&Spec::new(&home, &[])));
+    operating::delete(&process, topics);
+    at_rest(&process, topics, "deleted");
 }
