@@ -120,6 +120,9 @@ impl Shared {
     fn sync_all(&self, captured: &[(&Arc<Log>, Capture)]) -> io::Result<Vec<bool>> {
         let prepare = |(log, capture): &(&Arc<Log>, Capture)| {
             let complete = log.sync(capture, By::Caller)?;
+            if !log.is_to_be_named(capture) {
+                return Ok(complete);
+            }
             match log.write_epochs(capture.end, By::Caller) {
                 Err(error) if is_passing(&error) || log.is_gone() => Ok(false),
                 other => other.map(|()| complete),

@@ -9,12 +9,12 @@ use std::sync::atomic::Ordering;
 
 use crate::checkpoint;
 use crate::config::Durability;
-use crate::env::File;
 use crate::epoch_cache;
 use crate::error::is_passing;
 use crate::ids::Offset;
 use crate::indexes::MaxTimestamp;
 use crate::log::Log;
+use crate::meta;
 use crate::producer_state;
 use crate::segment::{Mark, Segment};
 use crate::small_file;
@@ -33,7 +33,7 @@ pub(crate) struct Capture {
     /// What a relaxed log took since the flush before.
     bytes: u64,
     segments: Vec<Arc<Segment>>,
-    metadata: Option<Arc<dyn File>>,
+    metadata: bool,
     names: bool,
     dir: bool,
     producers: producer_state::Captured,
@@ -78,7 +78,7 @@ impl Log {
         let mut writer = self.writer.lock().unwrap();
         writer.new_names |= capture.names;
         writer.new_dir |= capture.dir;
-        writer.new_metadata = writer.new_metadata.take().or(capture.metadata);
+        writer.new_metadata |= capture.metadata;
         self.producers.lock().unwrap().give_back(capture.producers);
     }
 
@@ -99,7 +99,7 @@ impl Log {
             max_time: segments.last().and_then(|active| active.max_timestamp().ok()),
             bytes,
             segments: segments[first..].to_vec(),
-            metadata: writer.new_metadata.take(),
+            metadata: std::mem::take(&mut writer.new_metadata),
             names: std::mem::take(&mut writer.new_names),
             dir: std::mem::take(&mut writer.new_dir),
             producers: self.producers.lock().unwrap().capture(writer.end_mark()),
@@ -111,8 +111,10 @@ impl Log {
     pub(crate) fn sync(&self, capture: &Capture, by: By) -> io::Result<bool> {
         let files = &self.shared.env.files;
         let itself = by == By::Itself;
-        if let (Some(metadata), true) = (&capture.metadata, itself) {
-            metadata.sync_data().map_err(never_again)?;
+        if capture.metadata && itself {
+            // It was closed when it was written, for there are many: whether the disk took it since then is not known.
+            let path = self.path.join(meta::PARTITION_FILE_NAME);
+            small_file::replace(&**files, &path, meta::encode_partition(self.id().topic).as_bytes())?;
         }
         let mut complete = true;
         for segment in &capture.segments {
@@ -134,6 +136,12 @@ impl Log {
         }
         self.save_producers(&capture.producers, capture.end, by)?;
         Ok(complete)
+    }
+
+    /// Whether a checkpoint will say anything of the log once that is on the disk: one without segments may have no
+    /// directory yet.
+    pub(crate) fn is_to_be_named(&self, capture: &Capture) -> bool {
+        !capture.segments.is_empty() || self.marks.lock().unwrap().recovery.is_some()
     }
 
     /// What was captured is on the disk: recovery begins behind it, and a wanted mode comes into force.

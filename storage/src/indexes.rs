@@ -40,6 +40,7 @@ impl MaxTimestamp {
 #[derive(Default)]
 struct Growing {
     bytes: Vec<u8>,
+    /// Open from the first write to the next time that the file is completed.
     file: Option<Arc<dyn File>>,
     /// How much of `bytes` the file holds for certain.
     written: usize,
@@ -86,6 +87,8 @@ impl Growing {
             file.sync_data()?;
             self.synced = true;
         }
+        // Most logs are idle, and there may be more of them than a third of the descriptors.
+        self.file = None;
         Ok(())
     }
 }

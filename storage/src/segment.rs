@@ -1,7 +1,7 @@
 //! One segment: a file of batches with its two indexes, and the walk over the headers in it.
 //!
 //! Invariants: the file grows at its end only, and only through the log's writer; `size_bytes` never shows bytes that
-//! are not written; descriptors are opened when first needed and kept, so that none with unflushed data is ever closed.
+//! are not written; its descriptor is opened when first needed and kept, so that none with unflushed data is ever closed.
 //! How its indexes are kept and made anew stands in `indexing`.
 
 mod indexing;

@@ -59,8 +59,8 @@ pub(crate) struct Writer {
     pub(crate) new_names: bool,
     /// The log's directory itself is new.
     pub(crate) new_dir: bool,
-    /// `partition.metadata`, until it is flushed.
-    pub(crate) new_metadata: Option<Arc<dyn File>>,
+    /// `partition.metadata` is not flushed.
+    pub(crate) new_metadata: bool,
 }
 
 /// What a relaxed log has taken since its last flush.
@@ -108,7 +108,7 @@ impl Writer {
             unflushed: Unflushed::default(),
             new_names: false,
             new_dir: false,
-            new_metadata: None,
+            new_metadata: false,
         }
     }
 
@@ -405,25 +405,24 @@ impl Log {
     }
 
     /// The first append makes the log's directory, and says in it whose it is before anything else is there. One that is
-    /// there already, of a log whose records are all gone, says so itself: to write that again could lose it.
+    /// there already, of a log whose records are all gone, says so itself: to write that again in its place could lose it.
     fn make_dir(&self, writer: &mut Writer) -> io::Result<()> {
-        let files = &self.shared.env.files;
+        let files = &*self.shared.env.files;
         match files.create_dir(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
         writer.new_dir = true;
         writer.new_names = true;
+        writer.new_metadata = true;
         let path = self.path.join(meta::PARTITION_FILE_NAME);
-        let found = small_file::read(&**files, &path)?.unwrap_or_default();
-        let metadata = files.open(&path, OpenMode::Create)?;
-        if meta::decode_partition(&found) != Some(self.id().topic) {
-            let text = meta::encode_partition(self.id().topic);
-            metadata.set_len(0)?;
-            metadata.write_all_at(&[IoSlice::new(text.as_bytes())], 0)?;
+        let found = small_file::read(files, &path)?.unwrap_or_default();
+        if meta::decode_partition(&found) == Some(self.id().topic) {
+            return Ok(());
         }
-        writer.new_metadata = Some(metadata);
-        Ok(())
+        let metadata = files.open(&path, OpenMode::Create)?;
+        metadata.set_len(0)?;
+        metadata.write_all_at(&[IoSlice::new(meta::encode_partition(self.id().topic).as_bytes())], 0)
     }
 
     /// Before anything else of the log, the journal learns where it lives: until a checkpoint knows, nothing else may.
@@ -469,7 +468,7 @@ impl Log {
 
     /// The log is deleted: its files are closed, so that their room is free, whoever holds the log itself.
     pub(crate) fn let_go(&self, writer: &mut Writer) {
-        (writer.active, writer.new_metadata) = (None, None);
+        writer.active = None;
         self.segments.write().unwrap().clear();
     }
 

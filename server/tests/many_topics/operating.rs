@@ -184,7 +184,8 @@ fn commit(client: &mut Client, topics: usize, offset: i64) {
             if codes.iter().all(|code| *code == 0) {
                 break;
             }
-            assert!(codes.iter().all(|code| *code == ErrorCode::CoordinatorLoadInProgress.code()));
+            let is_loading = codes.iter().all(|code| *code == ErrorCode::CoordinatorLoadInProgress.code());
+            assert!(is_loading, "{codes:?}");
             assert!(begun.elapsed() < PATIENCE, "the coordinator does not begin");
         }
     }
@@ -228,7 +229,7 @@ pub(crate) fn by_commands(process: &Process, topics: usize) {
     };
     assert_eq!(ask(&["topic", "list", "--exclude-internal"]).len(), topics);
     let described = ask(&["topic", "describe", "--exclude-internal"]);
-    let of_ours = |lines: &[String]| lines.iter().filter(|line| line.contains("\"topic-")).count();
+    let of_ours = |lines: &[String]| lines.iter().map(|line| line.matches("\"topic-").count()).sum::<usize>();
     assert!(of_ours(&described) >= topics, "{} lines", described.len());
     assert!(!ask(&["topic", "describe", "topic-00000"]).is_empty());
     assert_eq!(of_ours(&ask(&["cluster", "--log-dirs"])), 2 * topics);

@@ -184,6 +184,8 @@ impl DataDir {
     pub fn delete_log(&self, log: &Log) -> io::Result<()> {
         let _directories = self.shared.directories();
         let _cycle = self.shared.cycle();
+        // A flush that has begun needs the directory under its name.
+        let _flushing = log.flushing.lock().unwrap();
         let writer = log.writer.lock().unwrap();
         if log.moved.get().is_some() {
             return Err(io::Error::new(

@@ -1,7 +1,7 @@
 //! Whose directory it is, and what happens to directories of logs.
 
 use std::io::IoSlice;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::config::{Durability, LogConfig, UNCOVERED_BYTES_MAX, UNFLUSHED_BYTES_MAX, UNFLUSHED_BYTES_MIN};
@@ -10,6 +10,7 @@ use crate::ids::{LeaderEpoch, LogId, Offset, TopicId};
 use crate::meta;
 use crate::plan::{OffsetSpec, Origin};
 use crate::records::BatchBuilder;
+use crate::syncs::SYNC_EACH_MAX;
 use crate::validate::check_internal;
 
 const DIR: &str = "/d/data";
@@ -243,6 +244,45 @@ fn dropping_without_close_ends_the_thread_and_frees_the_logs() {
     drop(open_log);
     drop(dir);
     assert!(weak.upgrade().is_none());
+}
+
+#[test]
+fn a_log_may_be_deleted_while_it_is_flushed() {
+    let (env, _, _) = Env::simulated(1);
+    let dir = open(&env, options()).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) && !dir.is_offline() {
+                dir.shared.flush_queued();
+            }
+        });
+        for turn in 0..1_000 {
+            let log = log(&dir, id(1, turn), &format!("t-{turn}")).unwrap();
+            append(&log);
+            dir.shared.mark_dirty(&log);
+            dir.delete_log(&log).unwrap();
+        }
+        is_over.store(true, Ordering::SeqCst);
+    });
+    assert!(!dir.is_offline());
+}
+
+#[test]
+fn many_logs_are_closed_in_order_though_nothing_was_written_to_one() {
+    let (env, _, _) = Env::simulated(1);
+    let many = SYNC_EACH_MAX as i32 + 2;
+    let open_all = |dir: &DataDir| -> Vec<_> {
+        (0..many).map(|n| log(dir, id(1, n), &format!("t-{n}")).unwrap()).collect()
+    };
+    let dir = open(&env, options()).unwrap();
+    open_all(&dir)[1..].iter().for_each(|log| append(log));
+    dir.close();
+    assert!(!dir.is_offline());
+    let dir = open(&env, options()).unwrap();
+    assert!(open_all(&dir)[1..].iter().all(|log| log.end_offset() == Offset(1)));
+    dir.close();
+    assert!(!dir.is_offline());
 }
 
 #[test]

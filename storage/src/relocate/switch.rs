@@ -67,6 +67,8 @@ impl Move {
         }
         while self.copy_piece(PIECE_BYTES)?.is_some() {}
         self.copy_beside()?;
+        // A flush that has begun needs the directory under its name.
+        let _flushing = log.flushing.lock().unwrap();
         let writer = log.writer.lock().unwrap();
         let start = log.start_offset();
         let entry = match entry {
