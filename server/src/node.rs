@@ -241,6 +241,9 @@ fn figures_of(dir: &Arc<DataDir>) -> AskDataDir {
             quarantined_bytes: stats.quarantined_bytes,
             removed_segments: stats.removed_segments,
             removed_bytes: stats.removed_bytes,
+            moves_underway: stats.moves_underway,
+            moved_logs: stats.moved_logs,
+            moved_bytes: stats.moved_bytes,
             compaction: CompactionFigures {
                 passes: stats.cleaner.passes,
                 read_bytes: stats.cleaner.read_bytes,

@@ -218,6 +218,9 @@ impl DataDir {
                 + logs.iter().map(|log| log.damaged_bytes()).sum::<u64>(),
             removed_segments: count(&counts.removed_segments),
             removed_bytes: count(&counts.removed_bytes),
+            moves_underway: count(&counts.moves_underway),
+            moved_logs: count(&counts.moved_logs),
+            moved_bytes: count(&counts.moved_bytes),
             cleaner: self.shared.cleaner_stats(),
             producers: logs.iter().map(|log| log.producer_count() as u64).sum(),
         }
@@ -359,6 +362,10 @@ pub struct DataDirStats {
     /// Segments that retention removed, and their batches' bytes.
     pub removed_segments: u64,
     pub removed_bytes: u64,
+    /// Logs that are on their way here from another directory, those that came, and what was copied for them.
+    pub moves_underway: u64,
+    pub moved_logs: u64,
+    pub moved_bytes: u64,
     pub cleaner: CleanerStats,
     /// Producers that the logs know, each counted in every log that it wrote to.
     pub producers: u64,

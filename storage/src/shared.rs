@@ -157,6 +157,10 @@ pub(crate) struct Counts {
     /// What retention removed.
     pub(crate) removed_segments: AtomicU64,
     pub(crate) removed_bytes: AtomicU64,
+    /// Logs that are on their way here, those that came, and what was copied for them.
+    pub(crate) moves_underway: AtomicU64,
+    pub(crate) moved_logs: AtomicU64,
+    pub(crate) moved_bytes: AtomicU64,
 }
 
 /// An append that takes longer than this stalls its thread.

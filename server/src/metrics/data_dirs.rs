@@ -5,8 +5,9 @@
 use super::registry::Registry;
 use super::table::{
     CHECKPOINTS, COMPACTION_AGE, COMPACTION_BUSY, COMPACTION_READ, COMPACTION_WRITTEN, COMPACTIONS,
-    DIR_OFFLINE, DIRTY_MAX, JOURNAL_BYTES, JOURNAL_CAPACITY, JOURNAL_COMMITS, JOURNAL_LIVE, PRODUCERS,
-    QUARANTINED, REMOVED_BYTES, REMOVED_SEGMENTS, UNCLEANABLE_BYTES, UNCLEANABLE_LOGS, WAITING_APPENDS,
+    DIR_OFFLINE, DIRTY_MAX, JOURNAL_BYTES, JOURNAL_CAPACITY, JOURNAL_COMMITS, JOURNAL_LIVE, MOVED_BYTES,
+    MOVED_LOGS, MOVES_UNDERWAY, PRODUCERS, QUARANTINED, REMOVED_BYTES, REMOVED_SEGMENTS, UNCLEANABLE_BYTES,
+    UNCLEANABLE_LOGS, WAITING_APPENDS,
 };
 use metrics::{Counter, Gauge};
 use std::sync::{Mutex, PoisonError};
@@ -24,6 +25,9 @@ pub struct DataDirFigures {
     pub quarantined_bytes: u64,
     pub removed_segments: u64,
     pub removed_bytes: u64,
+    pub moves_underway: u64,
+    pub moved_logs: u64,
+    pub moved_bytes: u64,
     pub compaction: CompactionFigures,
     pub producers: u64,
     pub is_offline: bool,
@@ -73,6 +77,9 @@ struct DataDirMetrics {
     quarantined_bytes: Gauge,
     removed_segments: Counter,
     removed_bytes: Counter,
+    moves_underway: Gauge,
+    moved_logs: Counter,
+    moved_bytes: Counter,
     compaction: CompactionMetrics,
     producers: Gauge,
     offline: Gauge,
@@ -128,6 +135,9 @@ impl DataDirMetrics {
             quarantined_bytes: registry.gauge(&QUARANTINED, &[dir]),
             removed_segments: registry.counter(&REMOVED_SEGMENTS, &[dir]),
             removed_bytes: registry.counter(&REMOVED_BYTES, &[dir]),
+            moves_underway: registry.gauge(&MOVES_UNDERWAY, &[dir]),
+            moved_logs: registry.counter(&MOVED_LOGS, &[dir]),
+            moved_bytes: registry.counter(&MOVED_BYTES, &[dir]),
             compaction: CompactionMetrics::new(registry, dir),
             producers: registry.gauge(&PRODUCERS, &[dir]),
             offline: registry.gauge(&DIR_OFFLINE, &[dir]),
@@ -145,6 +155,9 @@ impl DataDirMetrics {
         self.quarantined_bytes.set(figures.quarantined_bytes as f64);
         self.removed_segments.absolute(figures.removed_segments);
         self.removed_bytes.absolute(figures.removed_bytes);
+        self.moves_underway.set(figures.moves_underway as f64);
+        self.moved_logs.absolute(figures.moved_logs);
+        self.moved_bytes.absolute(figures.moved_bytes);
         self.compaction.refresh(&figures.compaction);
         self.producers.set(figures.producers as f64);
         self.offline.set(if figures.is_offline { 1.0 } else { 0.0 });

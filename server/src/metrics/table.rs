@@ -205,6 +205,12 @@ metrics! {
     REMOVED_SEGMENTS = Counter "ottla_retention_removed_segments_total" ["dir"];
     /// Bytes of the batches in the segments that retention removed, by data directory.
     REMOVED_BYTES = Counter "ottla_retention_removed_bytes_total" ["dir"] in "bytes";
+    /// Partitions on their way to a data directory from another, by the directory that they move to.
+    MOVES_UNDERWAY = Gauge "ottla_moves_underway" ["dir"];
+    /// Partitions that were moved from another data directory, by the directory that they are in now.
+    MOVED_LOGS = Counter "ottla_moved_partitions_total" ["dir"];
+    /// Bytes of batches that were copied to move partitions, by the directory that they move to.
+    MOVED_BYTES = Counter "ottla_moved_bytes_total" ["dir"] in "bytes";
     /// Logs that were compacted, by data directory.
     COMPACTIONS = Counter "ottla_compactions_total" ["dir"];
     /// Bytes that the compaction has read, by data directory.

@@ -14,7 +14,7 @@ mod process;
 
 use std::time::{Duration, Instant};
 
-use process::{Client, Home, Process, Spec, long_effort, topic_name};
+use process::{Client, Home, PATIENCE, Process, Spec, long_effort, topic_name};
 use protocol_compat::messages::create_topics_request::CreatableTopic;
 use protocol_compat::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use protocol_compat::messages::*;
@@ -109,13 +109,20 @@ fn timed<T>(topics: usize, step: &str, work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// The broker has nothing to do: once what it was given is flushed and checkpointed, it rests.
 fn at_rest(process: &Process, topics: usize, when: &str) {
-    let before = ticks(process);
-    std::thread::sleep(REST);
-    let percent = (ticks(process) - before) as f64 / REST.as_secs_f64();
+    let begun = Instant::now();
+    let percent = loop {
+        let before = ticks(process);
+        std::thread::sleep(REST);
+        let percent = (ticks(process) - before) as f64 / REST.as_secs_f64();
+        if percent < IDLE_PERCENT_MAX {
+            break percent;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{when}: the broker is busy with nothing: {percent} %");
+    };
     let (now, peak) = (memory_kib(process, "VmRSS"), memory_kib(process, "VmHWM"));
     println!("{topics} topics, {when}: idle {percent:.1} % of a processor, {now} KiB, at most {peak} KiB");
-    assert!(percent < IDLE_PERCENT_MAX, "{when}: the broker is busy with nothing: {percent} %");
     let most = MEMORY_BASE_KIB + MEMORY_KIB_EACH * topics as u64;
     assert!(peak < most, "{when}: {peak} of {most} KiB");
 }

@@ -9,6 +9,7 @@ use std::collections::btree_map::Entry;
 use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::names::LastMove;
 use super::{Move, MoveError, failed};
@@ -114,6 +115,7 @@ impl Move {
         if read < piece.len() || written != piece {
             return Err(or_failed(io::Error::other("what was written is read differently")));
         }
+        target.counts.moved_bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
         copied.bytes += piece.len() as u64;
         copied.unflushed_bytes += piece.len() as u64;
         if copied.unflushed_bytes >= UNFLUSHED_BYTES_MAX { copied.flush().map_err(or_failed) } else { Ok(()) }

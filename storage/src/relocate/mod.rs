@@ -155,6 +155,7 @@ impl Move {
             files.sync_dir(&target.path)
         };
         make().map_err(|error| failed(&target, "beginning a copy", &error))?;
+        target.counts.moves_underway.fetch_add(1, Ordering::Relaxed);
         let (copied, settled, view) = (BTreeMap::new(), BTreeSet::new(), Arc::default());
         Ok(Move { log, source, target, dir, copied, settled, stage: Stage::New, tries: 0, view })
     }
@@ -262,6 +263,7 @@ impl Move {
 
 impl Drop for Move {
     fn drop(&mut self) {
+        self.target.counts.moves_underway.fetch_sub(1, Ordering::Relaxed);
         self.log.let_appends_go();
     }
 }

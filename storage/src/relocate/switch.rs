@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
 
 use super::names::{self, LastMove};
 use super::{Move, MoveError, Stage, Step, failed};
@@ -123,6 +124,7 @@ impl Move {
     fn hand_over(&self, writer: MutexGuard<'_, Writer>, new: &Arc<Log>) {
         let (log, source) = (&self.log, &self.source);
         self.target.logs().insert(log.id(), Arc::clone(new));
+        self.target.counts.moved_logs.fetch_add(1, Ordering::Relaxed);
         let is_first = log.moved.set(Arc::clone(new)).is_ok();
         debug_assert!(is_first, "a log is moved once; the next time it is another");
         source.give_up(log, writer);

@@ -160,6 +160,23 @@ fn everything(log: &Log) -> Vec<(i64, String)> {
 }
 
 #[test]
+fn moves_are_counted_where_they_go() {
+    let mut world = World::new(1, Durability::Durable);
+    world.append_some(20);
+    let bytes = world.log.size_bytes();
+    let counted = |world: &World| -> Vec<_> {
+        let figures = |stats: DataDirStats| (stats.moves_underway, stats.moved_logs, stats.moved_bytes);
+        world.dirs.iter().map(|dir| figures(dir.stats())).collect()
+    };
+    let given_up = world.begin(1);
+    assert_eq!(counted(&world), [(0, 0, 0), (1, 0, 0)]);
+    given_up.cancel();
+    assert_eq!(counted(&world), [(0, 0, 0); 2]);
+    world.move_to(1);
+    assert_eq!(counted(&world), [(0, 0, 0), (0, 1, bytes)]);
+}
+
+#[test]
 fn a_log_goes_there_and_back_with_all_that_it_knows() {
     for durability in [Durability::Durable, Durability::Relaxed] {
         let mut world = World::new(1, durability);
