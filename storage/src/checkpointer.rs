@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::checkpoint::{self, Checkpoint};
-use crate::error::{is_out_of_files, is_passing};
+use crate::error::is_passing;
 use crate::floor;
 use crate::flush::{By, Capture};
 use crate::ids::{LogId, Offset};
@@ -67,10 +67,7 @@ impl Shared {
         self.counts.uncovered_bytes.store(0, Ordering::Relaxed);
         let (position, dirty) = self.journal().begin_checkpoint();
         let work = || self.flush_all(&dirty).and_then(|()| self.write_checkpoint(position, false));
-        let done = match work() {
-            Err(error) if is_out_of_files(&error) => self.spare.lend(work),
-            done => done,
-        };
+        let done = self.spare.lend_if_short(work);
         let is_done = done.is_ok();
         match done {
             Ok(()) => {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use crate::env::{File, Files, OpenMode};
+use crate::error::is_out_of_files;
 
 /// A checkpoint opens its files one by one; some more are for other threads that come in between.
 const HELD: usize = 4;
@@ -43,6 +44,14 @@ impl Spare {
         Ok(())
     }
 
+    /// Does `work`, with the reserve where there is no other descriptor for it.
+    pub(crate) fn lend_if_short<T>(&self, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match work() {
+            Err(error) if is_out_of_files(&error) => self.lend(work),
+            done => done,
+        }
+    }
+
     /// Gives the reserve to `work`.
     pub(crate) fn lend<T>(&self, work: impl FnOnce() -> T) -> T {
         let lend = |is_lent| {
@@ -75,7 +84,7 @@ mod tests {
         assert_eq!(spare.state.lock().unwrap().held.len(), HELD);
         spare.lend(|| {
             assert!(spare.state.lock().unwrap().held.is_empty());
-            assert!(crate::error::is_out_of_files(&spare.keep().unwrap_err()));
+            assert!(is_out_of_files(&spare.keep().unwrap_err()));
         });
         assert_eq!(spare.state.lock().unwrap().held.len(), HELD, "it is taken back");
         files.kill();

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::config::UNCOVERED_BYTES_MAX;
-use crate::error::{OpenError, is_out_of_files, is_passing};
+use crate::error::{OpenError, is_passing};
 use crate::journal::Commit;
 use crate::shared::{STALL, Shared, Waiter};
 use crate::space;
@@ -257,11 +257,7 @@ impl Shared {
         }
         for log in &dirty {
             let _flushing = self.flushing.read().unwrap();
-            let flushed = match log.flush() {
-                Err(error) if is_out_of_files(&error) => self.spare.lend(|| log.flush()),
-                flushed => flushed,
-            };
-            match flushed {
+            match self.spare.lend_if_short(|| log.flush()) {
                 Ok(()) => {}
                 Err(error) if is_passing(&error) => {
                     tracing::warn!(log = log.dir_name(), %error, "no room to flush a log");

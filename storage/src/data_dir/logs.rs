@@ -12,7 +12,7 @@ use std::sync::{Arc, MutexGuard};
 use super::{DELETE_SUFFIX, DataDir, NAME_BYTES_MAX, unique};
 use crate::checkpoint::Entry;
 use crate::config::LogConfig;
-use crate::error::{OpenError, is_out_of_files};
+use crate::error::OpenError;
 use crate::ids::{LeaderEpoch, LogId};
 use crate::lock_file::Pages;
 use crate::log::Log;
@@ -258,7 +258,8 @@ impl Shared {
         }
         let to = self.path.join(format!("{}{unique}", &dir_name[..kept]));
         self.env.files.rename(&self.path.join(dir_name), &to)?;
-        self.env.files.sync_dir(&self.path)?;
+        // What is deleted frees descriptors: it must not fail for want of one.
+        self.spare.lend_if_short(|| self.env.files.sync_dir(&self.path))?;
         Ok(to)
     }
 
@@ -278,11 +279,7 @@ impl Shared {
 
     /// The directory goes offline where it fails.
     pub(crate) fn flush_recovered(&self, syncs: &Syncs) -> io::Result<()> {
-        let flush = || syncs.perform(&*self.env.files, &self.path);
-        let flushed = match flush() {
-            Err(error) if is_out_of_files(&error) => self.spare.lend(flush),
-            flushed => flushed,
-        };
+        let flushed = self.spare.lend_if_short(|| syncs.perform(&*self.env.files, &self.path));
         flushed.inspect_err(|error| self.go_offline("flushing what was recovered", error))
     }
 }

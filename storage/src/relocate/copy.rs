@@ -15,7 +15,7 @@ use super::names::LastMove;
 use super::{Move, MoveError, failed};
 use crate::compact::swap::{CLEANED_SUFFIX, SWAP_SUFFIX};
 use crate::env::{File, Files, OpenMode};
-use crate::error::{is_out_of_files, is_passing};
+use crate::error::is_passing;
 use crate::ids::Offset;
 use crate::meta::PARTITION_FILE_NAME;
 use crate::producer_state::snapshot::SNAPSHOT_SUFFIX;
@@ -170,11 +170,7 @@ impl Move {
     /// The log's own files are flushed, as its directory's flusher does it.
     pub(super) fn flush_source(&self) -> Result<(), MoveError> {
         let _flushing = self.source.flushing.read().unwrap();
-        let flush = || self.log.flush();
-        let flushed = match flush() {
-            Err(error) if is_out_of_files(&error) => self.source.spare.lend(flush),
-            flushed => flushed,
-        };
+        let flushed = self.source.spare.lend_if_short(|| self.log.flush());
         flushed.map_err(|error| self.source_failed("flushing a log before it is moved", &error))
     }
 
