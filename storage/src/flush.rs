@@ -33,7 +33,6 @@ pub(crate) struct Capture {
     /// What a relaxed log took since the flush before.
     bytes: u64,
     segments: Vec<Arc<Segment>>,
-    metadata: bool,
     names: bool,
     dir: bool,
     producers: producer_state::Captured,
@@ -78,7 +77,6 @@ impl Log {
         let mut writer = self.writer.lock().unwrap();
         writer.new_names |= capture.names;
         writer.new_dir |= capture.dir;
-        writer.new_metadata |= capture.metadata;
         self.producers.lock().unwrap().give_back(capture.producers);
     }
 
@@ -99,7 +97,6 @@ impl Log {
             max_time: segments.last().and_then(|active| active.max_timestamp().ok()),
             bytes,
             segments: segments[first..].to_vec(),
-            metadata: std::mem::take(&mut writer.new_metadata),
             names: std::mem::take(&mut writer.new_names),
             dir: std::mem::take(&mut writer.new_dir),
             producers: self.producers.lock().unwrap().capture(writer.end_mark()),
@@ -111,8 +108,9 @@ impl Log {
     pub(crate) fn sync(&self, capture: &Capture, by: By) -> io::Result<bool> {
         let files = &self.shared.env.files;
         let itself = by == By::Itself;
-        if capture.metadata && itself {
-            // It was closed when it was written, for there are many: whether the disk took it since then is not known.
+        if capture.dir && itself {
+            // What says whose it is was closed when it was written, for there are many logs: whether the disk has it is
+            // not known.
             let path = self.path.join(meta::PARTITION_FILE_NAME);
             small_file::replace(&**files, &path, meta::encode_partition(self.id().topic).as_bytes())?;
         }

@@ -53,7 +53,7 @@ impl Spare {
     }
 
     /// Gives the reserve to `work`.
-    pub(crate) fn lend<T>(&self, work: impl FnOnce() -> T) -> T {
+    fn lend<T>(&self, work: impl FnOnce() -> T) -> T {
         let lend = |is_lent| {
             let mut state = self.state.lock().unwrap();
             state.is_lent = is_lent;

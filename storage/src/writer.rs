@@ -57,10 +57,8 @@ pub(crate) struct Writer {
     pub(crate) unflushed: Unflushed,
     /// Names were made in the log's directory since it was last flushed.
     pub(crate) new_names: bool,
-    /// The log's directory itself is new.
+    /// The log's directory itself is new, and so is what says in it whose it is.
     pub(crate) new_dir: bool,
-    /// `partition.metadata` is not flushed.
-    pub(crate) new_metadata: bool,
 }
 
 /// What a relaxed log has taken since its last flush.
@@ -108,7 +106,6 @@ impl Writer {
             unflushed: Unflushed::default(),
             new_names: false,
             new_dir: false,
-            new_metadata: false,
         }
     }
 
@@ -414,7 +411,6 @@ impl Log {
         }
         writer.new_dir = true;
         writer.new_names = true;
-        writer.new_metadata = true;
         let path = self.path.join(meta::PARTITION_FILE_NAME);
         let found = small_file::read(files, &path)?.unwrap_or_default();
         if meta::decode_partition(&found) == Some(self.id().topic) {

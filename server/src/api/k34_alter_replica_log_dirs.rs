@@ -18,7 +18,6 @@ use protocol_compat::messages::alter_replica_log_dirs_response::{
 use protocol_compat::messages::{
     AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse, ApiKey, StrBytes, TopicName,
 };
-
 use storage::COPIED_NAME_BYTES_MAX;
 
 use super::error::ToCode;

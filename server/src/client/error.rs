@@ -83,7 +83,6 @@ impl ClientError {
 }
 
 /// The name that Kafka's documentation has for a code.
-/// What Kafka calls an error.
 pub fn name_of(code: i16) -> String {
     ErrorCode::from_code(code).map_or_else(|| format!("error {code}"), |error| error.name().to_owned())
 }

@@ -82,6 +82,15 @@ impl<'s> Spec<'s> {
     }
 }
 
+/// What the environment of the tests says of settings is not the process's.
+pub(crate) fn leave_settings_out(command: &mut Command) {
+    let is_read =
+        |name: &str| name.starts_with("OTTLA_") || name.starts_with("KAFKA_") || name == "CLUSTER_ID";
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_read(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+}
+
 impl Process {
     /// Starts the binary without waiting for it.
     pub(crate) fn spawn(spec: &Spec<'_>) -> Self {
@@ -94,11 +103,7 @@ impl Process {
                 command
             }
         };
-        let is_read =
-            |name: &str| name.starts_with("OTTLA_") || name.starts_with("KAFKA_") || name == "CLUSTER_ID";
-        for (name, _) in std::env::vars_os().filter(|(name, _)| is_read(&name.to_string_lossy())) {
-            command.env_remove(name);
-        }
+        leave_settings_out(&mut command);
         let dirs = format!("log.dirs={}", spec.data.display());
         let listeners = format!("listeners=PLAINTEXT://127.0.0.1:{}", spec.port);
         for set in [&*dirs, &*listeners, "metrics.listener=off"].iter().chain(spec.settings) {

@@ -17,7 +17,7 @@ use protocol_compat::messages::offset_commit_request::{
 };
 use protocol_compat::messages::*;
 
-use super::process::{Client, Home, PATIENCE, Process};
+use super::process::{Client, Home, PATIENCE, Process, leave_settings_out};
 use super::{TOGETHER, names, timed};
 
 const TOPIC: i8 = 2;
@@ -206,10 +206,7 @@ fn add_partitions(client: &mut Client, topics: usize) {
 /// The lines that a command of the binary prints, which does well.
 fn run(words: &[&str]) -> Vec<String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
-    let is_read = |name: &str| name.starts_with("OTTLA_") || name.starts_with("KAFKA_");
-    for (name, _) in std::env::vars_os().filter(|(name, _)| is_read(&name.to_string_lossy())) {
-        command.env_remove(name);
-    }
+    leave_settings_out(&mut command);
     let output = command.args(words).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
