@@ -4,6 +4,7 @@
 //! group belongs to the partition that Kafka's rule says. Knows no wire format; the API translates.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -104,7 +105,7 @@ impl Groups {
             metadata_chars_max: config.offset_metadata_max_bytes,
             retention_ms: i64::from(config.offsets_retention_minutes) * 60_000,
             sweep_interval: Duration::from_millis(config.offsets_retention_check_interval_ms),
-            batch_bytes_max: config.message_max_bytes,
+            batch_bytes_max: Arc::new(config.message_max_bytes.into()),
             consumer: ConsumerSettings {
                 times: consumer_times(config),
                 patterns_interval_ms: config.group_consumer_regex_refresh_interval_ms,
@@ -169,6 +170,7 @@ impl Groups {
     pub fn reconfigure(&self, config: &Config) {
         let times = &self.settings.consumer.times;
         times.assignment_interval_ms.set(config.group_consumer_assignment_interval_ms);
+        self.settings.batch_bytes_max.store(config.message_max_bytes, Ordering::Relaxed);
     }
 
     /// The assignors that members of consumer groups may ask for.

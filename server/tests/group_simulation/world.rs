@@ -260,7 +260,7 @@ impl World {
             metadata_chars_max: 4096,
             retention_ms: i64::MAX,
             sweep_interval: Duration::from_secs(3600),
-            batch_bytes_max: 1 << 20,
+            batch_bytes_max: Arc::new((1 << 20).into()),
             consumer: ConsumerSettings {
                 times: ConsumerTimes {
                     session_timeout_ms: Bounded::free(SESSION_MS),

@@ -11,7 +11,7 @@ use storage::{BatchBuilder, ProducerId};
 use super::configs::*;
 use super::disk::Disk;
 use super::harness::{Broker, Client, TestDir};
-use super::producers;
+use super::{groups, producers};
 
 /// Not a record of its own is larger than this.
 const SMALL: &str = "1000";
@@ -311,4 +311,27 @@ fn groups_and_producers_go_by_the_settings_of_now() {
     while send(&mut client, 50) != (0, 1) {
         assert!(begun.elapsed() < Duration::from_secs(20), "the producer is never forgotten");
     }
+}
+
+#[test]
+fn a_commit_may_be_as_large_as_a_batch_of_its_topic_is_now() {
+    const TOO_LARGE: i16 = 28;
+    const OFFSETS: &str = "__consumer_offsets";
+    let dir = TestDir::new();
+    let broker = Broker::start(&dir, &[]);
+    let mut client = broker.client();
+    create(&mut client, "t");
+    assert_eq!(groups::find(&mut client, 4, "g"), 0);
+    let commit = |client: &mut Client| groups::commit(client, 8, "g", "t", 0, 0);
+    assert_eq!(commit(&mut client), 0);
+    assert_eq!(set(&mut client, "", &[("message.max.bytes", SET, Some("20"))]), 0);
+    assert_eq!(commit(&mut client), TOO_LARGE);
+    let of_topic = |client: &mut Client, op: Op| assert_eq!(alter(client, &[(TOPIC, OFFSETS, &[op])]), [0]);
+    of_topic(&mut client, ("max.message.bytes", SET, Some("2000")));
+    assert_eq!(commit(&mut client), 0);
+    assert_eq!(set(&mut client, "", &[("message.max.bytes", DELETE, None)]), 0);
+    of_topic(&mut client, ("max.message.bytes", SET, Some("20")));
+    assert_eq!(commit(&mut client), TOO_LARGE);
+    of_topic(&mut client, ("max.message.bytes", DELETE, None));
+    assert_eq!(commit(&mut client), 0);
 }

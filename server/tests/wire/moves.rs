@@ -20,6 +20,7 @@ use protocol_compat::messages::*;
 use storage::{BatchBuilder, ProducerId, records};
 
 use super::configs::{BROKER, DELETE, SET};
+use super::disk::Disk;
 use super::harness::{Broker, Client, TestDir};
 use super::requests::fetch;
 use super::{configs, groups};
@@ -310,6 +311,28 @@ fn a_move_goes_on_after_a_restart() {
     read_all(&mut client, "t", 20);
     assert_eq!(produce(&mut client, "t", 20), (0, 20));
     assert!(!Path::new(&home).join("t-0").exists());
+}
+
+#[test]
+fn nothing_moves_to_or_from_a_directory_that_is_offline() {
+    let (dir, disk) = (TestDir::new(), Disk::default());
+    let [a, b] = ["a", "b"].map(|which| path(&dir, which));
+    let broker = Broker::start_in(disk.env(), &dir, &[&format!("log.dirs={a},{b}")]);
+    let mut client = broker.client();
+    for (topic, home) in [("t", &a), ("u", &b)] {
+        assert_eq!(alter(&mut client, 2, topic, home), ErrorCode::UnknownTopicOrPartition.code());
+        create(&mut client, topic);
+        assert_eq!(produce(&mut client, topic, 0), (0, 0));
+        assert!(lives_in(&mut client, topic, home));
+    }
+    disk.break_journal();
+    let refused = ErrorCode::KafkaStorageError.code();
+    assert_eq!(produce(&mut client, "u", 1).0, refused);
+    assert_eq!(alter(&mut client, 2, "t", &b), refused);
+    assert_eq!(alter(&mut client, 2, "u", &a), refused);
+    assert!(lives_in(&mut client, "t", &a));
+    assert_eq!(copies(&a) + copies(&b), 0);
+    read_all(&mut client, "u", 1);
 }
 
 #[test]

@@ -19,12 +19,14 @@ pub use op::*;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use self::bounds::Held;
 use self::classic::ClassicGroup;
 use self::consumer::{Beat, Beaten, ConsumerGroup, ConsumerSettings};
 use self::offsets::Offsets;
+use super::OFFSETS_TOPIC;
 use super::records::{ConsumerRecord, Encoded, Record};
 use super::shard::{KeyValue, Machine, Now, Out, Waiter};
 use crate::cluster::Image;
@@ -39,13 +41,22 @@ pub struct GroupSettings {
     pub metadata_chars_max: usize,
     pub retention_ms: i64,
     pub sweep_interval: Duration,
-    /// The largest batch that the log takes.
-    pub batch_bytes_max: usize,
+    /// The largest batch that the log takes, unless its topic says otherwise. It may change.
+    pub batch_bytes_max: Arc<AtomicUsize>,
     pub consumer: ConsumerSettings,
     /// Of all groups.
     pub group_bound: Arc<Bound>,
     /// Of the member ids, in all groups, that nobody has joined with yet.
     pub pending_bound: Arc<Bound>,
+}
+
+impl GroupSettings {
+    /// The largest batch that the log takes now.
+    fn batch_bytes_max(&self, image: &Image) -> usize {
+        let of_topic = image.topic(OFFSETS_TOPIC).and_then(|topic| topic.configs.get("max.message.bytes"));
+        let of_topic = of_topic.and_then(|bytes| bytes.parse().ok());
+        of_topic.unwrap_or_else(|| self.batch_bytes_max.load(Ordering::Relaxed))
+    }
 }
 
 /// What a group id is.

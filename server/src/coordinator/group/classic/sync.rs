@@ -66,7 +66,7 @@ impl ClassicGroup {
         let assignments: HashMap<Arc<str>, Bytes> = assignments.into_iter().collect();
         let record = self.record(|id, _| assignments.get(id).cloned().unwrap_or_default());
         let encoded: Encoded = Record::ClassicGroup(turn.id.to_string(), Some(record.clone())).encode();
-        if encoded.bytes() + BATCH_OVERHEAD_BYTES > turn.settings.batch_bytes_max {
+        if encoded.bytes() + BATCH_OVERHEAD_BYTES > turn.settings.batch_bytes_max(&turn.image) {
             tracing::warn!(group = %turn.id, bytes = encoded.bytes(), "a group is too large for one record of its topic");
             self.refuse_assignment(GroupError::Unexpected, turn);
             return self.rebalance_or_complete(turn);

@@ -44,7 +44,7 @@ impl GroupMachine {
             }
             outcomes.push(of_topic);
         }
-        if bytes > self.settings.batch_bytes_max {
+        if bytes > self.settings.batch_bytes_max(&self.image) {
             return Err(GroupError::CommitTooLarge);
         }
         let written = records.len() as u64;

@@ -232,7 +232,11 @@ fn a_lost_answer_is_given_again() {
 #[test]
 fn ten_thousand_members_are_one_group() {
     const MEMBERS: usize = 10_000;
-    let mut world = World::with(GroupSettings { size_max: MEMBERS, batch_bytes_max: 8 << 20, ..settings() });
+    let mut world = World::with(GroupSettings {
+        size_max: MEMBERS,
+        batch_bytes_max: Arc::new((8 << 20).into()),
+        ..settings()
+    });
     let waiting: Vec<_> = (0..MEMBERS)
         .map(|n| {
             let name = format!("m{n}");

@@ -37,7 +37,7 @@ fn a_commit_keeps_its_member_alive() {
 
 #[test]
 fn a_commit_that_is_too_large_is_refused_whole() {
-    let mut world = World::with(GroupSettings { batch_bytes_max: 200, ..settings() });
+    let mut world = World::with(GroupSettings { batch_bytes_max: Arc::new(200.into()), ..settings() });
     assert_eq!(world.commit("", -1, 5), Err(GroupError::CommitTooLarge));
     assert_eq!((world.offset("t"), world.state()), (None, "none"));
 }

@@ -33,7 +33,7 @@ fn settings() -> GroupSettings {
         metadata_chars_max: 10,
         retention_ms: 1_000_000_000,
         sweep_interval: Duration::from_secs(600),
-        batch_bytes_max: 1 << 20,
+        batch_bytes_max: Arc::new((1 << 20).into()),
         consumer: ConsumerSettings {
             times: ConsumerTimes {
                 session_timeout_ms: Bounded::free(SESSION_MS),
