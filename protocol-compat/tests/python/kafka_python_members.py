@@ -14,7 +14,7 @@ from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAs
 from kafka.errors import KafkaConnectionError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from membership import COMMIT_SECONDS, HEARTBEAT_MS, SESSION_MS, Events, by_threads, expect_no_failure
+from membership import COMMIT_SECONDS, HEARTBEAT_MS, RECONNECT_MS_MAX, SESSION_MS, Events, by_threads, expect_no_failure
 from suite import make_producer, play
 
 # kafka-python 3.0.12 loses a member for good whose poll ends between its answer as a leader (SyncGroup) and the reply to
@@ -43,6 +43,7 @@ class Member(ConsumerRebalanceListener):
                 enable_auto_commit=False,
                 session_timeout_ms=SESSION_MS,
                 heartbeat_interval_ms=HEARTBEAT_MS,
+                reconnect_backoff_max_ms=RECONNECT_MS_MAX,
             )
         self.next = {}
 

@@ -1,15 +1,13 @@
 """librdkafka, by way of confluent-kafka, as members of groups, each in a thread of its own."""
 
 import threading
-import time
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from membership import HEARTBEAT_MS, SESSION_MS, Events, by_threads, expect_no_failure
+from membership import HEARTBEAT_MS, RECONNECT_MS_MAX, SESSION_MS, Events, by_threads, expect_no_failure
 from suite import play
 
 RECORDS_BETWEEN_COMMITS = 500
-SECONDS_TO_ANSWER = 1
 
 
 class Member:
@@ -27,11 +25,10 @@ class Member:
             self.settings["session.timeout.ms"] = SESSION_MS
             self.settings["heartbeat.interval.ms"] = HEARTBEAT_MS
         if self.commits:
+            self.settings["reconnect.backoff.max.ms"] = RECONNECT_MS_MAX
             self.settings["enable.auto.commit"] = False
-            self.settings["on_commit"] = self.answered
         self.read = {}
         self.next = {}
-        self.asked = None
 
     def run(self):
         self.consumer = Consumer(self.settings)
@@ -50,7 +47,7 @@ class Member:
             if count and self.commits:
                 self.commit()
         if self.commits:
-            self.last_commit()
+            self.commit()
         self.consumer.close()
         self.events.left()
 
@@ -61,36 +58,22 @@ class Member:
         self.read = {}
 
     def commit(self):
-        """It is not waited for, since that would hold up a member for long whose broker is away; and one at a time, since
-        one that is tried again could come behind a later one and take it back. What fails is tried again with what comes
-        next, and whoever has the partition then begins where the last commit is."""
-        if self.next and self.asked is None:
-            self.asked = time.monotonic()
-            self.consumer.commit(offsets=self.wanted(), asynchronous=True)
-
-    def wanted(self):
-        return [TopicPartition(self.topic, partition, offset) for partition, offset in self.next.items()]
-
-    def answered(self, error, partitions):
-        self.asked = None
-        for found in partitions if error is None else ():
+        """It is waited for: one that is under way while the member gives partitions up is tried again in the name of the
+        generation that the member has by then, and takes back what their next owners have committed. What fails is
+        tried again with what comes next, and whoever has the partition then begins where the last commit is."""
+        wanted = [TopicPartition(self.topic, partition, offset) for partition, offset in self.next.items()]
+        try:
+            answered = self.consumer.commit(offsets=wanted, asynchronous=False) if wanted else ()
+        except KafkaException:
+            return
+        for found in answered:
             if found.error is None:
                 self.events.committed(found.partition, found.offset)
-                if self.next.get(found.partition) == found.offset:
-                    del self.next[found.partition]
-
-    def last_commit(self):
-        """One that is under way for long is about to be tried again."""
-        is_late = self.asked is not None and time.monotonic() - self.asked > SECONDS_TO_ANSWER
-        if self.next and not is_late:
-            try:
-                self.answered(None, self.consumer.commit(offsets=self.wanted(), asynchronous=False))
-            except KafkaException:
-                pass
+                del self.next[found.partition]
 
     def revoked(self, _consumer, partitions):
         self.tell()
-        self.last_commit()
+        self.commit()
         self.lost(_consumer, partitions)
 
     def lost(self, _consumer, partitions):

@@ -17,6 +17,9 @@ import threading
 
 SESSION_MS = 6_000
 HEARTBEAT_MS = 1_000
+# As Java's. A broker that goes away again and again is tried ever more rarely: librdkafka waits up to 10 s, which its
+# session of 45 s bears and one of 6 s does not, and kafka-python up to 30 s.
+RECONNECT_MS_MAX = 1_000
 COMMIT_SECONDS = 5
 
 _lock = threading.Lock()
