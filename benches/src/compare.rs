@@ -13,8 +13,9 @@ use anyhow::{Context, Result, ensure};
 use crate::client::Client;
 use crate::cpu;
 use crate::limits::{self, Limit};
-use crate::load::{Done, Until, fetch, groups, open_loop, produce, roundtrip, unix_time_ms};
+use crate::load::{Done, Until, fetch, groups, java, nats, open_loop, produce, roundtrip, unix_time_ms};
 use crate::peer::kafka::Kafka;
+use crate::peer::nats::Nats;
 use crate::peer::ottla::Ottla;
 use crate::peer::{Broker, Contender, TempDir};
 use crate::rows::{BATCH_BYTES, Batches, Effort, Row, Work, order};
@@ -39,6 +40,7 @@ const FREE_SHARE: u64 = 2;
 #[derive(Debug)]
 pub(crate) struct Bench {
     pub kafka: Option<Kafka>,
+    pub nats: Option<Nats>,
     pub ottla: Option<Ottla>,
     pub connections: usize,
     pub effort: Effort,
@@ -82,6 +84,7 @@ struct Entrant {
 }
 
 impl Bench {
+    /// Those who take part in every row.
     pub(crate) fn contenders(&self) -> Vec<Contender> {
         let mut contenders = Vec::new();
         if self.kafka.is_some() {
@@ -93,6 +96,23 @@ impl Bench {
         contenders
     }
 
+    fn contenders_of(&self, row: &Row) -> Vec<Contender> {
+        let mut contenders = self.contenders();
+        if row.setup.is_durable {
+            contenders.retain(|contender| *contender != Contender::OttlaRelaxed);
+        } else if self.nats.is_some()
+            && matches!(row.work, Work::SingleRecords { .. } | Work::RoundTrips { .. })
+        {
+            contenders.insert(0, Contender::Nats);
+        }
+        contenders
+    }
+
+    /// Whether the row's generator is at hand.
+    pub(crate) fn can_run(&self, row: &Row) -> bool {
+        self.kafka.is_some() || !matches!(row.work, Work::Java(_))
+    }
+
     pub(crate) fn run_row(&self, row: &'static Row) -> Result<RowResult> {
         self.check_free_space(row)?;
         let limits_dir = TempDir::new(self.data_dir.join("limits"))?;
@@ -100,9 +120,7 @@ impl Bench {
             row.limits.iter().map(|kind| limits::measure(*kind, limits_dir.path(), self.connections(row)));
         let limits = limits.collect::<Result<Vec<_>>>().context("measuring the machine")?;
         let mut entrants = Vec::new();
-        let takes_part =
-            |contender: &Contender| !row.setup.is_durable || *contender != Contender::OttlaRelaxed;
-        for contender in self.contenders().into_iter().filter(takes_part) {
+        for contender in self.contenders_of(row) {
             let context = || format!("starting {}", contender.key());
             entrants.push(self.enter(row, contender).with_context(context)?);
         }
@@ -132,7 +150,7 @@ impl Bench {
 
     fn check_free_space(&self, row: &Row) -> Result<()> {
         let runs = match row.work {
-            Work::Volume { .. } => 1 + 2 * self.effort.palindromes,
+            work if work.writes_a_volume() => 1 + 2 * self.effort.palindromes,
             _ => 1,
         };
         let needed = self.effort.volume_bytes * (runs * self.contenders().len()) as u64 * FREE_SHARE;
@@ -158,7 +176,7 @@ impl Bench {
             Client::connect(entrant.broker.address)?.create_topic(BALLAST, self.connections, &[])?;
             self.fill(entrant.broker.address, BALLAST)?;
         }
-        if let Work::Fetch { .. } = row.work {
+        if row.work.reads_a_volume() {
             let topic = format!("bench-{}-{}", row.id, contender.key());
             self.make_topic(row, &entrant.broker, &topic)?;
             self.fill(entrant.broker.address, &topic)?;
@@ -180,6 +198,7 @@ impl Bench {
             Contender::Kafka => {
                 self.kafka.as_ref().context("Kafka takes no part")?.start(dir, settings, flush_delay)
             }
+            Contender::Nats => self.nats.as_ref().context("NATS takes no part")?.start(dir),
             Contender::OttlaRelaxed => ottla()?.start(dir, "relaxed", settings, flush_delay),
             Contender::OttlaDurable => ottla()?.start(dir, "durable", settings, flush_delay),
         }
@@ -225,24 +244,27 @@ impl Bench {
             Some(topic) => topic.clone(),
             None => {
                 let topic = format!("bench-{}-{}-{}", row.id, entrant.contender.key(), entrant.runs);
-                self.make_topic(row, &entrant.broker, &topic)?;
+                if entrant.contender != Contender::Nats {
+                    self.make_topic(row, &entrant.broker, &topic)?;
+                }
                 topic
             }
         };
         let broker = &mut entrant.broker;
         settle_disk(broker.dir.path())?;
-        if kind == Kind::Counted && matches!(row.work, Work::Volume { .. }) {
+        if kind == Kind::Counted && row.work.writes_a_volume() {
             reclaim_memory(broker.dir.path(), self.effort.volume_bytes * RECLAIM_SHARE)?;
         }
         let mut ready = self.prepare(row, broker, &topic)?;
         let pid = broker.process.pid();
         cpu::forget_peak_memory(pid)?;
-        let (broker_before, own_before) = (cpu::process_cpu(pid)?, cpu::own_cpu());
+        let (broker_before, own_before) = (cpu::process_cpu(pid)?, cpu::generator_cpu()?);
         let done = match &mut ready {
             Some(ready) => groups::run(ready, self.effort.span)?,
+            None if entrant.contender == Contender::Nats => self.work_of_nats(row, broker, &topic)?,
             None => self.work(row, broker, &topic)?,
         };
-        let (broker_after, own_after) = (cpu::process_cpu(pid)?, cpu::own_cpu());
+        let (broker_after, own_after) = (cpu::process_cpu(pid)?, cpu::generator_cpu()?);
         broker.process.check_alive()?;
         ensure!(done.requests > 0, "the run ended without a single request");
         let broker_cpu_seconds = (broker_after - broker_before).as_secs_f64();
@@ -291,7 +313,31 @@ impl Bench {
             Work::Fetch { bytes_max, .. } => {
                 fetch::run(address, &fetch::Plan { topic, connections, bytes_max, until })
             }
+            Work::Java(tool) => {
+                let kafka = self.kafka.as_ref().context("its tool comes with Apache Kafka")?;
+                let Effort { volume_bytes, span, .. } = self.effort;
+                java::run(kafka, address, &java::Plan { tool, topic, volume_bytes, span })
+            }
             Work::Groups { .. } => anyhow::bail!("members join before their run"),
+        }
+    }
+
+    /// The same work in the words of NATS, whose generator makes its streams itself.
+    fn work_of_nats(&self, row: &Row, broker: &Broker, topic: &str) -> Result<Done> {
+        let until = Until::Elapsed(self.effort.span);
+        let plan = |record_bytes, in_flight| nats::Plan {
+            topic,
+            connections: self.connections(row),
+            in_flight,
+            record_bytes,
+            until,
+        };
+        match row.work {
+            Work::SingleRecords { record_bytes, in_flight } => {
+                nats::publish(broker.address, &plan(record_bytes, in_flight))
+            }
+            Work::RoundTrips { record_bytes } => nats::round_trips(broker.address, &plan(record_bytes, 1)),
+            _ => anyhow::bail!("NATS has no such work"),
         }
     }
 

@@ -13,14 +13,23 @@ use rustix::time::{ClockId, clock_gettime};
 pub(crate) fn process_cpu(pid: u32) -> Result<Duration> {
     let path = format!("/proc/{pid}/stat");
     let stat = fs::read_to_string(&path).with_context(|| format!("cannot read {path}: has it died?"))?;
-    let ticks = parse_stat_ticks(&stat).with_context(|| format!("{path} reads unlike a stat line"))?;
-    Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+    let ticks = parse_stat_ticks(&stat, OWN_TICKS_AT);
+    let ticks = ticks.with_context(|| format!("{path} reads unlike a stat line"))?;
+    Ok(of_ticks(ticks))
 }
 
-/// utime + stime. The command's name may hold blanks and brackets, so fields count from its last bracket.
-fn parse_stat_ticks(stat: &str) -> Option<u64> {
+fn of_ticks(ticks: u64) -> Duration {
+    Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// Where user and system time stand behind the command's name: a process's own, and that of its children who have ended.
+const OWN_TICKS_AT: usize = 11;
+const CHILDRENS_TICKS_AT: usize = 13;
+
+/// The sum of both times. The command's name may hold blanks and brackets, so fields count from its last bracket.
+fn parse_stat_ticks(stat: &str, at: usize) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace().skip(11);
+    let mut fields = fields.split_ascii_whitespace().skip(at);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)
@@ -34,6 +43,12 @@ pub(crate) fn peak_memory_bytes(pid: u32) -> Result<u64> {
 /// The memory that it holds.
 pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     memory_bytes(pid, "VmRSS:")
+}
+
+/// All that the machine has.
+pub(crate) fn machine_memory_bytes() -> Result<u64> {
+    let info = fs::read_to_string("/proc/meminfo").context("asking for the machine's memory")?;
+    parse_kib(&info, "MemTotal:").map(|kib| kib * 1024).context("no MemTotal in /proc/meminfo")
 }
 
 fn memory_bytes(pid: u32, field: &str) -> Result<u64> {
@@ -63,6 +78,14 @@ pub(crate) fn own_cpu() -> Duration {
     clock(ClockId::ProcessCPUTime)
 }
 
+/// CPU time of the generators: of this process, and of those that it has started and seen end.
+pub(crate) fn generator_cpu() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat").context("reading the times of processes that ended")?;
+    let ticks =
+        parse_stat_ticks(&stat, CHILDRENS_TICKS_AT).context("/proc/self/stat reads unlike a stat line")?;
+    Ok(own_cpu() + of_ticks(ticks))
+}
+
 /// CPU time of the calling thread.
 pub(crate) fn thread_cpu() -> Duration {
     clock(ClockId::ThreadCPUTime)
@@ -80,8 +103,9 @@ mod tests {
     #[test]
     fn stat_line_survives_an_odd_name() {
         let line = "42 (a) b (c) S 1 42 42 0 -1 4194304 100 0 0 0 250 50 7 8 20 0 30 0 1000 1 1";
-        assert_eq!(parse_stat_ticks(line), Some(300));
-        assert_eq!(parse_stat_ticks("42 (java"), None);
+        assert_eq!(parse_stat_ticks(line, OWN_TICKS_AT), Some(300));
+        assert_eq!(parse_stat_ticks(line, CHILDRENS_TICKS_AT), Some(15));
+        assert_eq!(parse_stat_ticks("42 (java", OWN_TICKS_AT), None);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod points;
 mod report;
 mod rows;
 mod stats;
+mod table;
 mod validate;
 mod wire;
 
@@ -36,11 +37,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
 use crate::compare::Bench;
+use crate::load::unix_time_ms;
 use crate::peer::kafka::{self, Kafka};
+use crate::peer::nats::Nats;
 use crate::peer::ottla::Ottla;
 use crate::peer::{TempDir, reaper};
 use crate::points::POINT_ROWS;
-use crate::rows::{Effort, ROWS};
+use crate::rows::{Effort, ROWS, Row};
 
 /// The word that leaves Ottla out.
 const NO_OTTLA: &str = "none";
@@ -64,6 +67,8 @@ enum Command {
     Compaction(compaction::CompactionArgs),
     /// Measures the log by itself, without a network, beside the machine's own writes, flushes and reads
     Log(log::LogArgs),
+    /// Makes the README's table of what comparisons wrote
+    Table(table::TableArgs),
     /// Measures what counting costs a Produce request, and a scrape of 10,000 topics
     Metrics(metrics::MetricsArgs),
     /// Measures the checks of a producer's batch by codec, and the writing of it in another
@@ -74,6 +79,8 @@ enum Command {
 enum Peer {
     None,
     Kafka,
+    /// NATS with JetStream, built with Go, in the rows of single records (6, 7)
+    Nats,
 }
 
 #[derive(Debug, Args)]
@@ -106,9 +113,9 @@ struct Common {
     /// Small volumes and short runs, good for a first look
     #[arg(long)]
     quick: bool,
-    /// The broker to compare with
-    #[arg(long, value_enum, default_value_t = Peer::Kafka)]
-    peer: Peer,
+    /// The brokers to compare with (`kafka,nats`)
+    #[arg(long = "peer", value_name = "PEER", value_enum, value_delimiter = ',', default_values_t = [Peer::Kafka])]
+    peers: Vec<Peer>,
     /// The version of Apache Kafka to fetch and run
     #[arg(long, value_name = "VERSION", default_value = kafka::PINNED_VERSION)]
     kafka: String,
@@ -130,6 +137,7 @@ fn main() -> ExitCode {
         Command::Compaction(args) => compaction(&args),
         Command::Log(args) => storage_log(&args),
         Command::Metrics(args) => observed(&args),
+        Command::Table(args) => table::run(&args),
         Command::Validate(args) => validate::run(&args),
     };
     match outcome {
@@ -195,7 +203,12 @@ fn compare(args: &CompareArgs) -> Result<()> {
                 failed.push(id);
             }
         };
-    for row in ROWS.iter().filter(|row| is_asked(row.number)) {
+    let (runnable, left_out): (Vec<&Row>, Vec<&Row>) =
+        ROWS.iter().filter(|row| is_asked(row.number)).partition(|row| bench.can_run(row));
+    for row in left_out {
+        eprintln!("row {}: left out: its generator is a tool of Apache Kafka (--peer kafka)", row.id);
+    }
+    for row in runnable {
         let outcome = bench.run_row(row);
         bars.extend(outcome.iter().filter_map(report::bar));
         let shown =
@@ -215,7 +228,7 @@ fn compare(args: &CompareArgs) -> Result<()> {
         write_text(path, &plot::bars(&title, &report::DRAWN, &bars))?;
     }
     if let Some(path) = &args.common.json {
-        write_json(path, &args.common, results)?;
+        write_json(path, &args.common, bench.ottla.as_ref(), results)?;
     }
     ensure!(failed.is_empty(), "rows that failed: {}", failed.join(", "));
     Ok(())
@@ -230,7 +243,7 @@ fn growth(args: &GrowthArgs) -> Result<()> {
     let _data_dir = TempDir::new(bench.data_dir.clone())?;
     let grown = growth::run(&bench, args.common.quick, args.svg.as_deref())?;
     if let Some(path) = &args.common.json {
-        write_json(path, &args.common, vec![grown.figures.clone()])?;
+        write_json(path, &args.common, bench.ottla.as_ref(), vec![grown.figures.clone()])?;
     }
     grown.check()
 }
@@ -256,16 +269,17 @@ fn dir_from(variable: &str, default: PathBuf) -> Result<PathBuf> {
 
 fn prepare(args: &Common, gb: Option<u64>, home: &Path, workspace: &Path, target: &Path) -> Result<Bench> {
     let cache = dir_from("OTTLA_TEST_CACHE", target.join("test-deps"))?;
-    let kafka = match args.peer {
-        Peer::Kafka => Some(Kafka::prepare(&args.kafka, home.join("kafka-peer"), &cache)?),
-        Peer::None => None,
-    };
+    let is_asked = |peer| args.peers.contains(&peer);
+    ensure!(!is_asked(Peer::None) || args.peers.len() == 1, "`--peer none` stands alone");
+    let kafka = is_asked(Peer::Kafka).then(|| Kafka::prepare(&args.kafka, home.join("kafka-peer"), &cache));
+    let nats = is_asked(Peer::Nats).then(|| Nats::prepare(&cache));
     let ottla = match &args.ottla {
         Some(path) if path.as_os_str() == NO_OTTLA => None,
         path => Some(Ottla::prepare(path.clone(), workspace, target)?),
     };
     let bench = Bench {
-        kafka,
+        kafka: kafka.transpose()?,
+        nats: nats.transpose()?,
         ottla,
         connections: args.connections.into(),
         effort: effort(args.quick, gb),
@@ -296,13 +310,15 @@ fn remove_leftovers(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write_json(path: &Path, args: &Common, rows: Vec<Value>) -> Result<()> {
-    let kafka = (args.peer == Peer::Kafka).then_some(&args.kafka);
+fn write_json(path: &Path, args: &Common, ottla: Option<&Ottla>, rows: Vec<Value>) -> Result<()> {
+    let kafka = args.peers.contains(&Peer::Kafka).then_some(&args.kafka);
     let document = json!({
         "format": 1,
         "quick": args.quick,
         "connections": args.connections,
         "kafka": kafka,
+        "ottla": ottla.map(Ottla::version).transpose()?,
+        "date": date(unix_time_ms()),
         "machine": machine_json()?,
         "rows": rows,
     });
@@ -312,7 +328,35 @@ fn write_json(path: &Path, args: &Common, rows: Vec<Value>) -> Result<()> {
 fn machine_json() -> Result<Value> {
     let cpus = std::thread::available_parallelism()?.get();
     let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
-    Ok(json!({ "cpus": cpus, "kernel": kernel }))
+    let info = fs::read_to_string("/proc/cpuinfo").context("asking for the processor")?;
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    Ok(json!({
+        "cpus": cpus,
+        "kernel": kernel,
+        "model": model.map(|(_, name)| name),
+        "memory_gb": (cpu::machine_memory_bytes()? as f64 / 1e9).round(),
+    }))
+}
+
+/// Year, month and day (UTC), as ISO 8601 writes them.
+fn date(unix_ms: i64) -> String {
+    let mut days = unix_ms / 86_400_000;
+    let is_leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let mut year = 1970;
+    while days >= 365 + i64::from(is_leap(year)) {
+        days -= 365 + i64::from(is_leap(year));
+        year += 1;
+    }
+    let february = 28 + i64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    format!("{year}-{month:02}-{:02}", days + 1)
 }
 
 fn write_document(path: &Path, document: &Value) -> Result<()> {
@@ -326,6 +370,13 @@ fn write_text(path: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_of_the_calendar() {
+        let days = |count: i64| date(count * 86_400_000);
+        assert_eq!([days(0), days(59), days(364)], ["1970-01-01", "1970-03-01", "1970-12-31"]);
+        assert_eq!([days(11_016), days(11_017), days(20_780)], ["2000-02-29", "2000-03-01", "2026-11-23"]);
+    }
 
     #[test]
     fn command_line_is_sound() {

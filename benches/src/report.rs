@@ -9,23 +9,24 @@ use serde_json::{Value, json};
 
 use crate::compare::RowResult;
 use crate::limits::Limit;
-use crate::peer::Contender;
+use crate::peer::{Contender, nats};
 use crate::plot::Bar;
 use crate::points::{PointGoal, PointResult};
 use crate::rows::{Bound, DURABLE_SHARE, Goal, Row};
 use crate::stats::{Metric, Sample, Summary, ratio};
 
 /// The broker's name as people read it.
-fn label(contender: Contender, kafka_version: &str) -> String {
+pub(crate) fn label(contender: Contender, kafka_version: &str) -> String {
     match contender {
         Contender::Kafka => format!("Kafka {kafka_version}"),
+        Contender::Nats => format!("NATS {}", nats::VERSION),
         Contender::OttlaRelaxed => "Ottla relaxed".to_owned(),
         Contender::OttlaDurable => "Ottla durable".to_owned(),
     }
 }
 
 /// Three significant figures, for more are noise.
-fn figure(value: f64) -> String {
+pub(crate) fn figure(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
@@ -62,7 +63,7 @@ pub(crate) fn bound_text(bound: Bound, metric: Metric) -> String {
 }
 
 fn goals_cell(result: &RowResult, contender: Contender) -> String {
-    if contender == Contender::Kafka {
+    if !contender.is_judged() {
         return String::new();
     }
     let goals = result.row.goals.iter().map(|goal| {
@@ -159,24 +160,21 @@ pub(crate) fn point_bars(result: &PointResult) -> Vec<Bar> {
     bars.filter(|bar| !bar.ratios.is_empty()).collect()
 }
 
-/// The verdict on a figure of a row of points.
-fn point_cell(result: &PointResult, contender: Contender, at: usize) -> Option<String> {
+/// The goal of a figure of a row of points.
+fn point_bound(result: &PointResult, contender: Contender, at: usize) -> Option<String> {
     let figure = result.row.figures[at];
-    let bound = match (figure.goal?, contender) {
-        (_, Contender::Kafka) => return None,
-        (PointGoal::Ratio(Bound::AtLeast(bound)), _) => {
-            format!(">= {}x {}", self::figure(bound), figure.heading)
-        }
-        (PointGoal::Ratio(Bound::AtMost(bound)), _) => {
-            format!("<= {}x {}", self::figure(bound), figure.heading)
-        }
-        (PointGoal::Figure(Bound::AtLeast(bound)), _) => {
-            format!(">= {} {}", self::figure(bound), figure.heading)
-        }
-        (PointGoal::Figure(Bound::AtMost(bound)), _) => {
-            format!("<= {} {}", self::figure(bound), figure.heading)
-        }
+    let (relation, bound, unit) = match figure.goal.filter(|_| contender.is_judged())? {
+        PointGoal::Ratio(Bound::AtLeast(bound)) => (">=", bound, "x"),
+        PointGoal::Ratio(Bound::AtMost(bound)) => ("<=", bound, "x"),
+        PointGoal::Figure(Bound::AtLeast(bound)) => (">=", bound, ""),
+        PointGoal::Figure(Bound::AtMost(bound)) => ("<=", bound, ""),
     };
+    Some(format!("{relation} {}{unit} {}", self::figure(bound), figure.heading))
+}
+
+/// The verdict on it.
+fn point_cell(result: &PointResult, contender: Contender, at: usize) -> Option<String> {
+    let bound = point_bound(result, contender, at)?;
     Some(format!("{bound} {}", word(result.holds(contender, at))))
 }
 
@@ -243,6 +241,26 @@ pub(crate) fn point_json(result: &PointResult) -> Value {
         "id": result.row.id,
         "work": result.row.title,
         "brokers": brokers.collect::<Vec<_>>(),
+        "lines": (0..result.row.figures.len()).map(|at| point_line_json(result, at)).collect::<Vec<_>>(),
+    })
+}
+
+/// The same of a figure of points, which are costs; what is read a second has no goal.
+fn point_line_json(result: &PointResult, at: usize) -> Value {
+    let of_each = |value_of: &dyn Fn(Contender, f64) -> Option<Value>| -> Value {
+        let all = result.brokers.iter();
+        all.filter_map(|(who, middle, _)| Some((who.key().to_owned(), value_of(*who, middle[at])?))).collect()
+    };
+    let figure = result.row.figures[at];
+    json!({
+        "figure": figure.heading,
+        "is_cost": figure.is_cost(),
+        "values": of_each(&|_, value| Some(json!(value))),
+        "against_kafka": of_each(&|who, _| result.against_kafka(who, at).map(|ratio| json!(ratio))),
+        "goals": of_each(&|who, _| {
+            let met = result.holds(who, at)?;
+            Some(json!({ "bound": point_bound(result, who, at)?, "met": met }))
+        }),
     })
 }
 
@@ -287,7 +305,7 @@ fn broker_json(result: &RowResult, contender: Contender, summary: &Summary) -> V
     let goals: Vec<Value> = row
         .goals
         .iter()
-        .filter(|_| contender != Contender::Kafka)
+        .filter(|_| contender.is_judged())
         .map(|goal| {
             let (bound, met) = verdict(result, contender, *goal);
             let (kind, factor) = match bound {
@@ -325,6 +343,26 @@ pub(crate) fn row_json(result: &RowResult) -> Value {
         "work": result.row.title,
         "limits": limits,
         "brokers": brokers,
+        "lines": result.row.ratios.iter().map(|metric| line_json(result, *metric)).collect::<Vec<_>>(),
+    })
+}
+
+/// A figure that is compared, as the README shows it.
+fn line_json(result: &RowResult, metric: Metric) -> Value {
+    let of_each = |value_of: &dyn Fn(Contender, &Summary) -> Option<Value>| -> Value {
+        let all = result.summaries.iter();
+        all.filter_map(|(who, summary)| Some((who.key().to_owned(), value_of(*who, summary)?))).collect()
+    };
+    let goal = result.row.goals.iter().find(|goal| goal.metric == metric);
+    json!({
+        "figure": metric.heading(),
+        "is_cost": metric.is_cost(),
+        "values": of_each(&|_, summary| summary.value(metric).map(|value| json!(value))),
+        "against_kafka": of_each(&|who, _| against_kafka(result, who, metric).map(|ratio| json!(ratio))),
+        "goals": of_each(&|who, _| {
+            let (bound, met) = verdict(result, who, *goal.filter(|_| who.is_judged())?);
+            Some(json!({ "bound": bound_text(bound, metric), "met": met? }))
+        }),
     })
 }
 

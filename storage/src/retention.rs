@@ -22,7 +22,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::env::{DirEntry, Files};
-use crate::error::ReadError;
+use crate::error::{ReadError, is_passing};
 use crate::ids::{NO_TIMESTAMP, Offset, TimestampMs};
 use crate::log::Log;
 use crate::producer_state::snapshot::SNAPSHOT_SUFFIX;
@@ -366,6 +366,9 @@ impl Shared {
                 Ok(lsn) => last = last.max(lsn.unwrap_or(0)),
                 // It may have been deleted meanwhile.
                 Err(_) if log.is_gone() => {}
+                Err(ReadError::Io { source, .. }) if is_passing(&source) => {
+                    self.say_no_room("no room for retention: logs stay as long as they are");
+                }
                 Err(error) => tracing::warn!(log = log.dir_name(), %error, "retention leaves a log alone"),
             }
         }

@@ -5,6 +5,8 @@
 
 pub(crate) mod fetch;
 pub(crate) mod groups;
+pub(crate) mod java;
+pub(crate) mod nats;
 pub(crate) mod open_loop;
 pub(crate) mod produce;
 pub(crate) mod produce_timed;

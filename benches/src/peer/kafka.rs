@@ -19,10 +19,8 @@ use crate::wire::request::Settings;
 /// The version of `kafka-peer/pom.xml`.
 pub(crate) const PINNED_VERSION: &str = "4.3.1";
 
-/// What `kafka-run-class.sh` and `kafka-server-start.sh` pass when nothing else is set.
-const JVM_FLAGS: [&str; 8] = [
-    "-Xms1G",
-    "-Xmx1G",
+/// What `kafka-run-class.sh` passes when nothing else is set.
+const JVM_FLAGS: [&str; 6] = [
     "-server",
     "-XX:+UseG1GC",
     "-XX:MaxGCPauseMillis=20",
@@ -30,6 +28,10 @@ const JVM_FLAGS: [&str; 8] = [
     "-XX:+ExplicitGCInvokesConcurrent",
     "-Djava.awt.headless=true",
 ];
+
+/// The heap that `kafka-server-start.sh` gives, and that of the tools for measuring.
+const BROKER_HEAP: [&str; 2] = ["-Xms1G", "-Xmx1G"];
+const TOOL_HEAP: [&str; 1] = ["-Xmx512M"];
 
 /// Sixteen bytes in Kafka's form of an id; the same for all runs, for each has its own directory.
 const CLUSTER_ID: &str = "T3R0bGFCZW5jaE5vZGUwMQ";
@@ -45,11 +47,20 @@ pub(crate) struct Kafka {
 impl Kafka {
     /// Finds the jars in the cache or fetches them with Maven.
     pub(crate) fn prepare(version: &str, peer_dir: PathBuf, cache: &Path) -> Result<Self> {
-        let home = cache.join(format!("bench-kafka-{version}"));
+        let home = cache.join(format!("bench-kafka-and-tools-{version}"));
         if !home.exists() {
             fetch(version, &peer_dir, &home)?;
         }
         Ok(Self { libs: home, peer_dir })
+    }
+
+    /// One of its tools, as its script runs it.
+    pub(crate) fn tool(&self, class: &str, args: &[&str]) -> Command {
+        let args: Vec<&OsStr> = args.iter().map(OsStr::new).collect();
+        let (program, args) = self.class(&[&TOOL_HEAP[..], &JVM_FLAGS].concat(), class, &args);
+        let mut command = Command::new(program);
+        command.args(args);
+        command
     }
 
     /// How to run one of its classes.
@@ -72,7 +83,8 @@ impl Kafka {
         text.extend(changed.iter().map(|(name, value)| format!("{name}={value}\n")));
         fs::write(&properties, text)?;
         self.format(&properties)?;
-        let (program, args) = self.class(&JVM_FLAGS, "kafka.Kafka", &[properties.as_os_str()]);
+        let flags = [&BROKER_HEAP[..], &JVM_FLAGS].concat();
+        let (program, args) = self.class(&flags, "kafka.Kafka", &[properties.as_os_str()]);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, broker_port));
         Ok(Launch { program, args, log: dir.join("broker.log"), address })
     }

@@ -4,6 +4,7 @@
 //! nothing is ended that was not started here. A broker that dies takes its last words into the error.
 
 pub(crate) mod kafka;
+pub(crate) mod nats;
 pub(crate) mod ottla;
 pub(crate) mod reaper;
 mod slow_flush;
@@ -30,6 +31,7 @@ const LAST_WORDS_BYTES: usize = 2_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contender {
     Kafka,
+    Nats,
     OttlaRelaxed,
     OttlaDurable,
 }
@@ -39,9 +41,15 @@ impl Contender {
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Kafka => "kafka",
+            Self::Nats => "nats",
             Self::OttlaRelaxed => "ottla-relaxed",
             Self::OttlaDurable => "ottla-durable",
         }
+    }
+
+    /// Whether it is here to be held to goals, rather than to be compared with.
+    pub(crate) fn is_judged(self) -> bool {
+        matches!(self, Self::OttlaRelaxed | Self::OttlaDurable)
     }
 }
 

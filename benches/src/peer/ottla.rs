@@ -40,6 +40,14 @@ impl Ottla {
         Ok(Self { binary })
     }
 
+    /// What it says of itself, without its name.
+    pub(crate) fn version(&self) -> Result<String> {
+        let output =
+            Command::new(&self.binary).arg("--version").output().context("asking Ottla its version")?;
+        let words = String::from_utf8(output.stdout)?;
+        Ok(words.trim().trim_start_matches("ottla ").to_owned())
+    }
+
     /// Starts one, each of whose flushes takes so much longer.
     pub(crate) fn start(
         &self,

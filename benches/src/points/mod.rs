@@ -34,6 +34,13 @@ pub(crate) struct Figure {
     pub is_drawn: bool,
 }
 
+impl Figure {
+    /// All are, but what is read a second.
+    pub(crate) fn is_cost(self) -> bool {
+        !self.heading.starts_with("MB/s")
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum PointGoal {
     /// Against Kafka's.
@@ -70,7 +77,7 @@ impl PointResult {
 
     /// Whether a figure's goal holds; `None` without a goal, without a peer to compare with, and for the peer itself.
     pub(crate) fn holds(&self, contender: Contender, figure: usize) -> Option<bool> {
-        if contender == Contender::Kafka {
+        if !contender.is_judged() {
             return None;
         }
         match self.row.figures[figure].goal? {
@@ -259,6 +266,7 @@ impl Bench {
         let ottla = || self.ottla.as_ref().context("Ottla takes no part");
         match contender {
             Contender::Kafka => self.kafka.as_ref().context("Kafka takes no part")?.launch(dir, &[]),
+            Contender::Nats => anyhow::bail!("NATS takes part in rows of the same work only"),
             Contender::OttlaRelaxed => ottla()?.launch(dir, "relaxed", &[]),
             Contender::OttlaDurable => ottla()?.launch(dir, "durable", &[]),
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::limits::LimitKind;
+use crate::load::java::Tool;
 use crate::stats::Metric;
 use crate::wire::batch::Codec;
 use crate::wire::request::Settings;
@@ -36,6 +37,20 @@ pub(crate) enum Work {
     Fetch { bytes_max: i32 },
     /// Members of groups that send heartbeats and commit at their own times, for a time.
     Groups { groups: usize, members: usize },
+    /// A tool of Kafka's is the generator.
+    Java(Tool),
+}
+
+impl Work {
+    /// Each run leaves a volume on the disk.
+    pub(crate) fn writes_a_volume(self) -> bool {
+        matches!(self, Self::Volume { .. } | Self::Java(Tool::Producer { .. }))
+    }
+
+    /// All runs read a topic that was filled before.
+    pub(crate) fn reads_a_volume(self) -> bool {
+        matches!(self, Self::Fetch { .. } | Self::Java(Tool::Consumer { .. }))
+    }
 }
 
 /// What a producer sends.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Batches, Bound, Goal, Row, Setup, Work};
 use crate::limits::LimitKind;
+use crate::load::java::Tool;
 use crate::stats::Metric;
 use crate::wire::batch::Codec;
 
@@ -12,6 +13,12 @@ const SATURATION: &[Metric] = &[
     Metric::RequestsPerSecond,
     Metric::CpuSecondsPerGb,
     Metric::CpuMicrosPerRequest,
+    Metric::PeakMegabytes,
+    Metric::GeneratorCpuSecondsPerGb,
+];
+const JAVA_VOLUME: &[Metric] = &[
+    Metric::MegabytesPerSecond,
+    Metric::CpuSecondsPerGb,
     Metric::PeakMegabytes,
     Metric::GeneratorCpuSecondsPerGb,
 ];
@@ -229,6 +236,44 @@ pub(crate) const ROWS: &[Row] = &[
         columns: SATURATION,
         ratios: RATE_AND_CPU,
         goals: &[at_least(2.0, Metric::MegabytesPerSecond)],
+        limits: &[LimitKind::Sendfile],
+    },
+    Row {
+        number: 3,
+        id: "3-java",
+        title: "Kafka's producer-perf-test: 1 KiB records",
+        work: Work::Java(Tool::Producer { record_bytes: 1_024 }),
+        setup: Setup::PLAIN,
+        columns: JAVA_VOLUME,
+        ratios: RATE_AND_CPU,
+        goals: &[],
+        limits: &[],
+    },
+    Row {
+        number: 7,
+        id: "7-java",
+        title: "Kafka's EndToEndLatency: one 100 B record at a time",
+        work: Work::Java(Tool::EndToEnd { record_bytes: 100 }),
+        setup: Setup::PLAIN,
+        columns: &[
+            Metric::AverageMs,
+            Metric::CpuMicrosPerRequest,
+            Metric::PeakMegabytes,
+            Metric::GeneratorCpuMicrosPerRequest,
+        ],
+        ratios: &[Metric::AverageMs, Metric::CpuMicrosPerRequest],
+        goals: &[],
+        limits: &[LimitKind::RoundTrip],
+    },
+    Row {
+        number: 10,
+        id: "10-java",
+        title: "Kafka's consumer-perf-test: 1 KiB records",
+        work: Work::Java(Tool::Consumer { record_bytes: 1_024 }),
+        setup: Setup::PLAIN,
+        columns: JAVA_VOLUME,
+        ratios: RATE_AND_CPU,
+        goals: &[],
         limits: &[LimitKind::Sendfile],
     },
     Row {
