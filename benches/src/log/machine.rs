@@ -26,7 +26,7 @@ const READ_BYTES: usize = 1 << 20;
 /// Written before a host takes back the memory that was made ready for it.
 const PORTION_BYTES: u64 = 512 << 20;
 /// As far as a relaxed log gets ahead of its flushes.
-const FLUSH_STEP_BYTES: u64 = 256 << 20;
+const FLUSH_STEP_BYTES: u64 = 128 << 20;
 
 /// `chunk` into each of `files` in turn until the volume is through.
 pub(crate) fn page_cache(dir: &Path, files: usize, chunk: &[u8], volume_bytes: u64) -> Result<Figures> {
