@@ -3,7 +3,7 @@
 import threading
 
 from kafka import KafkaAdminClient
-from kafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError
+from kafka.errors import InvalidPartitionsError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
 import administering_2_0
 import consuming
@@ -180,7 +180,10 @@ def read_on(bootstrap, topic, written):
         for records in consumer.poll(timeout_ms=200).values():
             written.found.extend((record.offset, int(record.value)) for record in records)
         if end is None and written.is_over.is_set():
-            end = consumer.end_offsets([partition])[partition]
+            try:
+                end = consumer.end_offsets([partition])[partition]
+            except KafkaTimeoutError:
+                pass  # After a broker was away for seconds the client waits up to 30 s to connect again, as long as this.
         written.expect_time()
     consumer.close()
 
