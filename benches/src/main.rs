@@ -16,6 +16,7 @@ mod growth;
 mod limits;
 mod load;
 mod log;
+mod memory;
 mod metrics;
 mod peer;
 mod plot;
@@ -189,7 +190,7 @@ fn compare(args: &CompareArgs) -> Result<()> {
     reaper::install(bench.data_dir.clone())?;
     let data_dir = TempDir::new(bench.data_dir.clone())?;
     print!("{}", report::preamble(bench.connections, args.common.quick));
-    let (mut results, mut failed, mut bars) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut results, mut failed) = (Vec::new(), Vec::new());
     let mut told =
         |number: u32, id: &'static str, title: &str, outcome: Result<(String, Value)>| match outcome {
             Ok((table, value)) => {
@@ -210,22 +211,19 @@ fn compare(args: &CompareArgs) -> Result<()> {
     }
     for row in runnable {
         let outcome = bench.run_row(row);
-        bars.extend(outcome.iter().filter_map(report::bar));
         let shown =
             outcome.map(|result| (report::table(&result, &args.common.kafka), report::row_json(&result)));
         told(row.number, row.id, row.title, shown);
     }
     for row in POINT_ROWS.iter().filter(|row| is_asked(row.number)) {
         let outcome = bench.run_points(row);
-        bars.extend(outcome.iter().flat_map(report::point_bars));
         let shown = outcome
             .map(|result| (report::point_table(&result, &args.common.kafka), report::point_json(&result)));
         told(row.number, row.id, row.title, shown);
     }
     drop(data_dir);
     if let Some(path) = &args.svg {
-        let title = format!("How many times better than Apache Kafka {}", args.common.kafka);
-        write_text(path, &plot::bars(&title, &report::DRAWN, &bars))?;
+        write_text(path, &report::picture(&results, &args.common.kafka))?;
     }
     if let Some(path) = &args.common.json {
         write_json(path, &args.common, bench.ottla.as_ref(), results)?;

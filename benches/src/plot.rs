@@ -20,7 +20,7 @@ pub(crate) struct Bar {
 }
 
 /// Bars of how many times better than Kafka each broker is.
-pub(crate) fn bars(title: &str, brokers: &[&str], all: &[Bar]) -> String {
+pub(crate) fn bars(title: &str, brokers: &[impl AsRef<str>], all: &[Bar]) -> String {
     let most = all.iter().flat_map(|bar| &bar.ratios).copied().fold(10.0, f64::max);
     let least = all.iter().flat_map(|bar| &bar.ratios).copied().fold(0.5, f64::min);
     let x =
@@ -60,7 +60,7 @@ pub(crate) fn bars(title: &str, brokers: &[&str], all: &[Bar]) -> String {
             r#"<rect x="{left}" y="32" width="12" height="12" fill="{}"/><text x="{}" y="43">{}</text>"#,
             COLOURS[at % COLOURS.len()],
             left + 18,
-            escaped(broker)
+            escaped(broker.as_ref())
         );
     }
     let one = x(1.0);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::compare::RowResult;
 use crate::limits::Limit;
 use crate::peer::{Contender, nats};
-use crate::plot::Bar;
+use crate::plot::{self, Bar};
 use crate::points::{PointGoal, PointResult};
 use crate::rows::{Bound, DURABLE_SHARE, Goal, Row};
 use crate::stats::{Metric, Sample, Summary, ratio};
@@ -132,32 +132,35 @@ pub(crate) fn table(result: &RowResult, kafka_version: &str) -> String {
 }
 
 /// Who is drawn, in the order of their bars.
-pub(crate) const DRAWN: [&str; 2] = ["Ottla relaxed", "Ottla durable"];
-const DRAWN_CONTENDERS: [Contender; 2] = [Contender::OttlaRelaxed, Contender::OttlaDurable];
+const DRAWN: [Contender; 2] = [Contender::OttlaRelaxed, Contender::OttlaDurable];
 
-/// How many times better than Kafka's a row's first ratio is; of those of which less is better, the other way round.
-pub(crate) fn bar(result: &RowResult) -> Option<Bar> {
-    let metric = *result.row.ratios.first()?;
-    let better = |ratio: f64| if metric.is_cost() { 1.0 / ratio } else { ratio };
-    let ratios = DRAWN_CONTENDERS.iter().filter_map(|who| against_kafka(result, *who, metric).map(better));
-    let bar = Bar {
-        label: format!("{}: {}, {}", result.row.number, result.row.title, metric.heading()),
-        ratios: ratios.collect(),
-    };
-    (!bar.ratios.is_empty()).then_some(bar)
+/// The picture of rows, as [`row_json`] and [`point_json`] give them: how many times better than Kafka each figure is that
+/// has a goal, or the first of a row without any.
+pub(crate) fn picture<'a>(rows: impl IntoIterator<Item = &'a Value>, kafka_version: &str) -> String {
+    let title = format!("How many times better than Apache Kafka {kafka_version}");
+    let bars: Vec<Bar> = rows.into_iter().flat_map(bars).collect();
+    plot::bars(&title, &DRAWN.map(|who| label(who, kafka_version)), &bars)
 }
 
-/// The same of a row of points, whose figures are all costs but the rates.
-pub(crate) fn point_bars(result: &PointResult) -> Vec<Bar> {
-    let figures = result.row.figures.iter().enumerate().filter(|(_, figure)| figure.is_drawn);
-    let bars = figures.map(|(at, figure)| Bar {
-        label: format!("{}: {}, {}", result.row.number, result.row.title, figure.heading),
-        ratios: DRAWN_CONTENDERS
-            .iter()
-            .filter_map(|who| result.against_kafka(*who, at).map(|ratio| 1.0 / ratio))
-            .collect(),
-    });
-    bars.filter(|bar| !bar.ratios.is_empty()).collect()
+fn bars(row: &Value) -> Vec<Bar> {
+    let lines = row["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let has_goal = |line: &&Value| line["goals"].as_object().is_some_and(|goals| !goals.is_empty());
+    let mut drawn: Vec<&Value> = lines.iter().filter(has_goal).collect();
+    if drawn.is_empty() {
+        drawn.extend(lines.first());
+    }
+    let bar = |line: &&Value| {
+        let better = |ratio: f64| if line["is_cost"] == true { 1.0 / ratio } else { ratio };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Bar {
+            label: format!("{}: {}, {}", row["row"], text(&row["work"]), text(&line["figure"])),
+            ratios: DRAWN
+                .iter()
+                .filter_map(|who| line["against_kafka"][who.key()].as_f64().map(better))
+                .collect(),
+        }
+    };
+    drawn.iter().map(bar).filter(|bar| !bar.ratios.is_empty()).collect()
 }
 
 /// The goal of a figure of a row of points.

@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::peer::Contender;
-use crate::report::{figure, label};
+use crate::report::{figure, label, picture};
 
 /// The README keeps it between these lines.
 const BEGIN: &str = "<!-- figures: begin -->\n";
@@ -29,6 +29,9 @@ pub(crate) struct TableArgs {
     /// Put the table into this file, between its marks; it is printed otherwise
     #[arg(long, value_name = "FILE")]
     into: Option<PathBuf>,
+    /// Draw how many times better than Kafka each row is, as SVG
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &TableArgs) -> Result<()> {
@@ -42,6 +45,10 @@ pub(crate) fn run(args: &TableArgs) -> Result<()> {
             path.display()
         );
         documents.push(document);
+    }
+    if let Some(path) = &args.svg {
+        let kafka = documents.last().and_then(|last| last["kafka"].as_str()).unwrap_or_default();
+        crate::write_text(path, &picture(rows(&documents)?.into_values(), kafka))?;
     }
     let table = markdown(&documents)?;
     let Some(path) = &args.into else {

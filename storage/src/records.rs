@@ -14,6 +14,14 @@ use crate::codec::{self, Codec, Decompressor, Effort, Encoding};
 use crate::ids::{LeaderEpoch, Offset, ProducerId, TimestampMs};
 use crate::source::{Fault, SliceSource, Source, StreamSource, write_varint, write_varlong};
 
+/// What a walk shows of each record.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Glance {
+    pub(crate) timestamp_delta: i64,
+    pub(crate) offset_delta: i32,
+    pub(crate) has_key: bool,
+}
+
 /// One header of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordHeader<'a> {
@@ -114,6 +122,58 @@ fn raw_record<'a, const KEEP: bool>(source: &mut impl Source<'a>) -> Result<RawR
     record_body::<KEEP>(source, head)
 }
 
+/// A number of up to 28 bits, as nearly all in a record are.
+#[inline]
+fn short_varint(rest: &mut &[u8]) -> Option<i32> {
+    let word = u32::from_le_bytes(*rest.first_chunk()?);
+    let (bytes, raw) = if word & 0x80 == 0 {
+        (1, word & 0x7f)
+    } else if word & 0x8000 == 0 {
+        (2, (word & 0x7f) | ((word >> 1) & 0x3f80))
+    } else {
+        let last = (2..4).find(|at| word & (0x80 << (8 * at)) == 0)?;
+        let bits = (0..=last).map(|at| ((word >> (8 * at)) & 0x7f) << (7 * at));
+        (last as usize + 1, bits.sum())
+    };
+    *rest = &rest[bytes..];
+    Some(((raw >> 1) as i32) ^ -((raw & 1) as i32))
+}
+
+/// Passes a key or a value; tells whether it is there.
+#[inline]
+fn pass_field(rest: &mut &[u8]) -> Option<bool> {
+    let Ok(len) = usize::try_from(short_varint(rest)?) else { return Some(false) };
+    *rest = rest.get(len..)?;
+    Some(true)
+}
+
+/// Looks at the record that `bytes` begin with, and counts its bytes, if it lies whole in them and is as most are: sound,
+/// without headers, its numbers small. All others are for [`raw_record`], which also knows what is wrong with them.
+#[inline]
+fn skim(bytes: &[u8]) -> Option<(Glance, usize)> {
+    let mut rest = bytes;
+    let length = usize::try_from(short_varint(&mut rest)?).ok()?;
+    let behind = rest.len().checked_sub(length)?;
+    rest = rest.get(1..)?;
+    let timestamp_delta = i64::from(short_varint(&mut rest)?);
+    let offset_delta = short_varint(&mut rest)?;
+    let has_key = pass_field(&mut rest)?;
+    pass_field(&mut rest)?;
+    let (header_count, rest) = rest.split_first()?;
+    let is_all = *header_count == 0 && rest.len() == behind;
+    is_all.then_some((Glance { timestamp_delta, offset_delta, has_key }, bytes.len() - behind))
+}
+
+#[inline]
+fn glance<'a>(source: &mut impl Source<'a>) -> Result<Glance, Fault> {
+    if let Some((glance, bytes)) = skim(source.ready()) {
+        source.skip(bytes)?;
+        return Ok(glance);
+    }
+    let RawRecord { timestamp_delta, offset_delta, key, .. } = raw_record::<false>(source)?;
+    Ok(Glance { timestamp_delta, offset_delta, has_key: key.is_some() })
+}
+
 fn not_decompressed(error: &io::Error) -> BatchError {
     match error.kind() {
         io::ErrorKind::QuotaExceeded => BatchError::Heavy,
@@ -132,11 +192,11 @@ pub(crate) fn fault_at(index: i32, fault: Fault) -> BatchError {
 fn walk_source<'a>(
     count: i32,
     mut source: impl Source<'a>,
-    see: &mut impl FnMut(i32, &RawRecord<'_>) -> Result<bool, BatchError>,
+    see: &mut impl FnMut(i32, Glance) -> Result<bool, BatchError>,
 ) -> Result<(), BatchError> {
     for index in 0..count {
-        let record = raw_record::<false>(&mut source).map_err(|fault| fault_at(index, fault))?;
-        if !see(index, &record)? {
+        let record = glance(&mut source).map_err(|fault| fault_at(index, fault))?;
+        if !see(index, record)? {
             return Ok(());
         }
     }
@@ -155,7 +215,7 @@ pub(crate) fn ends_here<'a>(count: i32, source: &mut impl Source<'a>) -> Result<
 pub(crate) fn walk(
     header: &BatchHeader,
     batch: &[u8],
-    see: impl FnMut(i32, &RawRecord<'_>) -> Result<bool, BatchError>,
+    see: impl FnMut(i32, Glance) -> Result<bool, BatchError>,
 ) -> Result<(), BatchError> {
     walk_at(Effort::Whole, header, batch, see)
 }
@@ -165,7 +225,7 @@ pub(crate) fn walk_at(
     effort: Effort,
     header: &BatchHeader,
     batch: &[u8],
-    mut see: impl FnMut(i32, &RawRecord<'_>) -> Result<bool, BatchError>,
+    mut see: impl FnMut(i32, Glance) -> Result<bool, BatchError>,
 ) -> Result<(), BatchError> {
     let records = records_of(header, batch)?;
     match header.codec()? {
@@ -422,7 +482,55 @@ mod tests {
         assert!(records(&stamped).unwrap().all(|record| record.unwrap().timestamp == 5_555));
     }
 
+    fn records_alone(batch: &[u8]) -> &[u8] {
+        &batch[HEADER_BYTES..]
+    }
+
+    #[test]
+    fn what_is_not_as_most_are_is_not_skimmed() {
+        let plain = |key: Option<&[u8]>, headers: &[(&str, Option<&[u8]>)]| {
+            let batch = BatchBuilder::new(0).push(key, Some(b"value"), headers).build();
+            skim(records_alone(&batch)).map(|(glance, _)| glance.has_key)
+        };
+        assert_eq!(plain(Some(b"key"), &[]), Some(true));
+        assert_eq!(plain(None, &[]), Some(false));
+        assert_eq!(plain(None, &[("h", None)]), None);
+        let far = BatchBuilder::new(0).push_at(1 << 40, None, Some(b"value"), &[]).build();
+        assert_eq!(skim(records_alone(&far)), None);
+        let cut = BatchBuilder::new(0).push(None, Some(b"value"), &[]).build();
+        assert_eq!(skim(&records_alone(&cut)[..8]), None);
+    }
+
     proptest! {
+        /// The quick look takes nothing that the thorough one refuses, and sees the same in it.
+        #[test]
+        fn a_skimmed_record_is_as_it_is_read(
+            key in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..40)),
+            value in proptest::option::of(proptest::collection::vec(any::<u8>(), 4..9_000)),
+            delta in -200_000_000i64..200_000_000,
+            at in 0usize..16,
+            with: u8,
+        ) {
+            let batch = BatchBuilder::new(0).push_at(delta, key.as_deref(), value.as_deref(), &[]).build();
+            let sound = records_alone(&batch);
+            let is_short = (delta << 1) ^ (delta >> 63) < 1 << 28;
+            prop_assert!(value.is_none() || skim(sound).is_some() == is_short);
+            let mut mutated = sound.to_vec();
+            if let Some(byte) = mutated.get_mut(at) {
+                *byte = with;
+            }
+            for bytes in [sound, &mutated] {
+                if let Some((glance, len)) = skim(bytes) {
+                    let mut source = SliceSource::new(bytes);
+                    let read = raw_record::<false>(&mut source).unwrap();
+                    prop_assert_eq!(source.position(), len as u64);
+                    prop_assert_eq!(glance.timestamp_delta, read.timestamp_delta);
+                    prop_assert_eq!(glance.offset_delta, read.offset_delta);
+                    prop_assert_eq!(glance.has_key, read.key.is_some());
+                }
+            }
+        }
+
         #[test]
         fn mutated_batches_never_panic(at in HEADER_BYTES - 20..120, with: u8, codec in 0usize..5) {
             let codec = CODECS[codec];

@@ -172,6 +172,10 @@ impl<'a, S: Source<'a>> Source<'a> for Copying<'_, S> {
         })
     }
 
+    fn ready(&self) -> &[u8] {
+        self.source.ready()
+    }
+
     fn position(&self) -> u64 {
         self.source.position()
     }

@@ -25,6 +25,8 @@ pub(crate) trait Source<'a> {
     fn take(&mut self, bytes: usize) -> Result<Cow<'a, [u8]>, Fault>;
     /// Hands the next `bytes` on, in as many pieces as they come in.
     fn copy(&mut self, bytes: usize, to: &mut impl FnMut(&[u8])) -> Result<(), Fault>;
+    /// What lies ready in memory behind the position: all the rest of a slice, some of a stream.
+    fn ready(&self) -> &[u8];
     /// Bytes read so far.
     fn position(&self) -> u64;
     fn is_at_end(&mut self) -> Result<bool, Fault>;
@@ -96,6 +98,11 @@ impl<'a> Source<'a> for SliceSource<'a> {
         self.skip(bytes)?;
         to(&self.bytes[from..self.at]);
         Ok(())
+    }
+
+    #[inline]
+    fn ready(&self) -> &[u8] {
+        &self.bytes[self.at..]
     }
 
     fn position(&self) -> u64 {
@@ -188,6 +195,11 @@ impl<'a, R: Read> Source<'a> for StreamSource<R> {
             to(some);
         }
         Ok(())
+    }
+
+    #[inline]
+    fn ready(&self) -> &[u8] {
+        &self.buffer[self.at..self.filled]
     }
 
     fn position(&self) -> u64 {

@@ -363,7 +363,7 @@ fn check_records(
         if compressed && record.offset_delta != index {
             misplaced.get_or_insert(index);
         }
-        inspection.see(index, timestamp_of(header, record.timestamp_delta), record.key.is_some());
+        inspection.see(index, timestamp_of(header, record.timestamp_delta), record.has_key);
         Ok(true)
     });
     walked.map_err(Reject::of_records)?;

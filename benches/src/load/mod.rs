@@ -83,13 +83,25 @@ pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream> {
     Ok(stream)
 }
 
+/// The broker did not answer within [`SILENCE_MAX`].
+#[derive(Debug)]
+pub(crate) struct Silence;
+
+impl std::fmt::Display for Silence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "no reply within {} s", SILENCE_MAX.as_secs())
+    }
+}
+
+impl std::error::Error for Silence {}
+
 /// One read, with the broker's silence and its hanging up told apart.
 fn read_some(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<usize> {
     match stream.read(buffer) {
         Ok(0) => bail!("the broker closed the connection"),
         Ok(len) => Ok(len),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            bail!("no reply within {} s", SILENCE_MAX.as_secs())
+            bail!(Silence)
         }
         Err(error) => Err(error).context("reading a reply"),
     }

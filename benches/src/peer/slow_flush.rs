@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+const STRACE: &str = "strace";
 const FLUSHES: &str = "fsync,fdatasync,syncfs";
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const BEGIN_MAX: Duration = Duration::from_secs(5);
@@ -17,20 +18,23 @@ const BEGIN_MAX: Duration = Duration::from_secs(5);
 /// The command that runs a program, each of whose flushes takes so much longer.
 pub(super) fn command(program: &Path, delay: Option<Duration>) -> Command {
     let Some(delay) = delay else { return Command::new(program) };
-    let mut command = Command::new("strace");
+    let mut command = Command::new(STRACE);
     command.args(["-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e"]).arg(format!("trace={FLUSHES}"));
     command.arg("-e").arg(format!("inject={FLUSHES}:delay_enter={}", delay.as_micros()));
     command.arg("--").arg(program);
     command
 }
 
-/// The program that strace, this process, has started.
+/// The program that strace, this process, has started. Before that it tries with children of its own what it may do.
 pub(super) fn program_of(strace: u32) -> Result<u32> {
     let path = format!("/proc/{strace}/task/{strace}/children");
     let deadline = Instant::now() + BEGIN_MAX;
     loop {
         let children = fs::read_to_string(&path).context("strace has ended: is it installed?")?;
-        if let Some(child) = children.split_ascii_whitespace().next() {
+        let is_program = |child: &&str| {
+            fs::read_to_string(format!("/proc/{child}/comm")).is_ok_and(|name| name.trim_end() != STRACE)
+        };
+        if let Some(child) = children.split_ascii_whitespace().find(is_program) {
             return child.parse().context("an odd process id");
         }
         ensure!(Instant::now() < deadline, "strace starts nothing");

@@ -31,6 +31,7 @@ impl<'r> Inspection<'r> {
     }
 
     /// A record is blamed once: for its key, or else for its time.
+    #[inline]
     pub(super) fn see(&mut self, index: i32, timestamp: TimestampMs, has_key: bool) {
         self.max_timestamp = self.max_timestamp.max(timestamp);
         if self.rules.compacted && !has_key {
@@ -40,31 +41,35 @@ impl<'r> Inspection<'r> {
         }
     }
 
+    #[inline]
     pub(super) fn see_time(&mut self, index: i32, timestamp: TimestampMs) {
         let rules = self.rules;
         if rules.timestamp_type == TimestampType::CreateTime && timestamp != NO_TIMESTAMP {
             // Kafka's arithmetic: the extremes wrap.
             let age = rules.now_ms.wrapping_sub(timestamp);
             if age > rules.before_max_ms || age.wrapping_neg() > rules.after_max_ms {
-                let (before, after) = (rules.before_max_ms, rules.after_max_ms);
-                self.blame_time(
-                    index,
-                    format!(
-                        "timestamp {timestamp} is not within {before} ms before and {after} ms after {}",
-                        rules.now_ms
-                    ),
-                );
+                self.blame_far(index, timestamp);
             }
         } else if self.claims_append_time {
             self.blame_time(index, "a producer does not say when records are appended".to_owned());
         }
     }
 
+    #[cold]
+    fn blame_far(&mut self, index: i32, timestamp: TimestampMs) {
+        let Rules { before_max_ms: before, after_max_ms: after, now_ms, .. } = self.rules;
+        let what =
+            format!("timestamp {timestamp} is not within {before} ms before and {after} ms after {now_ms}");
+        self.blame_time(index, what);
+    }
+
+    #[cold]
     fn blame_time(&mut self, index: i32, message: String) {
         self.is_time = true;
         self.blame(index, message);
     }
 
+    #[cold]
     fn blame(&mut self, index: i32, message: String) {
         self.error_count += 1;
         if self.errors.len() < RECORD_ERRORS_MAX {
