@@ -3,6 +3,7 @@
 //! Invariants: every row starts its brokers anew and throws their first runs away; every run has a topic of its own and
 //! begins with the disk at rest. A failure of one broker fails its row, loudly, and the next row goes on.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +14,6 @@ use crate::client::Client;
 use crate::cpu;
 use crate::limits::{self, Limit};
 use crate::load::{Done, Until, fetch, groups, java, nats, open_loop, produce, roundtrip, unix_time_ms};
-use crate::memory::Held;
 use crate::peer::kafka::Kafka;
 use crate::peer::nats::Nats;
 use crate::peer::ottla::Ottla;
@@ -30,8 +30,9 @@ const ACKS: i16 = 1;
 const SLOW_FLUSH_SHARE: u64 = 10;
 const BALLAST: &str = "bench-ballast";
 const FILL_RECORD_BYTES: usize = 1_024;
-/// The data's pages, and room for what else the run allocates, in halves of the data.
-const HELD_HALVES: u64 = 3;
+/// The data's pages, and room for what else the run allocates.
+const RECLAIM_SHARE: u64 = 2;
+const RECLAIM_STEP_BYTES: usize = 1 << 20;
 /// Data, and as much again for journals and for the JVM's longer warm-up.
 const FREE_SHARE: u64 = 2;
 
@@ -251,21 +252,19 @@ impl Bench {
         };
         let broker = &mut entrant.broker;
         settle_disk(broker.dir.path())?;
-        let held = (kind == Kind::Counted && row.work.writes_a_volume())
-            .then(|| Held::take(self.effort.volume_bytes / 2 * HELD_HALVES))
-            .transpose()?;
+        if kind == Kind::Counted && row.work.writes_a_volume() {
+            reclaim_memory(broker.dir.path(), self.effort.volume_bytes * RECLAIM_SHARE)?;
+        }
         let mut ready = self.prepare(row, broker, &topic)?;
         let pid = broker.process.pid();
         cpu::forget_peak_memory(pid)?;
         let (broker_before, own_before) = (cpu::process_cpu(pid)?, cpu::generator_cpu()?);
-        let feeding = held.map(Held::feed).transpose()?;
         let done = match &mut ready {
             Some(ready) => groups::run(ready, self.effort.span)?,
             None if entrant.contender == Contender::Nats => self.work_of_nats(row, broker, &topic)?,
             None => self.work(row, broker, &topic)?,
         };
         let (broker_after, own_after) = (cpu::process_cpu(pid)?, cpu::generator_cpu()?);
-        drop(feeding);
         broker.process.check_alive()?;
         ensure!(done.requests > 0, "the run ended without a single request");
         let broker_cpu_seconds = (broker_after - broker_before).as_secs_f64();
@@ -387,4 +386,19 @@ impl Bench {
 pub(crate) fn settle_disk(dir: &Path) -> Result<()> {
     let dir = std::fs::File::open(dir)?;
     rustix::fs::syncfs(&dir).context("flushing the file system between runs")
+}
+
+/// A virtual machine gives pages that are free for seconds back to its host (free page reporting), and then pays
+/// for the first touch of each: up to 2.4 CPU-seconds a GB, six times the page cache's own price, and at random. Pages
+/// that were in use a moment ago have no such price, so a file of the run's size is written and removed. It lessens
+/// the effect and cannot end it, for the kernel chooses the pages.
+pub(crate) fn reclaim_memory(dir: &Path, bytes: u64) -> Result<()> {
+    let path = dir.join("reclaim.scratch");
+    let mut file = std::fs::File::create(&path)?;
+    let step = vec![b'x'; RECLAIM_STEP_BYTES];
+    for _ in 0..bytes / RECLAIM_STEP_BYTES as u64 {
+        file.write_all(&step).context("taking memory back from the host")?;
+    }
+    drop(file);
+    Ok(std::fs::remove_file(&path)?)
 }

@@ -16,7 +16,6 @@ mod growth;
 mod limits;
 mod load;
 mod log;
-mod memory;
 mod metrics;
 mod peer;
 mod plot;

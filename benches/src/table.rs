@@ -75,10 +75,12 @@ fn markdown(documents: &[Value]) -> Result<String> {
     let shown: Vec<Contender> = SHOWN.iter().filter(is_there).copied().collect();
     let version = last["kafka"].as_str().unwrap_or("");
     let machine = &last["machine"];
+    let mut builds: Vec<&str> = documents.iter().filter_map(|document| document["ottla"].as_str()).collect();
+    builds.dedup();
     let mut text = format!(
         "{}, Ottla {}, on {} processors ({}), {} GB, Linux {}.\n\n",
         last["date"].as_str().unwrap_or("undated"),
-        last["ottla"].as_str().unwrap_or("of unknown version"),
+        if builds.is_empty() { "of unknown version".to_owned() } else { builds.join(" and ") },
         machine["cpus"],
         machine["model"].as_str().unwrap_or("unknown"),
         machine["memory_gb"],

@@ -16,9 +16,8 @@ use rustix::fs::{Advice, OFlags, fadvise, syncfs};
 
 use super::rows::Flush;
 use super::run::{Budget, Figures};
-use crate::compare::settle_disk;
+use crate::compare::{reclaim_memory, settle_disk};
 use crate::load::roundtrip::new_histogram;
-use crate::memory::Held;
 
 const BLOCK_BYTES: usize = 4096;
 /// The direct writes go round in a file of this size, as a journal does.
@@ -78,12 +77,11 @@ pub(crate) fn in_portions(
     let (mut next, writes) = (0, volume_bytes / bytes_each as u64);
     while next < writes {
         settle_disk(dir)?;
-        let feeding = Held::take(2 * PORTION_BYTES)?.feed()?;
+        reclaim_memory(dir, 2 * PORTION_BYTES)?;
         let portion = next..writes.min(next + PORTION_BYTES / bytes_each as u64);
         let mut part = Figures::begin();
         portion.clone().try_for_each(&mut write)?;
         part.done(portion.end - portion.start, bytes_each);
-        drop(feeding);
         all.add(&part);
         next = portion.end;
     }

@@ -22,18 +22,25 @@ pub(super) const MANY_FIGURES: &[Figure] =
 /// What follows the first records is over by then.
 const REST: Duration = Duration::from_secs(3);
 const IDLE_FOR: Duration = Duration::from_secs(10);
-const TOPIC: &str = "partitions";
+/// Kafka makes fewer than 10,000 partitions at once.
+const TOPIC_PARTITIONS: usize = 1_000;
 
 pub(super) fn measure(course: &Course<'_>, partitions: usize) -> Result<Vec<f64>> {
     let mut runner = course.start()?;
     let pid = runner.process.pid();
     let mut client = Client::ready(runner.launch.address, || runner.process.check_alive())?;
     let before = cpu::resident_bytes(pid)?;
+    let topics: Vec<_> =
+        (0..partitions / TOPIC_PARTITIONS).map(|topic| format!("partitions-{topic}")).collect();
     let created = Instant::now();
-    client.create_topic(TOPIC, partitions, &[])?;
+    for topic in &topics {
+        client.create_topic(topic, TOPIC_PARTITIONS, &[])?;
+    }
     let created = created.elapsed();
     let first = Instant::now();
-    client.one_record_each(TOPIC, partitions)?;
+    for topic in &topics {
+        client.one_record_each(topic, TOPIC_PARTITIONS)?;
+    }
     let first = first.elapsed();
     thread::sleep(REST);
     let (spent, idle) = (cpu::process_cpu(pid)?, Instant::now());
