@@ -437,4 +437,27 @@ mod tests {
         assert_eq!(figure(0.384), "0.38");
         assert_eq!(figure(0.0612), "0.061");
     }
+
+    #[test]
+    fn figures_with_goals_are_drawn_or_else_the_first() {
+        let line = |figure: &str, is_cost: bool, goals: Value| {
+            json!({
+                "figure": figure,
+                "is_cost": is_cost,
+                "against_kafka": { "ottla-relaxed": 4.0, "ottla-durable": 2.0 },
+                "goals": goals,
+            })
+        };
+        let goal = json!({ "ottla-relaxed": { "bound": ">= 4.00x", "met": true } });
+        let row = json!({
+            "row": 1,
+            "work": "produce",
+            "lines": [line("MB/s", false, goal), line("peak MB", true, json!({}))],
+        });
+        let free = json!({ "row": 2, "work": "fetch", "lines": [line("ms", true, json!({})), line("x", true, json!({}))] });
+        let failed = json!({ "row": 3, "work": "end", "error": "it died" });
+        let drawn: Vec<Bar> = [row, free, failed].iter().flat_map(bars).collect();
+        let seen: Vec<_> = drawn.iter().map(|bar| (bar.label.as_str(), bar.ratios.as_slice())).collect();
+        assert_eq!(seen, [("1: produce, MB/s", &[4.0, 2.0][..]), ("2: fetch, ms", &[0.25, 0.5][..])]);
+    }
 }
