@@ -76,6 +76,7 @@ fn markdown(documents: &[Value]) -> Result<String> {
     let version = last["kafka"].as_str().unwrap_or("");
     let machine = &last["machine"];
     let mut builds: Vec<&str> = documents.iter().filter_map(|document| document["ottla"].as_str()).collect();
+    builds.sort_unstable();
     builds.dedup();
     let mut text = format!(
         "{}, Ottla {}, on {} processors ({}), {} GB, Linux {}.\n\n",

@@ -32,8 +32,7 @@ pub(super) fn measure(course: &Course<'_>, connections: usize) -> Result<Vec<f64
     records()?;
     let alone = p99_ms(&records()?)?;
     let before = cpu::resident_bytes(pid)?;
-    // The one that speaks is one of them.
-    let silent = silent(address, connections - 1)?;
+    let silent = silent(address, connections)?;
     let grown = cpu::resident_bytes(pid)?.saturating_sub(before) as f64;
     let beside = p99_ms(&records()?)?;
     drop(silent);

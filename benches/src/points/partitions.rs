@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::{Course, Figure, at_most, plain, ratio_at_most};
 use crate::client::Client;
@@ -30,6 +30,7 @@ pub(super) fn measure(course: &Course<'_>, partitions: usize) -> Result<Vec<f64>
     let pid = runner.process.pid();
     let mut client = Client::ready(runner.launch.address, || runner.process.check_alive())?;
     let before = cpu::resident_bytes(pid)?;
+    ensure!(partitions.is_multiple_of(TOPIC_PARTITIONS), "{partitions} are no whole topics");
     let topics: Vec<_> =
         (0..partitions / TOPIC_PARTITIONS).map(|topic| format!("partitions-{topic}")).collect();
     let created = Instant::now();
