@@ -417,10 +417,7 @@ impl Log {
             return Ok(());
         }
         let metadata = files.open(&path, OpenMode::Create)?;
-        // Some file systems write a file out at once, when it is closed, that was cut before.
-        if !found.is_empty() {
-            metadata.set_len(0)?;
-        }
+        metadata.set_len(0)?;
         metadata.write_all_at(&[IoSlice::new(meta::encode_partition(self.id().topic).as_bytes())], 0)
     }
 
