@@ -84,7 +84,7 @@ impl Log {
                     let file =
                         segment.file().map_err(ReadError::io(&segment.path(LOG_SUFFIX))).map_err(or_gone)?;
                     let (pos, len) = (found.position, found.bytes);
-                    plan.parts.push(Part::File { file: Arc::clone(file), pos, len });
+                    plan.parts.push(Part::File { file, pos, len });
                     plan.bytes = len;
                     if is_committed {
                         plan.aborted = Some(self.aborted_in(&segment, from, pos + len as u64, bound)?);

@@ -19,19 +19,19 @@ const SCAN_BYTES: usize = 256 << 10;
 const SECTOR_BYTES: u64 = 512;
 
 /// Reads a segment from front to back, with one buffer whatever the batches' headers claim.
-pub(crate) struct Scanner<'f> {
-    file: &'f Arc<dyn File>,
+pub(crate) struct Scanner {
+    file: Arc<dyn File>,
     len: u64,
     buffer: Vec<u8>,
     from: u64,
     filled: usize,
 }
 
-impl<'f> Scanner<'f> {
+impl Scanner {
     /// Nothing at or behind the position `len` is looked at.
-    pub(crate) fn new(file: &'f Arc<dyn File>, len: u64) -> Scanner<'f> {
+    pub(crate) fn new(file: &Arc<dyn File>, len: u64) -> Scanner {
         let buffer = vec![0; SCAN_BYTES.min(len as usize)];
-        Scanner { file, len, buffer, from: 0, filled: 0 }
+        Scanner { file: Arc::clone(file), len, buffer, from: 0, filled: 0 }
     }
 
     /// At least `least` bytes at `position`, or as many as the file has.

@@ -1,7 +1,7 @@
 //! One segment: a file of batches with its two indexes, and the walk over the headers in it.
 //!
 //! Invariants: the file grows at its end only, and only through the log's writer; `size_bytes` never shows bytes that
-//! are not written; its descriptor is opened when first needed and kept, so that none with unflushed data is ever closed.
+//! are not written; its descriptor is opened when needed, and closed only by who knows that all of it is on the disk.
 //! How its indexes are kept and made anew stands in `indexing`.
 
 mod indexing;
@@ -9,7 +9,7 @@ mod indexing;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use crate::batch::BatchHeader;
 use crate::env::{File, Files, OpenMode};
@@ -56,7 +56,7 @@ pub(crate) struct Segment {
     pub(crate) base: Offset,
     dir: Arc<Path>,
     files: Arc<dyn Files>,
-    file: OnceLock<Arc<dyn File>>,
+    file: Mutex<Held>,
     size: AtomicU64,
     indexes: RwLock<Indexes>,
     /// The time index is as an earlier process left it, and nobody has asked yet whether it is right.
@@ -68,6 +68,16 @@ pub(crate) struct Segment {
     next: OnceLock<Offset>,
     /// The last record of it in the journal, once it is rolled; none if an earlier process wrote it.
     pub(crate) sealed_lsn: AtomicU64,
+}
+
+/// The descriptor of a segment, while there is one.
+#[derive(Default)]
+struct Held {
+    file: Option<Arc<dyn File>>,
+    /// Nobody asked for it since it was last asked whether it may go.
+    is_idle: bool,
+    /// The file is about to lose its name: it could not be opened again.
+    stays: bool,
 }
 
 pub(crate) enum Indexes {
@@ -84,7 +94,7 @@ impl Segment {
         size: u64,
         indexes: Indexes,
     ) -> Segment {
-        let (file, size, indexes) = (OnceLock::new(), AtomicU64::new(size), RwLock::new(indexes));
+        let (file, size, indexes) = (Mutex::default(), AtomicU64::new(size), RwLock::new(indexes));
         let (verification, times_unchecked) = (Verification::default(), AtomicBool::new(false));
         let (sealed_lsn, next) = (AtomicU64::new(0), OnceLock::new());
         Segment { base, dir, files, file, size, indexes, times_unchecked, verification, next, sealed_lsn }
@@ -100,7 +110,7 @@ impl Segment {
     ) -> io::Result<Segment> {
         let indexes = Indexes::Sealed(Some(SealedIndexes::map(&*of.files, offsets, times)?));
         let segment = Segment::new(Arc::clone(&of.files), Arc::clone(&of.dir), of.base, size, indexes);
-        let _ = segment.file.set(file);
+        segment.hold(file);
         Ok(segment)
     }
 
@@ -128,8 +138,12 @@ impl Segment {
         if file.len()? > 0 {
             file.set_len(0)?;
         }
-        let _ = segment.file.set(file);
+        segment.hold(file);
         Ok(segment)
+    }
+
+    fn hold(&self, file: Arc<dyn File>) {
+        self.file.lock().unwrap().file = Some(file);
     }
 
     pub(crate) fn path(&self, suffix: &str) -> PathBuf {
@@ -141,14 +155,36 @@ impl Segment {
     }
 
     /// The file of batches, opened if need be.
-    pub(crate) fn file(&self) -> io::Result<&Arc<dyn File>> {
-        if let Some(file) = self.file.get() {
-            return Ok(file);
+    pub(crate) fn file(&self) -> io::Result<Arc<dyn File>> {
+        let mut held = self.file.lock().unwrap();
+        held.is_idle = false;
+        if let Some(file) = &held.file {
+            return Ok(Arc::clone(file));
         }
         let file = self.files.open(&self.path(LOG_SUFFIX), OpenMode::Write)?;
-        // Two readers may open at once; one of the descriptors, with nothing written through it, is dropped.
-        let _ = self.file.set(file);
-        Ok(self.file.get().expect("it was set just now"))
+        held.file = Some(Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// The file loses its name: whoever still holds this segment reads it through a descriptor that stays.
+    pub(crate) fn keep_file(&self) -> io::Result<()> {
+        self.file()?;
+        self.file.lock().unwrap().stays = true;
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_open(&self) -> bool {
+        self.file.lock().unwrap().file.is_some()
+    }
+
+    /// Closes the file if nobody asked for it since this was called before. All that was written is on the disk, and
+    /// nothing is being appended.
+    pub(crate) fn close_if_idle(&self) {
+        let mut held = self.file.lock().unwrap();
+        if std::mem::replace(&mut held.is_idle, true) && !held.stays {
+            held.file = None;
+        }
     }
 
     pub(crate) fn relative(&self, offset: Offset) -> Option<u32> {

@@ -21,7 +21,7 @@ pub(crate) const WALK_BYTES: usize = 8 << 10;
 
 pub(crate) struct HeaderWalk<'s> {
     segment: &'s Segment,
-    file: &'s Arc<dyn File>,
+    file: Arc<dyn File>,
     position: u64,
     limit: u64,
     buffer: [u8; WALK_BYTES],
@@ -36,7 +36,7 @@ pub(crate) struct HeaderWalk<'s> {
     due: Option<Offset>,
     /// The offset index, once damage makes it needed.
     index: Option<Vec<u8>>,
-    scanner: Option<Scanner<'s>>,
+    scanner: Option<Scanner>,
 }
 
 impl<'s> HeaderWalk<'s> {
@@ -143,8 +143,8 @@ impl<'s> HeaderWalk<'s> {
         ReadError::Corrupt { path: self.segment.path(LOG_SUFFIX), position: self.position, what }
     }
 
-    fn scanner(&mut self) -> &mut Scanner<'s> {
-        self.scanner.get_or_insert_with(|| Scanner::new(self.file, self.below))
+    fn scanner(&mut self) -> &mut Scanner {
+        self.scanner.get_or_insert_with(|| Scanner::new(&self.file, self.below))
     }
 
     /// Whether a right batch stands at the position.

@@ -20,6 +20,8 @@ use crate::space;
 
 /// An idle thread looks around this often, at the least.
 const IDLE: Duration = Duration::from_secs(60);
+/// Files of segments that nobody uses are looked for this often; the second look closes them.
+const BETWEEN_LOOKS_AT_FILES: Duration = Duration::from_secs(30);
 /// Appends that wait for room in the journal are tried again after this.
 const RETRY_APPENDS: Duration = Duration::from_millis(2);
 /// A disk that was slow counts as quick after this long without a slow append.
@@ -181,9 +183,13 @@ fn retain(shared: &Shared, interval: Duration) {
     }
 }
 
+/// Unlinks files, and closes those that nobody uses.
 fn sweep(shared: &Shared) {
+    let clock = &shared.env.clock;
+    let mut next_look = clock.monotonic().saturating_add(BETWEEN_LOOKS_AT_FILES);
     loop {
-        let longest = shared.next_unlink_in().unwrap_or(IDLE).min(IDLE);
+        let look_in = next_look.saturating_sub(clock.monotonic());
+        let longest = shared.next_unlink_in().map_or(look_in, |unlink_in| unlink_in.min(look_in));
         let known = shared.queues.lock().doomed.len();
         if shared
             .queues
@@ -193,6 +199,10 @@ fn sweep(shared: &Shared) {
             return;
         }
         shared.sweep();
+        if clock.monotonic() >= next_look {
+            shared.open_logs().iter().for_each(|log| log.close_idle());
+            next_look = clock.monotonic().saturating_add(BETWEEN_LOOKS_AT_FILES);
+        }
     }
 }
 

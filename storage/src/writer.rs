@@ -435,7 +435,7 @@ impl Log {
     fn write(&self, segment: &Segment, slices: &[IoSlice<'_>], at: u64) -> Result<(), AppendError> {
         let file = segment.file().map_err(|error| self.failed("opening a segment", &error))?;
         let Err(error) = file.write_all_at(slices, at) else { return Ok(()) };
-        if let Err(error) = cut_off(&**file, at) {
+        if let Err(error) = cut_off(&*file, at) {
             self.shared.go_offline("cutting back a failed write", &error);
         }
         Err(self.failed("writing", &error))

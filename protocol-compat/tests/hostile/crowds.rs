@@ -26,12 +26,12 @@ const PROGRESS_MILLIS: u64 = 5_000;
 /// Descriptors of either process that no connection of the crowd may take.
 const DESCRIPTORS_KEPT: u64 = 500;
 
-/// As many as are wanted, or as the machine's limit of descriptors leaves the broker: half of them are for its files.
+/// As many as are wanted, or as the limit of descriptors leaves the broker: a quarter of them is for its files.
 fn as_many_as_may(wanted: usize) -> Result<usize> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).context("raising the limit of open files")?;
-    let most = limit.maximum.map_or(u64::MAX, |most| (most / 2).saturating_sub(DESCRIPTORS_KEPT));
+    let most = limit.maximum.map_or(u64::MAX, |most| (most - most / 4).saturating_sub(DESCRIPTORS_KEPT));
     let count = wanted.min(usize::try_from(most).unwrap_or(usize::MAX));
     if count < wanted {
         println!("{count} connections instead of {wanted}: more are not allowed to one process here");

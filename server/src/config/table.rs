@@ -246,7 +246,7 @@ settings! {
     /// Connections that the kernel holds until they are accepted; no more than `net.core.somaxconn`. Kafka's 50 are a burst
     /// of a few clients, and whoever finds no room there waits for a second.
     pub socket_listen_backlog_size: i32 = kafka_but("socket.listen.backlog.size", Some("1024"));
-    /// Connections at once; further ones wait until one ends. No more than half of what `ulimit -n` allows. With
+    /// Connections at once; further ones wait until one ends. No more than three quarters of what `ulimit -n` allows. With
     /// `listener.name.<name>.` before it: of that listener. The listener between brokers is exempt if it is not the only one.
     pub max_connections: usize = kafka("max.connections");
     /// New connections in a second, on average over ten; further ones wait for up to a second each. With

@@ -62,7 +62,7 @@ struct Check<'c> {
     index: Vec<u8>,
     pieces: Pieces,
     /// Looks at what stands behind a gap.
-    ahead: RefCell<Scanner<'c>>,
+    ahead: RefCell<Scanner>,
     offsets: OffsetCheck,
     times: TimeCheck,
     aborts: RefCell<AbortCheck>,

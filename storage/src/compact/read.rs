@@ -17,7 +17,7 @@ use super::pace::Pace;
 
 pub(super) struct BatchReader<'s> {
     segment: &'s Segment,
-    file: &'s Arc<dyn File>,
+    file: Arc<dyn File>,
     len: u64,
     position: u64,
     /// The least offset that may come next.
@@ -62,7 +62,7 @@ impl<'s> BatchReader<'s> {
             return Err(self.damaged("no batch that continues the segment"));
         }
         if total > self.buffer.len() {
-            let right = Scanner::new(self.file, self.len).batch_at(position);
+            let right = Scanner::new(&self.file, self.len).batch_at(position);
             if right.map_err(|e| self.damaged(e))?.is_none() {
                 return Err(self.damaged("the checksum of a large batch is wrong"));
             }
@@ -124,7 +124,7 @@ pub(super) fn verify(segments: &[Arc<Segment>], pace: &mut Pace<'_>) -> Result<(
             return Err(Abandoned::uncleanable(&segment.path(LOG_SUFFIX), 0, "batches are damaged"));
         }
         // Once its files have other names, it is too late to open them.
-        segment.file().map_err(ReadError::io(&segment.path(LOG_SUFFIX)))?;
+        segment.keep_file().map_err(ReadError::io(&segment.path(LOG_SUFFIX)))?;
         segment.max_timestamp()?;
     }
     Ok(())

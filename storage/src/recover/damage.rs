@@ -95,7 +95,7 @@ impl Recovery<'_> {
         mut end: Offset,
     ) -> io::Result<Judged> {
         let len = segment.size_bytes();
-        let mut scanner = Scanner::new(segment.file()?, len);
+        let mut scanner = Scanner::new(&segment.file()?, len);
         let mut judged = Judged { holes: Vec::new(), mends: Vec::new(), position, end, damaged: false };
         while position < len {
             let fits = |header: &BatchHeader| {
@@ -150,7 +150,7 @@ impl Recovery<'_> {
         let path = segment.path(QUARANTINE_SUFFIX);
         let failed = |error| OpenError::io("keeping damaged bytes in", &path)(error);
         let file = segment.file().map_err(failed)?;
-        quarantine::keep(&**self.files, &path, piece, file)
+        quarantine::keep(&**self.files, &path, piece, &file)
             .and_then(|()| self.files.sync_dir(&self.dir))
             .map_err(failed)?;
         self.quarantined_bytes += piece.bytes;
@@ -189,7 +189,7 @@ impl Recovery<'_> {
         new.set_len(0)?;
         let mut len = 0;
         for kept in between(holes, end) {
-            quarantine::copy(old, kept.start, kept.end - kept.start, &new, len)?;
+            quarantine::copy(&old, kept.start, kept.end - kept.start, &new, len)?;
             for mend in mends.iter().filter(|mend| kept.contains(&mend.position)) {
                 new.write_all_at(&[IoSlice::new(&mend.head)], len + mend.position - kept.start)?;
             }
