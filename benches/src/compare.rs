@@ -165,8 +165,7 @@ impl Bench {
         eprintln!("row {}: starting {}", row.id, contender.key());
         let dir = TempDir::new(self.data_dir.join(format!("{}-{}", row.id, contender.key())))?;
         let settings: Settings<'_> = match row.work {
-            // Members join one by one, and nobody is to wait for the next assignment.
-            Work::Groups { .. } => &[("group.consumer.assignment.interval.ms", "0")],
+            Work::Groups { .. } => groups::SETTINGS,
             _ => &[],
         };
         let broker = self.start(contender, dir, settings, row.setup.flush_delay)?;

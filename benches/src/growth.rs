@@ -1,4 +1,4 @@
-//! What grows with a broker's size, and how: partitions, connections, members of groups, data.
+//! What grows with a broker's size, and how: partitions, connections, groups, data.
 //!
 //! Invariants: each size has a broker of its own on a fresh directory; a cost that is ten times as much for ten times the
 //! size is a straight line, and one that is more bends upward and fails.
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::compare::Bench;
-use crate::peer::{Contender, TempDir};
+use crate::peer::Contender;
 use crate::plot::{self, Line};
 use crate::points::growing::{self, Growing};
 use crate::stats::ratio;
@@ -65,9 +65,8 @@ pub(crate) fn run(bench: &Bench, quick: bool, pictures: Option<&Path>) -> Result
 }
 
 fn cost(bench: &Bench, growing: &Growing, contender: Contender, size: usize) -> Result<f64> {
-    let dir = TempDir::new(bench.data_dir.join(format!("{}-{}-{size}", growing.id, contender.key())))?;
     bench
-        .course(contender, dir.path())
+        .course(contender, &format!("{}-{}-{size}", growing.id, contender.key()))
         .and_then(|course| (growing.measure)(&course, size))
         .with_context(|| format!("{} at {size} {}", contender.key(), growing.size))
 }

@@ -170,7 +170,8 @@ impl Log {
     /// Closes the files that nobody asked for since this was called before, of those that are on the disk as they are.
     pub(crate) fn close_idle(&self) {
         let writer = self.writer.lock().unwrap();
-        let flushed = self.marks.lock().unwrap().recovery.is_some_and(|flushed| flushed.mark == writer.end_mark());
+        let flushed =
+            self.marks.lock().unwrap().recovery.is_some_and(|flushed| flushed.mark == writer.end_mark());
         let segments = self.segments.read().unwrap();
         let settled = segments.iter().take_while(|segment| flushed || segment.base < writer.first_unflushed);
         settled.for_each(|segment| segment.close_if_idle());

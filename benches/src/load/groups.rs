@@ -16,11 +16,13 @@ use hdrhistogram::Histogram;
 use super::roundtrip::new_histogram;
 use super::{Done, Replies, SILENCE_MAX, connect, join_all};
 use crate::wire::reply;
-use crate::wire::request::{self, CORRELATION_AT};
+use crate::wire::request::{self, CORRELATION_AT, Settings};
 
 /// As clients do by their defaults: `group.consumer.heartbeat.interval.ms` and `auto.commit.interval.ms`.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 const COMMIT_EVERY: Duration = Duration::from_secs(5);
+/// Members join one by one, and nobody is to wait for the next assignment.
+pub(crate) const SETTINGS: Settings<'_> = &[("group.consumer.assignment.interval.ms", "0")];
 /// The epoch by which a member says that it leaves.
 const LEAVES: i32 = -1;
 /// So many, that no member waits for another group's.

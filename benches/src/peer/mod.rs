@@ -14,6 +14,7 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -135,21 +136,30 @@ fn last_words(log: &Path) -> String {
 #[derive(Debug)]
 pub(crate) struct TempDir {
     path: PathBuf,
+    stays: AtomicBool,
 }
 
 impl TempDir {
     pub(crate) fn new(path: PathBuf) -> Result<Self> {
         fs::create_dir_all(&path)?;
-        Ok(Self { path })
+        Ok(Self { path, stays: AtomicBool::new(false) })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+
+    /// It goes with the directory that it lies in instead.
+    pub(crate) fn stay(&self) {
+        self.stays.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Drop for TempDir {
     fn drop(&mut self) {
+        if self.stays.load(Ordering::Relaxed) {
+            return;
+        }
         if let Err(error) = fs::remove_dir_all(&self.path) {
             eprintln!("cannot remove {}: {error}", self.path.display());
         }

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::partitions::Topics;
 use super::{Course, Runner, connections, restart};
 use crate::client::Client;
 use crate::cpu;
-use crate::load::{Until, produce};
+use crate::load::{Until, groups, produce};
 use crate::rows::BATCH_BYTES;
 use crate::wire::batch;
 
@@ -27,6 +28,8 @@ pub(crate) struct Growing {
 
 const TOPIC: &str = "growing";
 const REST: Duration = Duration::from_secs(2);
+const MEMBERS: usize = 10;
+const SPAN: Duration = Duration::from_secs(10);
 const MEGABYTE: u64 = 1_000_000;
 
 pub(crate) const ALL: &[Growing] = &[
@@ -67,6 +70,24 @@ pub(crate) const ALL: &[Growing] = &[
         measure: connections_memory,
     },
     Growing {
+        id: "groups-memory",
+        what: "Memory of groups with ten members each",
+        size: "groups",
+        unit: "MB",
+        sizes: &[10, 100, 1_000],
+        noise: 5.0,
+        measure: groups_memory,
+    },
+    Growing {
+        id: "groups-cpu",
+        what: "CPU of groups whose ten members send a heartbeat and a commit every 5 s, for 10 s",
+        size: "groups",
+        unit: "CPU s",
+        sizes: &[10, 100, 1_000],
+        noise: 0.2,
+        measure: groups_cpu,
+    },
+    Growing {
         id: "data-cpu",
         what: "CPU of producing in 16 KiB batches",
         size: "MB",
@@ -90,7 +111,7 @@ fn create(course: &Course<'_>, partitions: usize) -> Result<f64> {
     let mut runner = course.start()?;
     let mut client = Client::ready(runner.launch.address, || runner.process.check_alive())?;
     let begun = Instant::now();
-    client.create_topic(TOPIC, partitions, &[])?;
+    Topics::of(partitions).make(course, &mut client)?;
     Ok(begun.elapsed().as_secs_f64())
 }
 
@@ -98,8 +119,9 @@ fn partitions_memory(course: &Course<'_>, partitions: usize) -> Result<f64> {
     let mut runner = course.start()?;
     let mut client = Client::ready(runner.launch.address, || runner.process.check_alive())?;
     let before = cpu::resident_bytes(runner.process.pid())?;
-    client.create_topic(TOPIC, partitions, &[])?;
-    client.one_record_each(TOPIC, partitions)?;
+    let topics = Topics::of(partitions);
+    topics.make(course, &mut client)?;
+    topics.fill(&mut client)?;
     thread::sleep(REST);
     Ok(cpu::resident_bytes(runner.process.pid())?.saturating_sub(before) as f64 / 1e6)
 }
@@ -107,9 +129,10 @@ fn partitions_memory(course: &Course<'_>, partitions: usize) -> Result<f64> {
 fn partitions_restart(course: &Course<'_>, partitions: usize) -> Result<f64> {
     let mut runner = course.start()?;
     let mut client = Client::ready(runner.launch.address, || runner.process.check_alive())?;
-    client.create_topic(TOPIC, partitions, &[])?;
-    client.one_record_each(TOPIC, partitions)?;
-    restarted(runner, partitions)
+    let topics = Topics::of(partitions);
+    topics.make(course, &mut client)?;
+    topics.fill(&mut client)?;
+    restarted(runner, topics.iter())
 }
 
 fn connections_memory(course: &Course<'_>, count: usize) -> Result<f64> {
@@ -120,6 +143,33 @@ fn connections_memory(course: &Course<'_>, count: usize) -> Result<f64> {
     let after = cpu::resident_bytes(runner.process.pid())?;
     drop(silent);
     Ok(after.saturating_sub(before) as f64 / 1e6)
+}
+
+fn groups_memory(course: &Course<'_>, count: usize) -> Result<f64> {
+    let mut runner = course.start_with(groups::SETTINGS)?;
+    let before = cpu::resident_bytes(runner.process.pid())?;
+    let ready = joined(&mut runner, count)?;
+    let after = cpu::resident_bytes(runner.process.pid())?;
+    groups::leave(ready)?;
+    Ok(after.saturating_sub(before) as f64 / 1e6)
+}
+
+fn groups_cpu(course: &Course<'_>, count: usize) -> Result<f64> {
+    let mut runner = course.start_with(groups::SETTINGS)?;
+    let mut ready = joined(&mut runner, count)?;
+    let before = cpu::process_cpu(runner.process.pid())?;
+    groups::run(&mut ready, SPAN)?;
+    let spent = cpu::process_cpu(runner.process.pid())?.saturating_sub(before).as_secs_f64();
+    groups::leave(ready)?;
+    Ok(spent)
+}
+
+/// So many groups, each of whose members has its partition.
+fn joined(runner: &mut Runner, count: usize) -> Result<groups::Ready> {
+    let mut client = Client::ready(runner.launch.address, || runner.process.check_alive())?;
+    client.create_topic(TOPIC, MEMBERS, &[])?;
+    client.wait_for_coordinators()?;
+    groups::prepare(runner.launch.address, groups::Plan { topic: TOPIC, groups: count, members: MEMBERS })
 }
 
 fn data_cpu(course: &Course<'_>, megabytes: usize) -> Result<f64> {
@@ -134,7 +184,7 @@ fn data_restart(course: &Course<'_>, megabytes: usize) -> Result<f64> {
     let mut runner = course.start()?;
     Client::ready(runner.launch.address, || runner.process.check_alive())?.create_topic(TOPIC, 1, &[])?;
     send(&runner, megabytes)?;
-    restarted(runner, 1)
+    restarted(runner, [(TOPIC, 1)])
 }
 
 fn send(runner: &Runner, megabytes: usize) -> Result<()> {
@@ -145,7 +195,7 @@ fn send(runner: &Runner, megabytes: usize) -> Result<()> {
 }
 
 /// From a kill until all partitions answer a Fetch.
-fn restarted(runner: Runner, partitions: usize) -> Result<f64> {
-    let took = runner.crash(|back| restart::served(back, TOPIC, partitions))?;
+fn restarted<'t>(runner: Runner, topics: impl IntoIterator<Item = (&'t str, usize)>) -> Result<f64> {
+    let took = runner.crash(|back| restart::served(back, topics))?;
     Ok(took.as_secs_f64())
 }

@@ -11,7 +11,6 @@ mod partitions;
 mod restart;
 mod start;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -22,6 +21,7 @@ use crate::compare::{Bench, settle_disk};
 use crate::peer::{Contender, Launch, Process, START_MAX, TempDir};
 use crate::rows::{Bound, Effort, order};
 use crate::stats::{median, ratio};
+use crate::wire::request::Settings;
 
 /// One figure of a row.
 #[derive(Debug, Clone, Copy)]
@@ -186,6 +186,7 @@ pub(crate) struct Course<'a> {
     bench: &'a Bench,
     contender: Contender,
     dir: PathBuf,
+    scratch: TempDir,
 }
 
 /// A broker that was started by this course, at a place where it can be started again.
@@ -201,13 +202,20 @@ impl Course<'_> {
         self.bench.effort
     }
 
-    fn launch(&self) -> Result<Launch> {
-        self.bench.launch(self.contender, &self.dir)
+    /// The broker's files, which are many, are deleted when all rows are through and not before: where ext4 makes a file
+    /// it passes by every place that a deletion freed within the last minutes, one by one, and the next broker's files
+    /// would take several times as long.
+    fn keep_files(&self) {
+        self.scratch.stay();
     }
 
     /// Starts the broker and waits until it answers.
     fn start(&self) -> Result<Runner> {
-        let launch = self.launch()?;
+        self.start_with(&[])
+    }
+
+    fn start_with(&self, settings: Settings<'_>) -> Result<Runner> {
+        let launch = self.bench.launch(self.contender, &self.dir, settings)?;
         settle_disk(&self.dir)?;
         run(launch)
     }
@@ -237,8 +245,7 @@ impl Bench {
         let mut all: Vec<Vec<Vec<f64>>> = vec![Vec::new(); contenders.len()];
         for (turn, at) in order(contenders.len(), 1).into_iter().enumerate() {
             let contender = contenders[at];
-            let dir = TempDir::new(self.data_dir.join(format!("{}-{}-{turn}", row.id, contender.key())))?;
-            let course = self.course(contender, dir.path())?;
+            let course = self.course(contender, &format!("{}-{}-{turn}", row.id, contender.key()))?;
             let figures = (row.measure)(&course).with_context(|| contender.key().to_owned())?;
             ensure!(figures.len() == row.figures.len(), "row {}: figures without a heading", row.id);
             let told = row.figures.iter().zip(&figures);
@@ -254,19 +261,19 @@ impl Bench {
         Ok(PointResult { row, brokers: brokers.collect::<Result<_>>()? })
     }
 
-    /// A measurement of a broker on a directory, which is made.
-    pub(crate) fn course(&self, contender: Contender, dir: &Path) -> Result<Course<'_>> {
-        fs::create_dir_all(dir)?;
-        Ok(Course { bench: self, contender, dir: dir.to_owned() })
+    /// A measurement of a broker on a directory of this name, which is new.
+    pub(crate) fn course(&self, contender: Contender, name: &str) -> Result<Course<'_>> {
+        let scratch = TempDir::new(self.data_dir.join(name))?;
+        Ok(Course { bench: self, contender, dir: scratch.path().to_owned(), scratch })
     }
 
-    fn launch(&self, contender: Contender, dir: &Path) -> Result<Launch> {
+    fn launch(&self, contender: Contender, dir: &Path, settings: Settings<'_>) -> Result<Launch> {
         let ottla = || self.ottla.as_ref().context("Ottla takes no part");
         match contender {
-            Contender::Kafka => self.kafka.as_ref().context("Kafka takes no part")?.launch(dir, &[]),
+            Contender::Kafka => self.kafka.as_ref().context("Kafka takes no part")?.launch(dir, settings),
             Contender::Nats => anyhow::bail!("NATS takes part in rows of the same work only"),
-            Contender::OttlaRelaxed => ottla()?.launch(dir, "relaxed", &[]),
-            Contender::OttlaDurable => ottla()?.launch(dir, "durable", &[]),
+            Contender::OttlaRelaxed => ottla()?.launch(dir, "relaxed", settings),
+            Contender::OttlaDurable => ottla()?.launch(dir, "durable", settings),
         }
     }
 }

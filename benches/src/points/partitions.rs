@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::{Course, Figure, at_most, plain, ratio_at_most};
 use crate::client::Client;
@@ -25,23 +25,42 @@ const IDLE_FOR: Duration = Duration::from_secs(10);
 /// Kafka makes fewer than 10,000 partitions at once.
 const TOPIC_PARTITIONS: usize = 1_000;
 
+/// Topics that have so many partitions together, each with its name and its part.
+pub(super) struct Topics(Vec<(String, usize)>);
+
+impl Topics {
+    pub(super) fn of(partitions: usize) -> Self {
+        let firsts = (0..partitions).step_by(TOPIC_PARTITIONS);
+        let topic = |first| (format!("partitions-{first}"), TOPIC_PARTITIONS.min(partitions - first));
+        Self(firsts.map(topic).collect())
+    }
+
+    pub(super) fn make(&self, course: &Course<'_>, client: &mut Client) -> Result<()> {
+        course.keep_files();
+        self.0.iter().try_for_each(|(topic, partitions)| client.create_topic(topic, *partitions, &[]))
+    }
+
+    /// One record into each partition.
+    pub(super) fn fill(&self, client: &mut Client) -> Result<()> {
+        self.0.iter().try_for_each(|(topic, partitions)| client.one_record_each(topic, *partitions))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.0.iter().map(|(topic, partitions)| (topic.as_str(), *partitions))
+    }
+}
+
 pub(super) fn measure(course: &Course<'_>, partitions: usize) -> Result<Vec<f64>> {
     let mut runner = course.start()?;
     let pid = runner.process.pid();
     let mut client = Client::ready(runner.launch.address, || runner.process.check_alive())?;
     let before = cpu::resident_bytes(pid)?;
-    ensure!(partitions.is_multiple_of(TOPIC_PARTITIONS), "{partitions} are no whole topics");
-    let topics: Vec<_> =
-        (0..partitions / TOPIC_PARTITIONS).map(|topic| format!("partitions-{topic}")).collect();
+    let topics = Topics::of(partitions);
     let created = Instant::now();
-    for topic in &topics {
-        client.create_topic(topic, TOPIC_PARTITIONS, &[])?;
-    }
+    topics.make(course, &mut client)?;
     let created = created.elapsed();
     let first = Instant::now();
-    for topic in &topics {
-        client.one_record_each(topic, TOPIC_PARTITIONS)?;
-    }
+    topics.fill(&mut client)?;
     let first = first.elapsed();
     thread::sleep(REST);
     let (spent, idle) = (cpu::process_cpu(pid)?, Instant::now());

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use super::partitions::Topics;
 use super::{Course, Figure, Runner, at_most};
 use crate::client::Client;
 use crate::peer::START_MAX;
@@ -27,16 +28,17 @@ pub(super) fn data(course: &Course<'_>) -> Result<Vec<f64>> {
     let mut runner = course.start()?;
     ready(&mut runner)?.create_topic(TOPIC, partitions, &[])?;
     course.bench.fill(runner.launch.address, TOPIC)?;
-    let took = runner.crash(|back| served(back, TOPIC, partitions))?;
+    let took = runner.crash(|back| served(back, [(TOPIC, partitions)]))?;
     Ok(vec![took.as_secs_f64()])
 }
 
 pub(super) fn partitions(course: &Course<'_>) -> Result<Vec<f64>> {
     let mut runner = course.start()?;
     let mut client = ready(&mut runner)?;
-    client.create_topic(TOPIC, PARTITIONS, &[])?;
-    client.one_record_each(TOPIC, PARTITIONS)?;
-    let took = runner.crash(|back| served(back, TOPIC, PARTITIONS))?;
+    let topics = Topics::of(PARTITIONS);
+    topics.make(course, &mut client)?;
+    topics.fill(&mut client)?;
+    let took = runner.crash(|back| served(back, topics.iter()))?;
     Ok(vec![took.as_secs_f64()])
 }
 
@@ -44,9 +46,14 @@ fn ready(runner: &mut Runner) -> Result<Client> {
     Client::ready(runner.launch.address, || runner.process.check_alive())
 }
 
-/// Waits until each partition answers a Fetch.
-pub(super) fn served(runner: &mut Runner, topic: &str, partitions: usize) -> Result<()> {
+/// Waits until each partition of these topics answers a Fetch.
+pub(super) fn served<'t>(
+    runner: &mut Runner,
+    topics: impl IntoIterator<Item = (&'t str, usize)>,
+) -> Result<()> {
     let mut client = ready(runner)?;
     let deadline = Instant::now() + START_MAX;
-    (0..partitions).try_for_each(|partition| client.wait_until_served(topic, partition as i32, deadline))
+    topics.into_iter().try_for_each(|(topic, partitions)| {
+        (0..partitions).try_for_each(|partition| client.wait_until_served(topic, partition as i32, deadline))
+    })
 }

@@ -563,7 +563,11 @@ fn files_that_nobody_uses_are_closed_once_they_are_flushed() {
         }
         look();
         world.append(5, 1);
-        assert_eq!([look(), look()], [1, 1], "{durability:?}: the one with a batch that is not flushed stays");
+        assert_eq!(
+            [look(), look()],
+            [1, 1],
+            "{durability:?}: the one with a batch that is not flushed stays"
+        );
         world.dir.flush();
         world.dir.checkpoint();
         assert_eq!([look(), look()], [1, 0], "{durability:?}: the flush was a use of it");
