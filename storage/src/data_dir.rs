@@ -47,6 +47,8 @@ pub struct DataDirOptions {
     pub checkpoint_interval: Duration,
     /// How often retention looks what of the logs is due (`log.retention.check.interval.ms`).
     pub retention_interval: Duration,
+    /// Files of segments that nobody uses are looked for this often; the second look closes them.
+    pub idle_file_interval: Duration,
     pub journal: JournalOptions,
     /// Free space below which clients' appends are refused; 0 keeps no reserve.
     pub free_bytes_min: u64,
@@ -78,6 +80,7 @@ impl Default for DataDirOptions {
             flushing: Flushing::Thread,
             checkpoint_interval: Duration::from_secs(60),
             retention_interval: Duration::from_secs(300),
+            idle_file_interval: Duration::from_secs(30),
             journal: JournalOptions::default(),
             free_bytes_min: 0,
             cleaner: CleanerOptions::default(),
@@ -124,9 +127,7 @@ impl DataDir {
         let shared = Shared::new(env, path, opened, &options);
         shared.look_at_space();
         let threads = match options.flushing {
-            Flushing::Thread => {
-                workers::start(&shared, options.checkpoint_interval, options.retention_interval)?
-            }
+            Flushing::Thread => workers::start(&shared, &options)?,
             Flushing::Manual => Vec::new(),
         };
         if matches!(options.flushing, Flushing::Thread) {

@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::config::UNCOVERED_BYTES_MAX;
+use crate::data_dir::DataDirOptions;
 use crate::error::{OpenError, is_passing};
 use crate::journal::Commit;
 use crate::shared::{STALL, Shared, Waiter};
@@ -20,8 +21,6 @@ use crate::space;
 
 /// An idle thread looks around this often, at the least.
 const IDLE: Duration = Duration::from_secs(60);
-/// Files of segments that nobody uses are looked for this often; the second look closes them.
-const BETWEEN_LOOKS_AT_FILES: Duration = Duration::from_secs(30);
 /// Appends that wait for room in the journal are tried again after this.
 const RETRY_APPENDS: Duration = Duration::from_millis(2);
 /// A disk that was slow counts as quick after this long without a slow append.
@@ -34,10 +33,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 pub(crate) fn start(
     shared: &Arc<Shared>,
-    checkpoint_interval: Duration,
-    retention_interval: Duration,
+    options: &DataDirOptions,
 ) -> Result<Vec<JoinHandle<()>>, OpenError> {
     type Work = Box<dyn FnOnce(&Shared) + Send>;
+    let &DataDirOptions { checkpoint_interval, retention_interval, idle_file_interval, .. } = options;
     let works: [(&str, Work); 8] = [
         ("commit-0", Box::new(commit)),
         ("commit-1", Box::new(commit)),
@@ -45,7 +44,7 @@ pub(crate) fn start(
         ("flush", Box::new(flush)),
         ("append", Box::new(append)),
         ("retain", Box::new(move |shared| retain(shared, retention_interval))),
-        ("sweep", Box::new(sweep)),
+        ("sweep", Box::new(move |shared| sweep(shared, idle_file_interval))),
         ("clean", Box::new(clean)),
     ];
     let spawn = |(name, work): (&str, Work)| {
@@ -184,9 +183,9 @@ fn retain(shared: &Shared, interval: Duration) {
 }
 
 /// Unlinks files, and closes those that nobody uses.
-fn sweep(shared: &Shared) {
+fn sweep(shared: &Shared, idle_file_interval: Duration) {
     let clock = &shared.env.clock;
-    let mut next_look = clock.monotonic().saturating_add(BETWEEN_LOOKS_AT_FILES);
+    let mut next_look = clock.monotonic().saturating_add(idle_file_interval);
     loop {
         let look_in = next_look.saturating_sub(clock.monotonic());
         let longest = shared.next_unlink_in().map_or(look_in, |unlink_in| unlink_in.min(look_in));
@@ -201,7 +200,7 @@ fn sweep(shared: &Shared) {
         shared.sweep();
         if clock.monotonic() >= next_look {
             shared.open_logs().iter().for_each(|log| log.close_idle());
-            next_look = clock.monotonic().saturating_add(BETWEEN_LOOKS_AT_FILES);
+            next_look = clock.monotonic().saturating_add(idle_file_interval);
         }
     }
 }

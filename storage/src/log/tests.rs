@@ -512,6 +512,7 @@ fn many_threads_append_to_one_log_on_real_files() {
         let path = root.join(format!("{durability:?}"));
         let options = DataDirOptions {
             checkpoint_interval: Duration::from_millis(5),
+            idle_file_interval: Duration::from_millis(1),
             journal: JournalOptions::SMALL,
             ..Default::default()
         };
@@ -534,6 +535,14 @@ fn many_threads_append_to_one_log_on_real_files() {
         });
         let before = everything(&log);
         assert_eq!(before.len(), 4 * 100 * 3);
+        let begun = env.clock.monotonic();
+        while log.segments.read().unwrap().iter().filter(|segment| segment.is_open()).count() > 1 {
+            assert!(
+                env.clock.monotonic() - begun < Duration::from_secs(60),
+                "{durability:?}: flushed and used by nobody, and open"
+            );
+            std::thread::yield_now();
+        }
         dir.close();
         drop((log, dir));
         let dir = DataDir::open(env.clone(), path, options).unwrap();
