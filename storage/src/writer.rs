@@ -427,7 +427,7 @@ impl Log {
             return;
         }
         let name = IoSlice::new(self.dir_name().as_bytes());
-        self.shared.journal().queue(&self.me(), &mut writer.raise_slot, Op::Create, &[name], None);
+        self.shared.journal().queue_ahead(&self.me(), &mut writer.raise_slot, Op::Create, &[name]);
     }
 
     /// Writes bytes behind the segment's last. What a failed write left is cut off again, for good: it could come back

@@ -210,28 +210,41 @@ impl Journal {
         payload: &[IoSlice<'_>],
         end: Option<Mark>,
     ) -> u64 {
-        let piece_bytes_max = self.options.commit_bytes_max - COMMIT_HEADER_BYTES - RECORD_HEADER_BYTES;
-        let pieces = Payload::cut(payload, op, piece_bytes_max);
-        let (lsn, wake) = {
-            let mut state = self.state();
-            for piece in &pieces {
-                state.push(&self.options, self.key, log.id(), piece, payload);
-            }
-            let lsn = state.next_lsn - 1;
-            if let Some(end) = end {
-                state.note_raise(log, slot, end);
-            }
-            state.note_dirty(log);
-            let wake = state.in_flight.len() < COMMITS_IN_FLIGHT_MAX;
-            if state.gathered_bytes > GATHERED_BYTES_MAX {
-                self.full.store(true, Ordering::Relaxed);
-            }
-            (lsn, wake)
-        };
-        if wake {
+        let (lsn, is_due) = self.gather(log, slot, op, payload, end);
+        if is_due {
             self.work.notify_one();
         }
         lsn
+    }
+
+    /// As [`Journal::queue`], for what is to be in one commit with the operation that the caller queues next.
+    pub(crate) fn queue_ahead(&self, log: &Arc<Log>, slot: &mut RaiseSlot, op: Op, payload: &[IoSlice<'_>]) {
+        self.gather(log, slot, op, payload, None);
+    }
+
+    /// The LSN of the operation, and whether a commit may begin.
+    fn gather(
+        &self,
+        log: &Arc<Log>,
+        slot: &mut RaiseSlot,
+        op: Op,
+        payload: &[IoSlice<'_>],
+        end: Option<Mark>,
+    ) -> (u64, bool) {
+        let piece_bytes_max = self.options.commit_bytes_max - COMMIT_HEADER_BYTES - RECORD_HEADER_BYTES;
+        let pieces = Payload::cut(payload, op, piece_bytes_max);
+        let mut state = self.state();
+        for piece in &pieces {
+            state.push(&self.options, self.key, log.id(), piece, payload);
+        }
+        if let Some(end) = end {
+            state.note_raise(log, slot, end);
+        }
+        state.note_dirty(log);
+        if state.gathered_bytes > GATHERED_BYTES_MAX {
+            self.full.store(true, Ordering::Relaxed);
+        }
+        (state.next_lsn - 1, state.in_flight.len() < COMMITS_IN_FLIGHT_MAX)
     }
 
     /// The next commit; sleeps until there is one, `None` at the end. A commit that finds no room waits for a checkpoint.
