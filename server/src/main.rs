@@ -153,7 +153,7 @@ fn raise_descriptor_limit() {
     }
     if let Some(most) = getrlimit(Resource::Nofile).current.filter(|most| *most < DESCRIPTORS_WANTED) {
         tracing::warn!(
-            "this process may have {most} open files, three quarters of them connections; each partition in use needs one: \
+            "this process may have {most} open files, at most three quarters of them connections; each partition in use needs one: \
              raise `ulimit -Hn` to {DESCRIPTORS_WANTED} or more"
         );
     }

@@ -51,11 +51,15 @@ struct Open {
     pace_of_listeners: HashMap<String, Pace>,
 }
 
-/// Connections never take the descriptors that segments need: a quarter of them stays free. Segments that nobody uses
-/// hold none.
+/// What the broker itself has open, and some segments, whatever the limit.
+const DESCRIPTORS_KEPT_MIN: u64 = 64;
+
+/// Connections never take the descriptors that segments need: a quarter of them stays free, and half of them where there
+/// are very few. Segments that nobody uses hold none.
 fn descriptors_for_connections() -> usize {
     let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    descriptors.map_or(usize::MAX, |most| usize::try_from(most - most / 4).unwrap_or(usize::MAX))
+    let left = |most: u64| most - (most / 4).max(DESCRIPTORS_KEPT_MIN).min(most / 2);
+    descriptors.map_or(usize::MAX, |most| usize::try_from(left(most)).unwrap_or(usize::MAX))
 }
 
 /// A connection's place; it is free again when this is dropped.
