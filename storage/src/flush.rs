@@ -1,4 +1,5 @@
-//! Making a log's own files last: for checkpoints, and for relaxed logs, which no journal protects.
+//! Making a log's own files last: for checkpoints, and for relaxed logs, which no journal protects. And closing those that
+//! have been made so, once nobody uses them.
 //!
 //! Invariants: what is flushed is captured before the first sync, so that a later append never counts; one flush of a
 //! log at a time; the recovery point rises only after every name and byte below it is on the disk.

@@ -3,9 +3,9 @@
 //!
 //! Lock order, outermost first: the compaction's `pass`, `directories`, `cycle`, `pages`, `opening`, `flushing`, a log's
 //! `jobs`, its `flushing`, its writer, the journal's `release` and its state, a log's `segments`, `epochs`, `marks` and
-//! `producers`, `queues`, `logs`, `known` and the compaction's `state`. Only the thread that moves logs takes locks of two
-//! directories, the source's before the target's of each kind. Invariant: once offline or closed, a directory
-//! never takes writes again.
+//! `producers`, `queues`, `logs`, `known` and the compaction's `state`; under any of them, last, a segment's `file`. Only
+//! the thread that moves logs takes locks of two directories, the source's before the target's of each kind. Invariant:
+//! once offline or closed, a directory never takes writes again.
 
 use std::collections::BTreeMap;
 use std::io;

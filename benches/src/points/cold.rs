@@ -37,7 +37,7 @@ pub(super) fn measure(course: &Course<'_>) -> Result<Vec<f64>> {
     for topic in [LIVE, AGAIN] {
         client.create_topic(topic, 1, &[])?;
     }
-    settle_disk(&course.dir)?;
+    settle_disk(course.dir.path())?;
     let live = |topic| {
         let span = course.effort().span;
         let plan =
@@ -45,7 +45,7 @@ pub(super) fn measure(course: &Course<'_>) -> Result<Vec<f64>> {
         open_loop::run(address, &plan)
     };
     let alone = p99_ms(&live(LIVE)?)?;
-    drop_from_cache(&course.dir)?;
+    drop_from_cache(course.dir.path())?;
     let (read, beside) = thread::scope(|scope| {
         let reading = scope.spawn(|| {
             // From the beginning again when it is at the end; but by then the cache has it.

@@ -11,7 +11,7 @@ mod partitions;
 mod restart;
 mod start;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -185,8 +185,7 @@ pub(crate) const POINT_ROWS: &[PointRow] = &[
 pub(crate) struct Course<'a> {
     bench: &'a Bench,
     contender: Contender,
-    dir: PathBuf,
-    scratch: TempDir,
+    dir: TempDir,
 }
 
 /// A broker that was started by this course, at a place where it can be started again.
@@ -206,7 +205,7 @@ impl Course<'_> {
     /// it passes by every place that a deletion freed within the last minutes, one by one, and the next broker's files
     /// would take several times as long.
     fn keep_files(&self) {
-        self.scratch.stay();
+        self.dir.stay();
     }
 
     /// Starts the broker and waits until it answers.
@@ -215,8 +214,8 @@ impl Course<'_> {
     }
 
     fn start_with(&self, settings: Settings<'_>) -> Result<Runner> {
-        let launch = self.bench.launch(self.contender, &self.dir, settings)?;
-        settle_disk(&self.dir)?;
+        let launch = self.bench.launch(self.contender, self.dir.path(), settings)?;
+        settle_disk(self.dir.path())?;
         run(launch)
     }
 }
@@ -263,8 +262,7 @@ impl Bench {
 
     /// A measurement of a broker on a directory of this name, which is new.
     pub(crate) fn course(&self, contender: Contender, name: &str) -> Result<Course<'_>> {
-        let scratch = TempDir::new(self.data_dir.join(name))?;
-        Ok(Course { bench: self, contender, dir: scratch.path().to_owned(), scratch })
+        Ok(Course { bench: self, contender, dir: TempDir::new(self.data_dir.join(name))? })
     }
 
     fn launch(&self, contender: Contender, dir: &Path, settings: Settings<'_>) -> Result<Launch> {
