@@ -17,14 +17,16 @@ use crate::stats::ratio;
 /// Beyond proportion by so much a line bends.
 const BEND: f64 = 1.5;
 
-/// What was measured, and which lines bend.
+/// What was measured, which lines bend, and what could not be measured.
 pub(crate) struct Grown {
     pub(crate) figures: Value,
     bent: Vec<String>,
+    failed: Vec<String>,
 }
 
 impl Grown {
     pub(crate) fn check(&self) -> Result<()> {
+        ensure!(self.failed.is_empty(), "what failed: {}", self.failed.join("; "));
         ensure!(self.bent.is_empty(), "these lines bend upward: {}", self.bent.join(", "));
         Ok(())
     }
@@ -32,7 +34,7 @@ impl Grown {
 
 /// Measures and draws all of them.
 pub(crate) fn run(bench: &Bench, quick: bool, pictures: Option<&Path>) -> Result<Grown> {
-    let (mut documents, mut bent) = (Vec::new(), Vec::new());
+    let (mut documents, mut bent, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for growing in growing::ALL {
         println!("\n{} by {}", growing.what, growing.size);
         let sizes = if quick { &growing.sizes[..2] } else { growing.sizes };
@@ -40,7 +42,14 @@ pub(crate) fn run(bench: &Bench, quick: bool, pictures: Option<&Path>) -> Result
         for contender in bench.contenders() {
             let mut points = Vec::new();
             for size in sizes {
-                let cost = cost(bench, growing, contender, *size)?;
+                let cost = match cost(bench, growing, contender, *size) {
+                    Ok(cost) => cost,
+                    Err(error) => {
+                        eprintln!("{error:#}");
+                        failed.push(format!("{} of {} at {size}", growing.what, contender.key()));
+                        continue;
+                    }
+                };
                 println!(
                     "  {:<14} {size:>10} {:<12} {cost:>12.3} {}",
                     contender.key(),
@@ -61,7 +70,7 @@ pub(crate) fn run(bench: &Bench, quick: bool, pictures: Option<&Path>) -> Result
             crate::write_text(&dir.join(format!("{}.svg", growing.id)), &svg)?;
         }
     }
-    Ok(Grown { figures: json!(documents), bent })
+    Ok(Grown { figures: json!(documents), bent, failed })
 }
 
 fn cost(bench: &Bench, growing: &Growing, contender: Contender, size: usize) -> Result<f64> {

@@ -93,3 +93,4 @@ pub use retention::{DeleteRecordsError, NewStart};
 pub use ticket::{AppendError, Appended, Ticket};
 pub use validate::{Checked, RecordError, RecordValidation, Reject, Rules, check, check_at, check_internal};
 pub use watch::{Above, Waiter, Watch};
+pub use writer::Together;

@@ -4,8 +4,10 @@
 //! batch's bytes are never copied on their way to the segment. Invariant: whatever fails leaves the log as it was, or the
 //! directory offline.
 
+mod together;
 mod turns;
 
+pub use together::Together;
 pub(crate) use turns::Jobs;
 
 use std::io::{self, IoSlice};

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 /// A broker that does not serve by then has failed to start.
-pub(crate) const START_MAX: Duration = Duration::from_secs(60);
+pub(crate) const START_MAX: Duration = Duration::from_secs(300);
 /// How long a dying process may take to be gone, and how often it is looked for.
 const DYING_MAX: Duration = Duration::from_secs(2);
 const DYING_CHECK: Duration = Duration::from_millis(50);

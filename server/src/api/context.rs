@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use protocol_compat::guard;
 use protocol_compat::messages::StrBytes;
-use storage::{Env, TopicId};
+use storage::{Env, Together, TopicId};
 use tokio::sync::Semaphore;
 
 use crate::cluster::command::Refusal;
@@ -147,6 +147,8 @@ pub struct Cx {
     pub request_bytes: usize,
     /// Who asks, where any client has a quota.
     pub metered: Option<Metered>,
+    /// What the request appends is written with that of others behind it.
+    pub together: Option<Arc<Together>>,
     /// How long the connection is to rest for what the request has done already.
     throttled: Cell<Option<Throttle>>,
 }
@@ -165,14 +167,15 @@ impl Cx {
         peer: &Arc<Peer>,
         client_id: StrBytes,
         request_bytes: usize,
+        together: Option<&Arc<Together>>,
     ) -> Self {
         let seen = broker.controller.seen();
         let metered = (!seen.image.quotas().is_empty()).then(|| Metered {
             client: Client::new(&peer.principal.name, &client_id),
             began: broker.env.clock.monotonic(),
         });
-        let (broker, peer) = (broker.clone(), peer.clone());
-        Self { broker, peer, client_id, seen, request_bytes, metered, throttled: Cell::new(None) }
+        let (broker, peer, together) = (broker.clone(), peer.clone(), together.cloned());
+        Self { broker, peer, client_id, seen, request_bytes, metered, together, throttled: Cell::new(None) }
     }
 
     /// The connection rests for at least so long.

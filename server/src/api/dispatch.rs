@@ -8,6 +8,7 @@ use protocol_compat::guard::{self, GuardError};
 use protocol_compat::header::{HeaderError, decode_request_header};
 use protocol_compat::messages::{ApiKey, DecodeError, decode_body};
 use protocol_compat::versions;
+use storage::Together;
 
 use super::owing::Owing;
 use super::reply::{Errors, Reply};
@@ -60,8 +61,14 @@ pub fn version_of(frame: &[u8]) -> i16 {
     frame.get(2..).and_then(<[u8]>::first_chunk).map_or(-1, |version| i16::from_be_bytes(*version))
 }
 
-/// Begins the request in `frame`.
-pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Result<Begun, Refused> {
+/// Begins the request in `frame`. If there are others behind it, what it appends may be written with theirs: the outcome
+/// is [`Then::AfterAppends`] then.
+pub fn begin(
+    broker: &Arc<Broker>,
+    peer: &Arc<Peer>,
+    frame: Bytes,
+    together: Option<&Arc<Together>>,
+) -> Result<Begun, Refused> {
     let header = match decode_request_header(&frame) {
         Ok(header) => header,
         Err(error) => return unsupported_api_versions(error),
@@ -74,7 +81,7 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Result<Beg
         body: frame.slice(header.body_offset..),
     };
     peer.note_client_id(&header.client_id);
-    let cx = Cx::new(broker, peer, header.client_id, frame.len());
+    let cx = Cx::new(broker, peer, header.client_id, frame.len(), together);
     let then = route(&cx, request)?;
     Ok(Begun { key, then, throttled: cx.throttled(), timed: cx.timed() })
 }

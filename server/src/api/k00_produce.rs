@@ -68,7 +68,10 @@ impl Api for Produce {
             named(&mut req).map(|topic| begin_topic(cx, topic, version, inline, refused)).collect();
         let asked = Asked { acks: req.acks, patience: patience(cx, &req) };
         if !topics.iter().flat_map(|t| &t.partitions).any(PendingPartition::is_heavy) {
-            return decide(asked, topics);
+            return match cx.together {
+                Some(_) => Then::AfterAppends(Box::new(move || decide(asked, topics))),
+                None => decide(asked, topics),
+            };
         }
         let broker = cx.broker.clone();
         Then::Gate(Box::pin(async move {
@@ -255,7 +258,7 @@ fn begin_partition(cx: &Cx, topic: &Topic, data: PartitionProduceData, inline: I
         return PendingPartition::heavy(index, partition, batch);
     }
     let coming = Coming::to(&partition, &batch, inline.begun);
-    match partition.produce(Effort::Light, batch.clone(), inline.zstd_allowed) {
+    match partition.produce(Effort::Light, batch.clone(), inline.zstd_allowed, cx.together.as_deref()) {
         Err(ProduceRefusal::Batch(Reject::Heavy)) => PendingPartition::heavy(index, partition, batch),
         produced => PendingPartition::produced(&cx.broker, index, &partition, coming, produced),
     }
@@ -328,7 +331,7 @@ impl PendingPartition {
             // Who asked may hang up meanwhile; the work goes on, and the next waits for its end.
             let _turn = turn;
             let began = clock.monotonic();
-            let produced = judged.produce(Effort::Whole, batch, zstd_allowed);
+            let produced = judged.produce(Effort::Whole, batch, zstd_allowed, None);
             (produced, clock.monotonic().saturating_sub(began))
         };
         *self = match tokio::task::spawn_blocking(produce).await {

@@ -33,6 +33,9 @@ use crate::metrics::WaitsFor;
 /// A wait whose result is the reply. Whatever it waits for has already begun and ends even if the wait is dropped.
 pub type Parked<R> = Pin<Box<dyn Future<Output = R> + Send>>;
 
+/// What is known only when something else is done.
+pub type Deferred<R> = Box<dyn FnOnce() -> R + Send>;
+
 /// What becomes of a request.
 pub enum Then<R> {
     /// The reply is decided.
@@ -41,6 +44,8 @@ pub enum Then<R> {
     Later(Parked<R>),
     /// As `Later`, and nothing of this connection begins before it is decided.
     Gate(Parked<Then<R>>),
+    /// To be asked for once the appends are written that the connection makes together.
+    AfterAppends(Deferred<Then<R>>),
     /// No reply, by protocol (`acks=0`).
     Silent,
     /// As the other says; but some of the request's records have no place in their logs yet, and its bytes stay in memory
@@ -89,6 +94,7 @@ impl<R: Send + 'static> Then<R> {
             Self::Now(reply) => Then::Now(f(reply)),
             Self::Later(wait) => Then::Later(Box::pin(async move { f(wait.await) })),
             Self::Gate(wait) => Then::Gate(Box::pin(async move { wait.await.map(f) })),
+            Self::AfterAppends(decide) => Then::AfterAppends(Box::new(move || decide().map(f))),
             Self::Silent => Then::Silent,
             Self::Placing(wait, then) => Then::Placing(wait, Box::new(then.map(f))),
             Self::Close => Then::Close,

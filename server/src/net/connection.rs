@@ -21,6 +21,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use protocol_compat::frame::{self, PREFIX_BYTES, Split};
 use protocol_compat::messages::ApiKey;
+use storage::Together;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -34,7 +35,7 @@ use super::memory::Share;
 use super::output::Output;
 use super::replies::ReplyShare;
 use super::timing::{Arrived, Replied, Unsent};
-use crate::api::{self, Answer, Broker, Parked, Peer, Then};
+use crate::api::{self, Answer, Broker, Deferred, Parked, Peer, Then};
 use crate::metrics::Limit;
 use crate::quotas::Client;
 
@@ -81,6 +82,12 @@ enum Wait {
     Gate(Parked<Then<Answer>>),
 }
 
+/// A request whose appends are made together with others', until they are written.
+struct Joint {
+    request: Arrived,
+    decide: Deferred<Then<Answer>>,
+}
+
 /// A request whose records wait for their place in their logs: its bytes are still in memory.
 struct Placing {
     bytes: usize,
@@ -111,6 +118,10 @@ struct Connection {
     starved: bool,
     /// Begun, in order. Bounded by `max_in_flight_requests_per_connection`.
     parked: VecDeque<Pending>,
+    /// Begun behind those in this turn, in order. Bounded with them.
+    joint: Vec<Joint>,
+    /// What these append.
+    together: Arc<Together>,
     /// Begun, answered or not, and still in memory. Bounded likewise.
     placing: Vec<Placing>,
     /// Decided, in order. Bounded: above `response_buffer_bytes_max` nothing begins.
@@ -158,6 +169,8 @@ impl Connection {
             has_asked: false,
             starved: false,
             parked: VecDeque::new(),
+            joint: Vec::new(),
+            together: Arc::default(),
             placing: Vec::new(),
             output: Output::default(),
             replies,
@@ -285,6 +298,7 @@ impl Connection {
                 self.observe_silent(request, now, true);
                 self.finish(End::SilentFailure);
             }
+            Then::AfterAppends(decide) => self.decided(request, decide(), now)?,
             Then::Placing(wait, then) => {
                 self.hold_until_placed(request, wait, &then);
                 self.decided(request, *then, now)?;
@@ -331,7 +345,11 @@ impl Connection {
             moved = true;
             let (key, bytes) = (api::key_of(&frame), frame.len() + PREFIX_BYTES);
             let traced = self.broker.traces.samples().then(|| api::version_of(&frame));
-            let then = match api::begin(&self.broker, &self.peer, frame) {
+            // A Produce behind another one, or before one that is here already.
+            let is_joint = key == PRODUCE
+                && (!self.joint.is_empty() || self.inbox.front().is_some_and(|next| api::is_produce(next)));
+            let together = is_joint.then_some(&self.together);
+            let then = match api::begin(&self.broker, &self.peer, frame, together) {
                 Ok(begun) => {
                     self.timed = begun.timed;
                     self.rest_for(begun.throttled);
@@ -339,6 +357,7 @@ impl Connection {
                 }
                 Err(refused) => {
                     self.abandon(key);
+                    self.write_together()?;
                     self.finish(refused.into());
                     break;
                 }
@@ -346,9 +365,33 @@ impl Connection {
             let ended = self.broker.env.clock.monotonic();
             now = Some(ended);
             let request = Arrived { key, traced, bytes, came: self.inbox_since, began: at, parked: None };
+            if let Then::AfterAppends(decide) = then {
+                self.joint.push(Joint { request, decide });
+                continue;
+            }
+            self.write_together()?;
             self.begun(request, then, ended)?;
         }
+        self.write_together()?;
         Ok(moved)
+    }
+
+    /// Ends what is appended together: it is decided what becomes of those requests.
+    fn write_together(&mut self) -> Result<(), End> {
+        self.together.write();
+        if self.joint.is_empty() {
+            return Ok(());
+        }
+        let now = self.broker.env.clock.monotonic();
+        let mut well = Ok(());
+        for Joint { request, decide } in std::mem::take(&mut self.joint) {
+            match well {
+                Ok(()) => well = self.begun(request, decide(), now),
+                // The connection ends with the one before.
+                Err(_) => self.abandon(request.key),
+            }
+        }
+        well
     }
 
     /// A request takes its place behind those that have begun before it.
@@ -370,6 +413,7 @@ impl Connection {
                 self.observe_silent(request, now, true);
                 self.finish(End::SilentFailure);
             }
+            Then::AfterAppends(decide) => self.begun(request, decide(), now)?,
             Then::Placing(wait, then) => {
                 self.hold_until_placed(request, wait, &then);
                 self.begun(request, *then, now)?;
@@ -389,7 +433,9 @@ impl Connection {
             metrics.limit(Limit::ResponseBytes).hits.increment(1);
             return false;
         }
-        if self.parked.len().max(self.placing.len()) >= config.max_in_flight_requests_per_connection {
+        if (self.parked.len() + self.joint.len()).max(self.placing.len())
+            >= config.max_in_flight_requests_per_connection
+        {
             metrics.limit(Limit::RequestsPerConnection).hits.increment(1);
             return false;
         }
@@ -398,7 +444,9 @@ impl Connection {
             let overlaps = |p: &Pending| p.request.key == PRODUCE && matches!(p.wait, Wait::Reply(_));
             return self.parked.back().is_none_or(overlaps);
         }
-        self.parked.is_empty() && !self.placing.iter().any(|placing| placing.is_silent)
+        self.parked.is_empty()
+            && self.joint.is_empty()
+            && !self.placing.iter().any(|placing| placing.is_silent)
     }
 
     fn reply(&mut self, request: Arrived, answer: Answer, now: Duration) -> Result<(), End> {

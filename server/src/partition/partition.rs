@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use storage::{
-    BatchHeader, Durability, Effort, Env, LeaderEpoch, Log, LogId, Origin, Reject, Rules, Ticket, check_at,
+    BatchHeader, Durability, Effort, Env, LeaderEpoch, Log, LogId, Origin, Reject, Rules, Ticket, Together,
+    check_at,
 };
 
 use super::Traffic;
@@ -73,13 +74,14 @@ impl Partition {
         }
     }
 
-    /// Validates a client's batch and appends it. The ticket resolves when the topic's durability says so. With little
-    /// effort, a batch that is much work is refused as [`Reject::Heavy`].
+    /// Validates a client's batch and appends it, with others or at once. The ticket resolves when the topic's durability
+    /// says so. With little effort, a batch that is much work is refused as [`Reject::Heavy`].
     pub fn produce(
         &self,
         effort: Effort,
         batch: Bytes,
         zstd_allowed: bool,
+        together: Option<&Together>,
     ) -> Result<(Ticket, usize), ProduceRefusal> {
         let config = self.config.load();
         let rules = Rules {
@@ -99,6 +101,10 @@ impl Partition {
             return Err(ProduceRefusal::Transactional);
         }
         let records = checked.record_count() as usize;
-        Ok((self.log.append(checked, Origin::Client, None), records))
+        let ticket = match together {
+            Some(together) => self.log.append_together(checked, Origin::Client, None, together),
+            None => self.log.append(checked, Origin::Client, None),
+        };
+        Ok((ticket, records))
     }
 }

@@ -19,6 +19,7 @@ use std::task::{Context, Waker};
 use bytes::Bytes;
 use server::api::{self, Peer, Then};
 use server::security::Principal;
+use storage::Together;
 
 use harness::{Broker, TestDir};
 use mutate::{Random, mutated};
@@ -59,10 +60,13 @@ fn poll_once<T>(wait: impl Future<Output = T>) {
 /// What becomes of a request once the metadata that it saw is on the disk: every reply waits for that, and how long it takes
 /// is the machine's affair.
 fn decided<R>(mut then: Then<R>) -> Then<R> {
-    while let Then::Gate(wait) = then {
-        then = tokio::runtime::Handle::current().block_on(wait);
+    loop {
+        then = match then {
+            Then::Gate(wait) => tokio::runtime::Handle::current().block_on(wait),
+            Then::AfterAppends(decide) => decide(),
+            decided => return decided,
+        }
     }
-    then
 }
 
 /// Counts and lengths that no frame can keep: as four bytes, and as a variable-length number.
@@ -89,7 +93,7 @@ fn a_count_that_lies_is_refused_wherever_it_stands() {
                 let mut frame = golden.bytes[..at].to_vec();
                 frame.extend_from_slice(lie);
                 frame.extend_from_slice(golden.bytes.get(at + 4..).unwrap_or_default());
-                match api::begin(broker.services(), &peer, frame.into()) {
+                match api::begin(broker.services(), &peer, frame.into(), None) {
                     Ok(request) => {
                         drop(decided(request.then));
                         begun += 1;
@@ -114,10 +118,14 @@ fn no_frame_brings_the_broker_down() {
     let (peer, served) = (peer(), served());
     let mut random = Random(environment("OTTLA_SIM_SEED").unwrap_or(SEED));
     let long = std::env::var("OTTLA_EFFORT").is_ok_and(|effort| effort == "long");
+    let together = Arc::new(Together::default());
     let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
     for _ in 0..if long { FRAMES_LONG } else { FRAMES } {
         let frame: Bytes = mutated(&served, &mut random);
-        let outcome = match api::begin(broker.services(), &peer, frame) {
+        let joint = (random.below(2) == 0).then_some(&together);
+        let begun = api::begin(broker.services(), &peer, frame, joint);
+        together.write();
+        let outcome = match begun {
             Err(_) => "refused",
             Ok(begun) => match decided(begun.then) {
                 Then::Now(answer) if !answer.errors.is_empty() => "answered with an error",
@@ -126,7 +134,7 @@ fn no_frame_brings_the_broker_down() {
                     poll_once(wait);
                     "parked"
                 }
-                Then::Gate(_) => unreachable!("waited for"),
+                Then::Gate(_) | Then::AfterAppends(_) => unreachable!("waited for"),
                 Then::Silent => "silent",
                 Then::Placing(wait, _) => {
                     poll_once(wait);

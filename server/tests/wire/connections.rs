@@ -63,6 +63,42 @@ fn pipelined_requests_are_answered_in_order_and_see_what_came_before() {
     }
 }
 
+/// Requests that come in one piece are written together, and are told apart all the same: each has its own answer.
+#[test]
+fn requests_that_come_in_one_piece_are_each_answered_for_themselves() {
+    for durability in ["log.durability=durable", "log.durability=relaxed"] {
+        let dir = TestDir::new();
+        let broker = Broker::start(&dir, &[durability, "auto.create.topics.enable=false"]);
+        let mut client = broker.client();
+        create(&mut client);
+        let (mut lost, mut damaged) = (produce(1, "lost"), produce(1, "damaged"));
+        lost.topic_data[0].name = TopicName(StrBytes::from_static_str("nowhere"));
+        let mut bytes = batch(1, &["damaged"]).to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        damaged.topic_data[0].partition_data[0].records = Some(bytes.into());
+        let good = |acks| produce(acks, "good");
+        let requests = [good(-1), good(1), lost, good(0), damaged, good(-1), good(0), good(1)];
+        let mut piece: Vec<u8> = requests.iter().flat_map(|request| client.frame(9, request)).collect();
+        piece.extend(client.frame(6, &latest()));
+        piece.extend(client.frame(9, &good(1)));
+        client.stream.write_all(&piece).unwrap();
+        let answered = |client: &mut Client| {
+            let (_, mut body) = client.receive_raw().unwrap();
+            let _tags = body.split_to(1);
+            let reply = ProduceResponse::decode(&mut body, 9).unwrap();
+            let partition = &reply.responses[0].partition_responses[0];
+            (partition.error_code, partition.base_offset)
+        };
+        let answers: Vec<_> = (0..6).map(|_| answered(&mut client)).collect();
+        assert_eq!(answers, [(0, 0), (0, 1), (3, -1), (2, -1), (0, 3), (0, 5)], "{durability}");
+        let (_, mut body) = client.receive_raw().unwrap();
+        let _tags = body.split_to(1);
+        let seen = ListOffsetsResponse::decode(&mut body, 6).unwrap();
+        assert_eq!(seen.topics[0].partitions[0].offset, 6, "{durability}: what comes behind is not seen");
+        assert_eq!(answered(&mut client), (0, 6), "{durability}");
+    }
+}
+
 #[test]
 fn acks_0_has_no_reply_and_closes_on_an_error() {
     let dir = TestDir::new();

@@ -135,15 +135,26 @@ impl Client {
     }
 
     pub(crate) fn send<R: Request>(&mut self, version: i16, request: &R) {
+        let frame = self.frame(version, request);
+        self.stream.write_all(&frame).unwrap();
+    }
+
+    /// The request's bytes, to be sent with others.
+    pub(crate) fn frame<R: Request>(&mut self, version: i16, request: &R) -> Vec<u8> {
         self.correlation_id += 1;
         // ListOffsets 11 has the bytes of version 10, which is as far as the codec goes.
         let codec_version = protocol_compat::versions::codec_version(R::KEY, version);
         let mut body = BytesMut::new();
         request.encode(&mut body, codec_version).unwrap();
-        self.send_raw(R::KEY, version, self.correlation_id, &body);
+        self.raw_frame(R::KEY, version, self.correlation_id, &body)
     }
 
     pub(crate) fn send_raw(&mut self, key: i16, version: i16, correlation_id: i32, body: &[u8]) {
+        let frame = self.raw_frame(key, version, correlation_id, body);
+        self.stream.write_all(&frame).unwrap();
+    }
+
+    fn raw_frame(&self, key: i16, version: i16, correlation_id: i32, body: &[u8]) -> Vec<u8> {
         let mut frame = BytesMut::new();
         frame.put_i16(key);
         frame.put_i16(version);
@@ -156,7 +167,7 @@ impl Client {
         frame.put_slice(body);
         let mut whole = (frame.len() as i32).to_be_bytes().to_vec();
         whole.extend(frame);
-        self.stream.write_all(&whole).unwrap();
+        whole
     }
 
     pub(crate) fn receive<R: Request>(&mut self, version: i16) -> R::Response {

@@ -3,6 +3,7 @@
 mod idle;
 mod producers;
 mod restart;
+mod together;
 mod transactions;
 
 use std::path::{Path, PathBuf};

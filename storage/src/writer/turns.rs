@@ -1,14 +1,15 @@
 //! Whose turn it is to append.
 //!
-//! Who finds the log idle appends at once, on its own thread, and then for all who came meanwhile; what cannot be written
-//! at once is written by the directory's own thread. Invariants: one appends at a time, in the order in which they came;
+//! Who finds the log idle appends at once, on its own thread, or keeps the turn until it has all its appends together
+//! (`together.rs`); and then for all who came meanwhile. What cannot be written at once is written by the directory's own
+//! thread. Invariants: one appends at a time, in the order in which they came;
 //! while a log is moved all wait, and go on in its new place. It must not know what appending is.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::Job;
+use super::{Job, Together};
 use crate::ids::ProducerId;
 use crate::log::Log;
 use crate::plan::{Origin, TxnToken};
@@ -41,6 +42,17 @@ impl Jobs {
     pub(crate) fn held() -> Jobs {
         Jobs { waiting: VecDeque::new(), busy: true, hold: Hold::Held }
     }
+
+    /// The next ones that are written together.
+    fn next_round(&mut self) -> Vec<Job> {
+        let mut bytes = 0;
+        let fits = |job: &&Job| {
+            bytes += job.checked.bytes_len();
+            bytes <= BYTES_PER_ROUND_MAX
+        };
+        let count = self.waiting.iter().take(JOBS_PER_ROUND_MAX).take_while(fits).count();
+        self.waiting.drain(..count.max(1)).collect()
+    }
 }
 
 /// A batch smaller than this that waits for the disk is copied, so that it does not keep the larger buffer that it came
@@ -49,6 +61,8 @@ const DETACH_BELOW_BYTES: usize = 128 << 10;
 /// Appends written at once for others, at most, before the directory's own thread takes over.
 const ROUNDS_MAX: usize = 8;
 const JOBS_PER_ROUND_MAX: usize = 256;
+/// A disk that takes long for more than this at once is not slow.
+const BYTES_PER_ROUND_MAX: usize = 4 << 20;
 
 impl Log {
     /// Appends batches and answers with a ticket that resolves when the log's durability is kept. Never waits: what
@@ -56,6 +70,27 @@ impl Log {
     /// appended again: the answer is the first one's, and waits as that does. The transaction's token is carried for the
     /// check that will ask for it.
     pub fn append(&self, batches: Checked, origin: Origin, token: Option<TxnToken>) -> Ticket {
+        self.append_in_turn(batches, origin, token, None)
+    }
+
+    /// As [`Log::append`], but it may be that nothing is written before [`Together::write`], which the caller owes soon.
+    pub fn append_together(
+        &self,
+        batches: Checked,
+        origin: Origin,
+        token: Option<TxnToken>,
+        together: &Together,
+    ) -> Ticket {
+        self.append_in_turn(batches, origin, token, Some(together))
+    }
+
+    fn append_in_turn(
+        &self,
+        batches: Checked,
+        origin: Origin,
+        token: Option<TxnToken>,
+        together: Option<&Together>,
+    ) -> Ticket {
         // Tokens come with the coordinator that gives them; until then no client's transaction gets here.
         let _ = token;
         let mut job =
@@ -64,27 +99,32 @@ impl Log {
             let mut jobs = self.jobs.lock().unwrap();
             if let Some(next) = self.moved.get() {
                 drop(jobs);
-                return next.append(job.checked, origin, token);
+                return next.append_in_turn(job.checked, origin, token, together);
             }
             let in_turn = jobs.busy || !jobs.waiting.is_empty();
             let has_to_wait = self.has_to_wait(true);
-            if in_turn || has_to_wait {
+            // What is refused anyway is refused at once.
+            let together = together.filter(|_| self.refusal_of(origin).is_none());
+            if in_turn || has_to_wait || together.is_some() {
                 if has_to_wait {
                     job.checked.detach(DETACH_BELOW_BYTES);
                 }
                 let slot = Slot::new();
                 job.slot = Some(Arc::clone(&slot));
                 jobs.waiting.push_back(job);
-                if !jobs.busy {
-                    self.shared.append_later(&self.me());
+                match together {
+                    _ if jobs.busy => {}
+                    Some(together) if !in_turn && !has_to_wait => {
+                        jobs.busy = true;
+                        together.add(self.me());
+                    }
+                    _ => self.shared.append_later(&self.me()),
                 }
                 return Ticket::queued(slot);
             }
             jobs.busy = true;
         }
-        let begun = self.shared.env.clock.monotonic();
-        self.place(std::slice::from_mut(&mut job));
-        self.shared.took(self.shared.env.clock.monotonic().saturating_sub(begun));
+        self.place_inline(std::slice::from_mut(&mut job));
         self.drain(true);
         job.ticket.expect("every job gets its ticket")
     }
@@ -98,8 +138,15 @@ impl Log {
             || (self.shared.journal().is_full() && self.journaled.load(Ordering::Relaxed))
     }
 
+    /// Writes on the thread of a request, and notices a slow disk.
+    fn place_inline(&self, jobs: &mut [Job]) {
+        let begun = self.shared.env.clock.monotonic();
+        self.place(jobs);
+        self.shared.took(self.shared.env.clock.monotonic().saturating_sub(begun));
+    }
+
     /// Writes what waits, as far as it may be. The caller has set `busy`.
-    fn drain(&self, inline: bool) {
+    pub(super) fn drain(&self, inline: bool) {
         for round in 0.. {
             let mut some: Vec<Job> = {
                 let mut jobs = self.jobs.lock().unwrap();
@@ -115,10 +162,13 @@ impl Log {
                     }
                     return;
                 }
-                let count = jobs.waiting.len().min(JOBS_PER_ROUND_MAX);
-                jobs.waiting.drain(..count).collect()
+                jobs.next_round()
             };
-            self.place(&mut some);
+            if inline {
+                self.place_inline(&mut some);
+            } else {
+                self.place(&mut some);
+            }
             for job in some {
                 let ticket = job.ticket.expect("every job gets its ticket");
                 if let Some(slot) = job.slot {

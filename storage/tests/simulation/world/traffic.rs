@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use storage::{
-    BatchBuilder, Clock, Codec, DeleteRecordsError, EndMarker, Log, Offset, Origin, ProducerId,
+    BatchBuilder, Clock, Codec, DeleteRecordsError, EndMarker, Log, Offset, Origin, ProducerId, Together,
     check_internal,
 };
 
@@ -49,11 +49,25 @@ impl World {
     }
 
     fn put(&mut self, number: usize, batch: Batch, origin: Origin) -> storage::Ticket {
+        self.put_together(number, batch, origin, None)
+    }
+
+    fn put_together(
+        &mut self,
+        number: usize,
+        batch: Batch,
+        origin: Origin,
+        together: Option<&Together>,
+    ) -> storage::Ticket {
         let force = self.below(4) == 0;
         let log = Arc::clone(self.log(number));
         let bytes: Bytes = batch.bytes.clone();
         let (header, count) = (batch.header.clone(), batch.count());
-        let ticket = log.append(check_internal(bytes).unwrap(), origin, None);
+        let checked = check_internal(bytes).unwrap();
+        let ticket = match together {
+            Some(together) => log.append_together(checked, origin, None, together),
+            None => log.append(checked, origin, None),
+        };
         let answer = ticket.peek().and_then(Result::err).map_or("taken".to_owned(), |e| e.to_string());
         let end = log.end_offset();
         let producer = (header.producer_id.0, header.producer_epoch, header.base_sequence);
@@ -67,10 +81,14 @@ impl World {
 
     pub(super) fn append(&mut self) {
         let number = self.below(LOGS as u64) as usize;
+        let together = (self.below(3) == 0).then(Together::default);
         for _ in 0..1 + self.below(3) {
             let batch = self.batch(|builder| builder);
-            self.put(number, batch, Origin::Client);
+            self.put_together(number, batch, Origin::Client, together.as_ref());
         }
+        drop(together);
+        let log = Arc::clone(self.log(number));
+        self.logs[number].model.settle(&log, false);
     }
 
     /// One of the clients of a log does what it has to do next, some times.
