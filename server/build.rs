@@ -41,7 +41,7 @@ fn of_environment() -> Option<String> {
 /// tree is not theirs.
 fn of_git() -> Option<String> {
     let root = Path::new(&git(&["rev-parse", "--show-toplevel"])?).canonicalize().ok()?;
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.canonicalize().ok()?;
+    let workspace = package().parent()?.canonicalize().ok()?;
     if root != workspace {
         return None;
     }
@@ -66,7 +66,12 @@ fn moving_with_the_head() -> Vec<PathBuf> {
     paths.map(PathBuf::from).filter(|path| path.exists()).collect()
 }
 
+/// Where this package lies now. A script that another work tree compiled into the same target directory may be run here.
+fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default()
+}
+
 fn git(words: &[&str]) -> Option<String> {
-    let ran = Command::new("git").args(words).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+    let ran = Command::new("git").args(words).current_dir(package()).output().ok()?;
     ran.status.success().then(|| String::from_utf8_lossy(&ran.stdout).trim().to_owned())
 }
