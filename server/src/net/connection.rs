@@ -2,10 +2,10 @@
 //!
 //! A turn begins every complete frame that may begin, then writes all decided replies at once. Only consecutive Produce
 //! requests overlap; any other request begins when every earlier reply of the connection is decided, because Kafka
-//! serves one request of a connection at a time and clients rely on it. Back-pressure is not reading. A request whose
-//! records wait for their place in a log counts as memory until they have it, whether or not it is answered by then.
-//! How patient a connection is stands in `deadlines`, when it rests for its client's quotas in `resting`, what is told of it
-//! in `telling`.
+//! serves one request of a connection at a time and clients rely on it. Produce requests that are here at once append
+//! together, and are decided when that is written. Back-pressure is not reading. A request whose records wait for their
+//! place in a log counts as memory until they have it, whether or not it is answered by then. How patient a connection is
+//! stands in `deadlines`, when it rests for its client's quotas in `resting`, what is told of it in `telling`.
 
 mod deadlines;
 mod resting;

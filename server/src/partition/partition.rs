@@ -101,10 +101,6 @@ impl Partition {
             return Err(ProduceRefusal::Transactional);
         }
         let records = checked.record_count() as usize;
-        let ticket = match together {
-            Some(together) => self.log.append_together(checked, Origin::Client, None, together),
-            None => self.log.append(checked, Origin::Client, None),
-        };
-        Ok((ticket, records))
+        Ok((self.log.append_together(checked, Origin::Client, None, together), records))
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Who finds the log idle appends at once, on its own thread, or keeps the turn until it has all its appends together
 //! (`together.rs`); and then for all who came meanwhile. What cannot be written at once is written by the directory's own
-//! thread. Invariants: one appends at a time, in the order in which they came;
-//! while a log is moved all wait, and go on in its new place. It must not know what appending is.
+//! thread. Invariants: one appends at a time, in the order in which they came; while a log is moved all wait, and go on in
+//! its new place. It must not know what appending is.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -61,7 +61,7 @@ const DETACH_BELOW_BYTES: usize = 128 << 10;
 /// Appends written at once for others, at most, before the directory's own thread takes over.
 const ROUNDS_MAX: usize = 8;
 const JOBS_PER_ROUND_MAX: usize = 256;
-/// A disk that takes long for more than this at once is not slow.
+/// A round's time is held against the disk: with more bytes it would be long on a quick one, too.
 const BYTES_PER_ROUND_MAX: usize = 4 << 20;
 
 impl Log {
@@ -70,21 +70,12 @@ impl Log {
     /// appended again: the answer is the first one's, and waits as that does. The transaction's token is carried for the
     /// check that will ask for it.
     pub fn append(&self, batches: Checked, origin: Origin, token: Option<TxnToken>) -> Ticket {
-        self.append_in_turn(batches, origin, token, None)
+        self.append_together(batches, origin, token, None)
     }
 
-    /// As [`Log::append`], but it may be that nothing is written before [`Together::write`], which the caller owes soon.
+    /// As [`Log::append`]; but with a [`Together`] it may be that nothing is written before its [`Together::write`], which
+    /// the caller owes soon.
     pub fn append_together(
-        &self,
-        batches: Checked,
-        origin: Origin,
-        token: Option<TxnToken>,
-        together: &Together,
-    ) -> Ticket {
-        self.append_in_turn(batches, origin, token, Some(together))
-    }
-
-    fn append_in_turn(
         &self,
         batches: Checked,
         origin: Origin,
@@ -99,7 +90,7 @@ impl Log {
             let mut jobs = self.jobs.lock().unwrap();
             if let Some(next) = self.moved.get() {
                 drop(jobs);
-                return next.append_in_turn(job.checked, origin, token, together);
+                return next.append_together(job.checked, origin, token, together);
             }
             let in_turn = jobs.busy || !jobs.waiting.is_empty();
             let has_to_wait = self.has_to_wait(true);

@@ -5,7 +5,7 @@ use super::*;
 impl World {
     fn append_together(&self, count: usize, timestamp: i64, together: &Together) -> Ticket {
         let checked = check_internal(batch(count, timestamp)).unwrap();
-        self.log.append_together(checked, Origin::Client, None, together)
+        self.log.append_together(checked, Origin::Client, None, Some(together))
     }
 
     fn last_lsn(&self) -> u64 {
@@ -69,7 +69,7 @@ fn what_is_refused_anyway_is_refused_at_once() {
         [Some(Err(AppendError::Deleted)), Some(Err(AppendError::Deleted))]
     );
     let checked = check_internal(batch(1, 3)).unwrap();
-    let late = log.append_together(checked, Origin::Client, None, &together);
+    let late = log.append_together(checked, Origin::Client, None, Some(&together));
     assert_eq!(late.peek(), Some(Err(AppendError::Deleted)));
 }
 

@@ -63,11 +63,7 @@ impl World {
         let log = Arc::clone(self.log(number));
         let bytes: Bytes = batch.bytes.clone();
         let (header, count) = (batch.header.clone(), batch.count());
-        let checked = check_internal(bytes).unwrap();
-        let ticket = match together {
-            Some(together) => log.append_together(checked, origin, None, together),
-            None => log.append(checked, origin, None),
-        };
+        let ticket = log.append_together(check_internal(bytes).unwrap(), origin, None, together);
         let answer = ticket.peek().and_then(Result::err).map_or("taken".to_owned(), |e| e.to_string());
         let end = log.end_offset();
         let producer = (header.producer_id.0, header.producer_epoch, header.base_sequence);
