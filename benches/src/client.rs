@@ -18,6 +18,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// The same where the time is of interest.
 const ASK_SOON: Duration = Duration::from_millis(1);
 const TOPIC_TIMEOUT: Duration = Duration::from_secs(60);
+/// Of each partition: enough for a full batch.
+const SERVED_BYTES_MAX: i32 = 32 << 10;
 const FIRST_RECORD_BYTES: usize = 100;
 /// As many as Kafka's producer keeps on the way.
 const FIRST_RECORDS_IN_FLIGHT: usize = 5;
@@ -76,7 +78,7 @@ impl Client {
             ensure!(Instant::now() < deadline, "topic {topic} has no leaders after {TOPIC_TIMEOUT:?}");
             thread::sleep(ASK_AGAIN);
         }
-        (0..partitions).try_for_each(|partition| self.wait_until_served(topic, partition as i32, deadline))
+        self.wait_until_served(topic, partitions, deadline)
     }
 
     /// One small record to each partition of a topic, a few on the way.
@@ -132,16 +134,22 @@ impl Client {
     }
 
     /// Kafka names a leader in Metadata a moment before that leader takes requests (it answers 6 until then), so
-    /// the proof is an answered Fetch; it leaves the partition empty.
-    pub(crate) fn wait_until_served(&mut self, topic: &str, partition: i32, deadline: Instant) -> Result<()> {
-        let fetch = request::Fetch { topic, partition, offset: 0, bytes_max: 1, wait_ms_max: 0 };
+    /// the proof is an answered Fetch of all partitions; it leaves those that are empty so.
+    pub(crate) fn wait_until_served(
+        &mut self,
+        topic: &str,
+        partitions: usize,
+        deadline: Instant,
+    ) -> Result<()> {
         loop {
-            let answer =
-                self.call(|id| request::fetch(id, fetch), |frame, id| Ok(reply::fetch_head(frame, id)))?;
+            let answer = self.call(
+                |id| request::fetch_beginnings(id, topic, partitions, SERVED_BYTES_MAX),
+                |frame, id| Ok(reply::fetch_all(frame, id, partitions)),
+            )?;
             match answer {
-                Ok(_) => return Ok(()),
+                Ok(()) => return Ok(()),
                 Err(error) if Instant::now() >= deadline => {
-                    return Err(error.context(format!("{topic}-{partition} is still not served")));
+                    return Err(error.context(format!("{topic} is still not served")));
                 }
                 Err(_) => thread::sleep(ASK_AGAIN),
             }

@@ -3,7 +3,7 @@
 //! Invariants: every row starts its brokers anew and throws their first runs away; every run has a topic of its own and
 //! begins with the disk at rest. A failure of one broker fails its row, loudly, and the next row goes on.
 
-use std::io::Write;
+use std::hint::black_box;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,11 +28,9 @@ const IN_FLIGHT: usize = 5;
 const ACKS: i16 = 1;
 /// Kafka flushes one append after the other: 1 GB at 2 ms each would take minutes.
 const SLOW_FLUSH_SHARE: u64 = 10;
-const BALLAST: &str = "bench-ballast";
 const FILL_RECORD_BYTES: usize = 1_024;
 /// The data's pages, and room for what else the run allocates.
 const RECLAIM_SHARE: u64 = 2;
-const RECLAIM_STEP_BYTES: usize = 1 << 20;
 /// Data, and as much again for journals and for the JVM's longer warm-up.
 const FREE_SHARE: u64 = 2;
 
@@ -44,8 +42,6 @@ pub(crate) struct Bench {
     pub ottla: Option<Ottla>,
     pub connections: usize,
     pub effort: Effort,
-    /// Whether rows that go by the clock begin with the volume in the broker.
-    pub is_filled: bool,
     /// Where brokers keep their data while they run.
     pub data_dir: PathBuf,
 }
@@ -114,7 +110,7 @@ impl Bench {
     }
 
     pub(crate) fn run_row(&self, row: &'static Row) -> Result<RowResult> {
-        self.check_free_space(row)?;
+        self.check_room_of(row)?;
         let limits_dir = TempDir::new(self.data_dir.join("limits"))?;
         let limits =
             row.limits.iter().map(|kind| limits::measure(*kind, limits_dir.path(), self.connections(row)));
@@ -148,12 +144,17 @@ impl Bench {
         }
     }
 
-    fn check_free_space(&self, row: &Row) -> Result<()> {
+    /// Whether the disk has room for the row's data.
+    fn check_room_of(&self, row: &Row) -> Result<()> {
         let runs = match row.work {
             work if work.writes_a_volume() => 1 + 2 * self.effort.palindromes,
             _ => 1,
         };
-        let needed = self.effort.volume_bytes * (runs * self.contenders().len()) as u64 * FREE_SHARE;
+        self.check_room(self.effort.volume_bytes * (runs * self.contenders().len()) as u64)
+    }
+
+    pub(crate) fn check_room(&self, data_bytes: u64) -> Result<()> {
+        let needed = data_bytes * FREE_SHARE;
         let disk = rustix::fs::statvfs(&self.data_dir).context("asking for free space")?;
         let free = disk.f_bavail * disk.f_frsize;
         let (needed_gb, free_gb) = (needed as f64 / 1e9, free as f64 / 1e9);
@@ -170,11 +171,6 @@ impl Bench {
         };
         let broker = self.start(contender, dir, settings, row.setup.flush_delay)?;
         let mut entrant = Entrant { contender, broker, filled: None, runs: 0, samples: Vec::new() };
-        let ballast = self.is_filled && matches!(row.work, Work::OpenLoop { .. });
-        if ballast {
-            Client::connect(entrant.broker.address)?.create_topic(BALLAST, self.connections, &[])?;
-            self.fill(entrant.broker.address, BALLAST)?;
-        }
         if row.work.reads_a_volume() {
             let topic = format!("bench-{}-{}", row.id, contender.key());
             self.make_topic(row, &entrant.broker, &topic)?;
@@ -252,7 +248,7 @@ impl Bench {
         let broker = &mut entrant.broker;
         settle_disk(broker.dir.path())?;
         if kind == Kind::Counted && row.work.writes_a_volume() {
-            reclaim_memory(broker.dir.path(), self.effort.volume_bytes * RECLAIM_SHARE)?;
+            reclaim_memory(self.effort.volume_bytes)?;
         }
         let mut ready = self.prepare(row, broker, &topic)?;
         let pid = broker.process.pid();
@@ -294,7 +290,12 @@ impl Bench {
         let until = Until::Elapsed(self.effort.span);
         let (address, acks, connections) = (broker.address, ACKS, self.connections(row));
         match row.work {
-            Work::Volume { batches, acks } => self.send_volume(row, broker, topic, batches, acks),
+            Work::Volume { batches, acks } => {
+                // A tenth of it where each waits for a slow flush.
+                let share = if row.setup.flush_delay.is_some() { SLOW_FLUSH_SHARE } else { 1 };
+                let volume_bytes = self.effort.volume_bytes / share;
+                send_volume(address, topic, batches, volume_bytes, Acked { acks, connections })
+            }
             Work::SingleRecords { record_bytes, in_flight } => {
                 let (batch, _) = batch::fill(1, record_bytes, unix_time_ms());
                 produce::run(
@@ -342,43 +343,43 @@ impl Bench {
 
     /// Fills a topic, which has a partition for each connection, with the effort's volume of 1 KiB records.
     pub(crate) fn fill(&self, address: SocketAddr, topic: &str) -> Result<Done> {
-        let (batch, _) = batch::fill(BATCH_BYTES, FILL_RECORD_BYTES, unix_time_ms());
-        let plan = produce::Plan {
-            topic,
-            connections: self.connections,
-            in_flight: IN_FLIGHT,
-            acks: ACKS,
-            batch: &batch,
-            until: Until::Requests(self.effort.volume_bytes / batch.len() as u64),
-        };
-        produce::run(address, &plan)
+        self.send(address, topic, Batches::plain(FILL_RECORD_BYTES), self.effort.volume_bytes)
     }
 
-    /// Sends the effort's volume in full batches; a tenth of it where each waits for a slow flush.
-    fn send_volume(
+    /// Sends so many bytes in full batches to such a topic.
+    pub(crate) fn send(
         &self,
-        row: &Row,
-        broker: &Broker,
+        address: SocketAddr,
         topic: &str,
         batches: Batches,
-        acks: i16,
+        volume_bytes: u64,
     ) -> Result<Done> {
-        let Batches { record_bytes, batch_bytes, codec } = batches;
-        let (batch, _) = match codec {
-            Codec::None => batch::fill(batch_bytes, record_bytes, unix_time_ms()),
-            codec => batch::fill_compressed(codec, batch_bytes, record_bytes, unix_time_ms())?,
-        };
-        let share = if row.setup.flush_delay.is_some() { SLOW_FLUSH_SHARE } else { 1 };
-        let plan = produce::Plan {
-            topic,
-            connections: self.connections(row),
-            in_flight: IN_FLIGHT,
-            acks,
-            batch: &batch,
-            until: Until::Requests(self.effort.volume_bytes / share / batch.len() as u64),
-        };
-        produce::run(broker.address, &plan)
+        let acked = Acked { acks: ACKS, connections: self.connections };
+        send_volume(address, topic, batches, volume_bytes, acked)
     }
+}
+
+/// Who sends a volume, and what they wait for.
+#[derive(Debug, Clone, Copy)]
+struct Acked {
+    acks: i16,
+    connections: usize,
+}
+
+fn send_volume(
+    address: SocketAddr,
+    topic: &str,
+    Batches { record_bytes, batch_bytes, codec }: Batches,
+    volume_bytes: u64,
+    Acked { acks, connections }: Acked,
+) -> Result<Done> {
+    let (batch, _) = match codec {
+        Codec::None => batch::fill(batch_bytes, record_bytes, unix_time_ms()),
+        codec => batch::fill_compressed(codec, batch_bytes, record_bytes, unix_time_ms())?,
+    };
+    let until = Until::Requests(volume_bytes / batch.len() as u64);
+    let plan = produce::Plan { topic, connections, in_flight: IN_FLIGHT, acks, batch: &batch, until };
+    produce::run(address, &plan)
 }
 
 /// Lets the disk come to rest, so that no run pays for the pages of the one before it.
@@ -389,15 +390,13 @@ pub(crate) fn settle_disk(dir: &Path) -> Result<()> {
 
 /// A virtual machine gives pages that are free for seconds back to its host (free page reporting), and then pays
 /// for the first touch of each: up to 2.4 CPU-seconds a GB, six times the page cache's own price, and at random. Pages
-/// that were in use a moment ago have no such price, so a file of the run's size is written and removed. It lessens
-/// the effect and cannot end it, for the kernel chooses the pages.
-pub(crate) fn reclaim_memory(dir: &Path, bytes: u64) -> Result<()> {
-    let path = dir.join("reclaim.scratch");
-    let mut file = std::fs::File::create(&path)?;
-    let step = vec![b'x'; RECLAIM_STEP_BYTES];
-    for _ in 0..bytes / RECLAIM_STEP_BYTES as u64 {
-        file.write_all(&step).context("taking memory back from the host")?;
-    }
-    drop(file);
-    Ok(std::fs::remove_file(&path)?)
+/// that were in use a moment ago have no such price, so as many as the run may need are touched and given back. It
+/// lessens the effect and cannot end it, for the kernel chooses the pages.
+pub(crate) fn reclaim_memory(volume_bytes: u64) -> Result<()> {
+    let bytes = (volume_bytes * RECLAIM_SHARE).min(cpu::available_memory_bytes()? / 4 * 3);
+    let mut pages = Vec::<u8>::new();
+    pages.try_reserve_exact(bytes as usize).context("taking memory back from the host")?;
+    pages.resize(bytes as usize, b'x');
+    drop(black_box(pages));
+    Ok(())
 }

@@ -47,8 +47,17 @@ pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
 
 /// All that the machine has.
 pub(crate) fn machine_memory_bytes() -> Result<u64> {
+    machines_memory("MemTotal:")
+}
+
+/// What a process can take of it.
+pub(crate) fn available_memory_bytes() -> Result<u64> {
+    machines_memory("MemAvailable:")
+}
+
+fn machines_memory(field: &str) -> Result<u64> {
     let info = fs::read_to_string("/proc/meminfo").context("asking for the machine's memory")?;
-    parse_kib(&info, "MemTotal:").map(|kib| kib * 1024).context("no MemTotal in /proc/meminfo")
+    parse_kib(&info, field).map(|kib| kib * 1024).with_context(|| format!("no {field} in /proc/meminfo"))
 }
 
 fn memory_bytes(pid: u32, field: &str) -> Result<u64> {

@@ -32,10 +32,22 @@ impl Grown {
     }
 }
 
-/// Measures and draws all of them.
-pub(crate) fn run(bench: &Bench, quick: bool, pictures: Option<&Path>) -> Result<Grown> {
+/// The line that has this name.
+pub(crate) fn named(name: &str) -> Result<&'static Growing> {
+    let names = || growing::ALL.iter().map(|growing| growing.id).collect::<Vec<_>>().join(", ");
+    let found = growing::ALL.iter().find(|growing| growing.id == name);
+    found.with_context(|| format!("there is no such line; these are: {}", names()))
+}
+
+/// Measures and draws these lines.
+pub(crate) fn run(
+    bench: &Bench,
+    lines: &[&'static Growing],
+    quick: bool,
+    pictures: Option<&Path>,
+) -> Result<Grown> {
     let (mut documents, mut bent, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-    for growing in growing::ALL {
+    for growing in lines.iter().copied() {
         println!("\n{} by {}", growing.what, growing.size);
         let sizes = if quick { &growing.sizes[..2] } else { growing.sizes };
         let mut lines = Vec::new();

@@ -37,6 +37,13 @@ pub(crate) struct Done {
     pub latency_ns: Option<Histogram<u64>>,
 }
 
+impl Done {
+    pub(crate) fn quantile_ms(&self, quantile: f64) -> Result<f64> {
+        let latency_ns = self.latency_ns.as_ref().context("a run that times nothing")?;
+        Ok(latency_ns.value_at_quantile(quantile) as f64 / 1e6)
+    }
+}
+
 /// How long a run goes on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Until {

@@ -77,7 +77,7 @@ pub(crate) fn in_portions(
     let (mut next, writes) = (0, volume_bytes / bytes_each as u64);
     while next < writes {
         settle_disk(dir)?;
-        reclaim_memory(dir, 2 * PORTION_BYTES)?;
+        reclaim_memory(PORTION_BYTES)?;
         let portion = next..writes.min(next + PORTION_BYTES / bytes_each as u64);
         let mut part = Figures::begin();
         portion.clone().try_for_each(&mut write)?;

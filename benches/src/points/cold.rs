@@ -7,7 +7,6 @@ use std::thread;
 use anyhow::{Context, Result};
 use rustix::fs::Advice;
 
-use super::connections::p99_ms;
 use super::{Course, Figure, at_most, plain};
 use crate::client::Client;
 use crate::compare::settle_disk;
@@ -44,7 +43,7 @@ pub(super) fn measure(course: &Course<'_>) -> Result<Vec<f64>> {
             open_loop::Plan { topic, acks: 1, record_bytes: RECORD_BYTES, per_second: PER_SECOND, span };
         open_loop::run(address, &plan)
     };
-    let alone = p99_ms(&live(LIVE)?)?;
+    let alone = live(LIVE)?.quantile_ms(0.99)?;
     drop_from_cache(course.dir.path())?;
     let (read, beside) = thread::scope(|scope| {
         let reading = scope.spawn(|| {
@@ -56,7 +55,7 @@ pub(super) fn measure(course: &Course<'_>) -> Result<Vec<f64>> {
         let beside = live(AGAIN);
         (reading.join().expect("a reading thread does not panic"), beside)
     });
-    let (read, beside) = (read?, p99_ms(&beside?)?);
+    let (read, beside) = (read?, beside?.quantile_ms(0.99)?);
     let rate = read.bytes as f64 / 1e6 / read.elapsed.as_secs_f64();
     Ok(vec![alone, beside, ratio(beside, alone).context("no time at all")?, rate])
 }

@@ -30,11 +30,11 @@ pub(super) fn measure(course: &Course<'_>, connections: usize) -> Result<Vec<f64
     };
     // The first of them warms up what the others find.
     records()?;
-    let alone = p99_ms(&records()?)?;
+    let alone = records()?.quantile_ms(0.99)?;
     let before = cpu::resident_bytes(pid)?;
     let silent = silent(address, connections)?;
     let grown = cpu::resident_bytes(pid)?.saturating_sub(before) as f64;
-    let beside = p99_ms(&records()?)?;
+    let beside = records()?.quantile_ms(0.99)?;
     drop(silent);
     let kib_each = grown / 1024.0 / connections as f64;
     Ok(vec![kib_each, alone, beside, ratio(beside, alone).context("no time at all")?])
@@ -48,9 +48,4 @@ pub(super) fn silent(address: SocketAddr, connections: usize) -> Result<Vec<TcpS
         Ok(client.into_stream())
     };
     (0..connections).map(connect).collect()
-}
-
-pub(super) fn p99_ms(done: &Done) -> Result<f64> {
-    let latency_ns = done.latency_ns.as_ref().context("a run that times nothing")?;
-    Ok(latency_ns.value_at_quantile(0.99) as f64 / 1e6)
 }

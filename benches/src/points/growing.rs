@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::partitions::Topics;
 use super::{Course, Runner, connections, restart};
 use crate::client::Client;
+use crate::compare::reclaim_memory;
 use crate::cpu;
 use crate::load::{Until, groups, produce};
 use crate::rows::BATCH_BYTES;
@@ -175,6 +176,7 @@ fn joined(runner: &mut Runner, count: usize) -> Result<groups::Ready> {
 fn data_cpu(course: &Course<'_>, megabytes: usize) -> Result<f64> {
     let mut runner = course.start()?;
     Client::ready(runner.launch.address, || runner.process.check_alive())?.create_topic(TOPIC, 1, &[])?;
+    reclaim_memory(megabytes as u64 * MEGABYTE)?;
     let before = cpu::process_cpu(runner.process.pid())?;
     send(&runner, megabytes)?;
     Ok(cpu::process_cpu(runner.process.pid())?.saturating_sub(before).as_secs_f64())

@@ -10,6 +10,7 @@ mod hostile;
 mod partitions;
 mod restart;
 mod start;
+mod tenfold;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -173,6 +174,13 @@ pub(crate) const POINT_ROWS: &[PointRow] = &[
         measure: start::first_reply,
     },
     PointRow {
+        number: 19,
+        id: "19",
+        title: "ten times the volume: 100 B records in 16 KiB batches, 1,000 records a second beside them, kill -9",
+        figures: tenfold::FIGURES,
+        measure: tenfold::measure,
+    },
+    PointRow {
         number: 20,
         id: "20",
         title: "a good client's records while hostile frames come in (30,000 ms: no answer in that time)",
@@ -199,6 +207,11 @@ struct Runner {
 impl Course<'_> {
     fn effort(&self) -> Effort {
         self.bench.effort
+    }
+
+    /// The same broker again, on a directory of this name inside its own.
+    fn part(&self, name: &str) -> Result<Self> {
+        Ok(Course { dir: TempDir::new(self.dir.path().join(name))?, ..*self })
     }
 
     /// The broker's files, which are many, are deleted when all rows are through and not before: where ext4 makes a file

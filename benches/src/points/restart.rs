@@ -53,7 +53,7 @@ pub(super) fn served<'t>(
 ) -> Result<()> {
     let mut client = ready(runner)?;
     let deadline = Instant::now() + START_MAX;
-    topics.into_iter().try_for_each(|(topic, partitions)| {
-        (0..partitions).try_for_each(|partition| client.wait_until_served(topic, partition as i32, deadline))
-    })
+    topics
+        .into_iter()
+        .try_for_each(|(topic, partitions)| client.wait_until_served(topic, partitions, deadline))
 }

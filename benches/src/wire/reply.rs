@@ -217,22 +217,47 @@ pub(crate) const FETCH_HEAD_BYTES_MAX: usize = 256;
 
 pub(crate) fn fetch_head(reply: &[u8], correlation_id: i32) -> Result<FetchHead> {
     let mut r = Reader::new(reply);
-    r.header(correlation_id, true)?;
-    r.i32()?; // throttle time
-    no_error("Fetch", r.i16()?)?;
-    r.i32()?; // session id
-    ensure!(r.compact_len()? == 1, "Fetch answered for another number of topics than one");
-    r.skip_compact()?; // name
-    ensure!(r.compact_len()? == 1, "Fetch answered for another number of partitions than one");
-    r.i32()?; // index
-    no_error("Fetch of the partition", r.i16()?)?;
-    let high_watermark = r.i64()?;
-    r.i64()?; // last stable offset
-    r.i64()?; // log start offset
-    ensure!(r.compact_len()? == 0, "aborted transactions in a topic without transactions");
-    r.i32()?; // preferred read replica
-    let records_bytes = r.compact_len()?;
+    ensure!(r.fetched(correlation_id)? == 1, "Fetch answered for another number of partitions than one");
+    let (high_watermark, records_bytes) = r.fetched_partition()?;
     Ok(FetchHead { high_watermark, head_bytes: reply.len() - r.remaining(), records_bytes })
+}
+
+/// Fetch of so many partitions of one topic, none of which may have failed.
+pub(crate) fn fetch_all(reply: &[u8], correlation_id: i32, partitions: usize) -> Result<()> {
+    let mut r = Reader::new(reply);
+    let answered = r.fetched(correlation_id)?;
+    ensure!(answered == partitions, "Fetch answered for {answered} partitions, not for {partitions}");
+    for _ in 0..partitions {
+        let (_, records_bytes) = r.fetched_partition()?;
+        r.take(records_bytes)?;
+        r.tags()?;
+    }
+    Ok(())
+}
+
+impl Reader<'_> {
+    /// A reply to Fetch of one topic, up to its partitions: how many they are.
+    fn fetched(&mut self, correlation_id: i32) -> Result<usize> {
+        self.header(correlation_id, true)?;
+        self.i32()?; // throttle time
+        no_error("Fetch", self.i16()?)?;
+        self.i32()?; // session id
+        ensure!(self.compact_len()? == 1, "Fetch answered for another number of topics than one");
+        self.skip_compact()?; // name
+        self.compact_len()
+    }
+
+    /// A partition's part up to its records: the high watermark, and how many bytes of records follow.
+    fn fetched_partition(&mut self) -> Result<(i64, usize)> {
+        self.i32()?; // index
+        no_error("Fetch of the partition", self.i16()?)?;
+        let high_watermark = self.i64()?;
+        self.i64()?; // last stable offset
+        self.i64()?; // log start offset
+        ensure!(self.compact_len()? == 0, "aborted transactions in a topic without transactions");
+        self.i32()?; // preferred read replica
+        Ok((high_watermark, self.compact_len()?))
+    }
 }
 
 /// FindCoordinator of one group: its error code.

@@ -2,6 +2,8 @@
 //!
 //! Invariant: the correlation id stands at `CORRELATION_AT`, so that a pre-encoded frame can be renumbered in place.
 
+use std::ops::Range;
+
 use super::reply::Assigned;
 use super::{
     ALTER_CONFIGS, API_VERSIONS, Api, CLIENT_ID, CREATE_TOPICS, FETCH, FIND_COORDINATOR, GROUP_HEARTBEAT,
@@ -131,24 +133,55 @@ pub(crate) struct Fetch<'a> {
 }
 
 pub(crate) fn fetch(correlation_id: i32, request: Fetch<'_>) -> Vec<u8> {
+    let Fetch { topic, partition, offset, bytes_max, wait_ms_max } = request;
+    let limits = Limits { wait_ms_max, bytes_max, partition_bytes_max: bytes_max };
+    fetch_partitions(correlation_id, topic, partition..partition + 1, offset, limits)
+}
+
+/// The beginning of each of a topic's partitions, at once.
+pub(crate) fn fetch_beginnings(
+    correlation_id: i32,
+    topic: &str,
+    partitions: usize,
+    partition_bytes_max: i32,
+) -> Vec<u8> {
+    let limits = Limits { wait_ms_max: 0, bytes_max: i32::MAX, partition_bytes_max };
+    fetch_partitions(correlation_id, topic, 0..partitions as i32, 0, limits)
+}
+
+struct Limits {
+    wait_ms_max: i32,
+    bytes_max: i32,
+    partition_bytes_max: i32,
+}
+
+fn fetch_partitions(
+    correlation_id: i32,
+    topic: &str,
+    partitions: Range<i32>,
+    offset: i64,
+    limits: Limits,
+) -> Vec<u8> {
     frame(FETCH, correlation_id, |w| {
         w.i32(-1); // replica id: a client
-        w.i32(request.wait_ms_max);
+        w.i32(limits.wait_ms_max);
         w.i32(1); // the fewest bytes worth an answer
-        w.i32(request.bytes_max);
+        w.i32(limits.bytes_max);
         w.i8(0); // isolation: read uncommitted
         w.i32(0); // session id
         w.i32(-1); // session epoch: none wanted
         w.compact_len(1);
-        w.compact_string(request.topic);
-        w.compact_len(1);
-        w.i32(request.partition);
-        w.i32(-1); // current leader epoch: unknown
-        w.i64(request.offset);
-        w.i32(-1); // last fetched epoch
-        w.i64(-1); // log start offset of a follower
-        w.i32(request.bytes_max);
-        w.no_tags();
+        w.compact_string(topic);
+        w.compact_len(partitions.len());
+        for partition in partitions {
+            w.i32(partition);
+            w.i32(-1); // current leader epoch: unknown
+            w.i64(offset);
+            w.i32(-1); // last fetched epoch
+            w.i64(-1); // log start offset of a follower
+            w.i32(limits.partition_bytes_max);
+            w.no_tags();
+        }
         w.no_tags();
         w.compact_len(0); // forgotten topics
         w.compact_string(""); // rack

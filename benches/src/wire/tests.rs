@@ -187,29 +187,50 @@ fn produce_replies_fail_on_errors_and_strangers() {
     }
 }
 
-#[test]
-fn fetch_head_ends_at_the_records() {
+fn fetch_reply(correlation_id: i32, partitions: &[(i16, usize)]) -> Vec<u8> {
     let mut w = Writer::default();
-    w.i32(8);
+    w.i32(correlation_id);
     w.no_tags();
     w.i32(0);
     w.i16(0);
     w.i32(0);
     w.compact_len(1);
     w.compact_string("t");
-    w.compact_len(1);
-    w.i32(3);
-    w.i16(0);
-    w.i64(500); // high watermark
-    w.i64(500);
-    w.i64(0);
-    w.compact_null();
-    w.i32(-1);
-    w.compact_len(1000);
-    let head = w.into_bytes();
-    let parsed = reply::fetch_head(&head, 8).unwrap();
-    assert_eq!(parsed, reply::FetchHead { high_watermark: 500, head_bytes: head.len(), records_bytes: 1000 });
-    assert!(head.len() <= reply::FETCH_HEAD_BYTES_MAX);
+    w.compact_len(partitions.len());
+    for (index, (error, records_bytes)) in partitions.iter().enumerate() {
+        w.i32(index as i32);
+        w.i16(*error);
+        w.i64(500); // high watermark
+        w.i64(500);
+        w.i64(0);
+        w.compact_null();
+        w.i32(-1);
+        w.compact_len(*records_bytes);
+        w.raw(&vec![0; *records_bytes]);
+        w.no_tags();
+    }
+    w.into_bytes()
+}
+
+#[test]
+fn fetch_head_ends_at_the_records() {
+    let reply = fetch_reply(8, &[(0, 1_000)]);
+    let parsed = reply::fetch_head(&reply, 8).unwrap();
+    let head_bytes = reply.len() - 1_001;
+    assert_eq!(parsed, reply::FetchHead { high_watermark: 500, head_bytes, records_bytes: 1_000 });
+    assert!(head_bytes <= reply::FETCH_HEAD_BYTES_MAX);
+}
+
+#[test]
+fn all_partitions_must_be_fetched_without_an_error() {
+    let whole = fetch_reply(8, &[(0, 0), (0, 100), (0, 7)]);
+    reply::fetch_all(&whole, 8, 3).unwrap();
+    assert!(reply::fetch_all(&whole, 8, 2).is_err());
+    let failed = reply::fetch_all(&fetch_reply(8, &[(0, 3), (6, 0)]), 8, 2).unwrap_err();
+    assert!(failed.to_string().contains("error code 6"));
+    for len in 0..whole.len() {
+        assert!(reply::fetch_all(&whole[..len], 8, 3).is_err(), "cut to {len} bytes");
+    }
 }
 
 #[test]
