@@ -18,7 +18,7 @@ use crate::peer::kafka::Kafka;
 use crate::peer::nats::Nats;
 use crate::peer::ottla::Ottla;
 use crate::peer::{Broker, Contender, TempDir};
-use crate::rows::{BATCH_BYTES, Batches, Effort, Row, Work, order};
+use crate::rows::{Batches, Effort, Row, Work, order};
 use crate::stats::{Sample, Summary};
 use crate::wire::batch::{self, Codec};
 use crate::wire::request::Settings;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::{Course, Figure, at_most, plain};
 use crate::client::Client;
 use crate::cpu;
-use crate::load::{Done, Until, produce_timed};
+use crate::load::{Until, produce_timed};
 use crate::stats::ratio;
 
 pub(super) const FIGURES: &[Figure] = &[
