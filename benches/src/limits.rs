@@ -177,9 +177,9 @@ impl Scratch {
         Ok(Self { file: file.with_context(|| format!("making {}", path.display()))?, path })
     }
 
-    fn fill(&self) -> Result<()> {
+    fn fill(&self, bytes: u64) -> Result<()> {
         let chunk = vec![b'x'; CHUNK_BYTES];
-        for position in (0..FILE_BYTES).step_by(CHUNK_BYTES) {
+        for position in (0..bytes).step_by(CHUNK_BYTES) {
             self.file.write_all_at(&chunk, position)?;
         }
         Ok(())
@@ -196,13 +196,21 @@ impl Drop for Scratch {
 fn page_cache(dir: &Path) -> Result<Vec<f64>> {
     let scratch = Scratch::new(dir)?;
     let (started, before) = (Instant::now(), thread_cpu());
-    scratch.fill()?;
+    scratch.fill(FILE_BYTES)?;
     Ok(rate_and_cpu(FILE_BYTES, started.elapsed(), thread_cpu() - before))
+}
+
+/// The CPU time that nothing but so many bytes of appends takes.
+pub(crate) fn append_cpu(dir: &Path, bytes: u64) -> Result<Duration> {
+    let scratch = Scratch::new(dir)?;
+    let before = thread_cpu();
+    scratch.fill(bytes)?;
+    Ok(thread_cpu() - before)
 }
 
 fn sendfile(dir: &Path, connections: usize) -> Result<Vec<f64>> {
     let scratch = Scratch::new(dir)?;
-    scratch.fill()?;
+    scratch.fill(FILE_BYTES)?;
     let file = &scratch.file;
     stream(connections, BrokerEnd::Sender, CONSUMER_BYTES, |near| {
         let mut position = 0;

@@ -9,7 +9,7 @@ const GROUP_GAP: usize = 12;
 const LABEL_WIDTH: f64 = 430.0;
 const PLOT_WIDTH: f64 = 420.0;
 const NOTE_WIDTH: f64 = 70.0;
-const COLOURS: [&str; 3] = ["#2563a8", "#c2641a", "#6b7280"];
+const COLOURS: [&str; 4] = ["#2563a8", "#c2641a", "#6b7280", "#3f8f4f"];
 const STYLE: &str =
     "text{font:12px sans-serif;fill:#1f2328}.note{fill:#57606a}line{stroke:#d0d7de}.one{stroke:#57606a}";
 

@@ -1,5 +1,6 @@
 //! What is measured at several sizes.
 
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,9 @@ use anyhow::Result;
 use super::partitions::Topics;
 use super::{Course, Runner, connections, restart};
 use crate::client::Client;
-use crate::compare::reclaim_memory;
+use crate::compare::{reclaim_memory, settle_disk};
 use crate::cpu;
+use crate::limits;
 use crate::load::{Until, groups, produce};
 use crate::rows::BATCH_BYTES;
 use crate::wire::batch;
@@ -25,6 +27,8 @@ pub(crate) struct Growing {
     /// What is below is lost in the noise.
     pub noise: f64,
     pub measure: fn(&Course<'_>, usize) -> Result<f64>,
+    /// What the machine takes for the same without any broker, in a directory, where that grows in its own way.
+    pub machine: Option<fn(&Path, usize) -> Result<f64>>,
 }
 
 const TOPIC: &str = "growing";
@@ -42,6 +46,7 @@ pub(crate) const ALL: &[Growing] = &[
         sizes: &[100, 1_000, 10_000],
         noise: 0.1,
         measure: create,
+        machine: None,
     },
     Growing {
         id: "partitions-memory",
@@ -51,6 +56,7 @@ pub(crate) const ALL: &[Growing] = &[
         sizes: &[100, 1_000, 10_000],
         noise: 5.0,
         measure: partitions_memory,
+        machine: None,
     },
     Growing {
         id: "partitions-restart",
@@ -60,6 +66,7 @@ pub(crate) const ALL: &[Growing] = &[
         sizes: &[100, 1_000, 10_000],
         noise: 0.1,
         measure: partitions_restart,
+        machine: None,
     },
     Growing {
         id: "connections-memory",
@@ -69,6 +76,7 @@ pub(crate) const ALL: &[Growing] = &[
         sizes: &[100, 1_000, 10_000],
         noise: 5.0,
         measure: connections_memory,
+        machine: None,
     },
     Growing {
         id: "groups-memory",
@@ -78,6 +86,7 @@ pub(crate) const ALL: &[Growing] = &[
         sizes: &[10, 100, 1_000],
         noise: 5.0,
         measure: groups_memory,
+        machine: None,
     },
     Growing {
         id: "groups-cpu",
@@ -87,6 +96,7 @@ pub(crate) const ALL: &[Growing] = &[
         sizes: &[10, 100, 1_000],
         noise: 0.2,
         measure: groups_cpu,
+        machine: None,
     },
     Growing {
         id: "data-cpu",
@@ -96,6 +106,7 @@ pub(crate) const ALL: &[Growing] = &[
         sizes: &[100, 1_000, 10_000],
         noise: 0.2,
         measure: data_cpu,
+        machine: Some(machines_data_cpu),
     },
     Growing {
         id: "data-restart",
@@ -105,6 +116,7 @@ pub(crate) const ALL: &[Growing] = &[
         sizes: &[100, 1_000, 10_000],
         noise: 0.2,
         measure: data_restart,
+        machine: None,
     },
 ];
 
@@ -180,6 +192,12 @@ fn data_cpu(course: &Course<'_>, megabytes: usize) -> Result<f64> {
     let before = cpu::process_cpu(runner.process.pid())?;
     send(&runner, megabytes)?;
     Ok(cpu::process_cpu(runner.process.pid())?.saturating_sub(before).as_secs_f64())
+}
+
+fn machines_data_cpu(dir: &Path, megabytes: usize) -> Result<f64> {
+    settle_disk(dir)?;
+    reclaim_memory(megabytes as u64 * MEGABYTE)?;
+    Ok(limits::append_cpu(dir, megabytes as u64 * MEGABYTE)?.as_secs_f64())
 }
 
 fn data_restart(course: &Course<'_>, megabytes: usize) -> Result<f64> {
