@@ -31,7 +31,8 @@ struct State {
 #[derive(Default)]
 struct Seen {
     journal_is_held: bool,
-    journal_is_broken: bool,
+    /// The data directory whose journal is broken.
+    broken: Option<PathBuf>,
     frozen: Option<Freeze>,
     /// Reads of frozen files that have begun.
     waiting_reads: usize,
@@ -75,9 +76,9 @@ impl Disk {
         Frozen(Arc::clone(&self.state))
     }
 
-    /// From here on every write to the journal fails.
-    pub(crate) fn break_journal(&self) {
-        self.state.seen.lock().unwrap().journal_is_broken = true;
+    /// From here on every write to the journal in this data directory fails.
+    pub(crate) fn break_journal(&self, dir: &Path) {
+        self.state.seen.lock().unwrap().broken = Some(dir.to_owned());
     }
 
     /// How often files whose path ends so were flushed.
@@ -134,10 +135,11 @@ impl State {
     }
 
     /// Waits while the journal is held, and fails if it is broken.
-    fn begin_journal_write(&self) -> io::Result<()> {
+    fn begin_journal_write(&self, path: &Path) -> io::Result<()> {
         let seen = self.seen.lock().unwrap();
         let seen = self.let_go.wait_while(seen, |seen| seen.journal_is_held).unwrap();
-        if seen.journal_is_broken { Err(io::Error::other("the disk is broken")) } else { Ok(()) }
+        let is_broken = seen.broken.as_ref().is_some_and(|dir| path.starts_with(dir));
+        if is_broken { Err(io::Error::other("the disk is broken")) } else { Ok(()) }
     }
 }
 
@@ -244,7 +246,7 @@ impl File for WatchedFile {
 
     fn write_all_at(&self, bufs: &[IoSlice<'_>], pos: u64) -> io::Result<()> {
         if self.is_journal {
-            self.state.begin_journal_write()?;
+            self.state.begin_journal_write(&self.path)?;
         }
         self.real.write_all_at(bufs, pos)
     }

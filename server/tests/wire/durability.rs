@@ -141,7 +141,7 @@ fn the_metrics_show_how_a_data_directory_stands() {
     assert!(shown("ottla_journal_live_bytes") >= 100_000.0);
     assert!(shown("ottla_journal_capacity_bytes") >= shown("ottla_journal_live_bytes"));
     assert_eq!((shown("ottla_quarantined_bytes"), shown("ottla_log_dir_offline")), (0.0, 0.0));
-    disk.break_journal();
+    disk.break_journal(dir.path());
     let refused = ErrorCode::KafkaStorageError.code();
     assert_eq!(outcome(&client.call(9, &produce("t", -1, "lost"))), (refused, -1));
     assert_eq!(shown("ottla_log_dir_offline"), 1.0);
