@@ -248,6 +248,7 @@ impl Bench {
         let broker = &mut entrant.broker;
         settle_disk(broker.dir.path())?;
         if kind == Kind::Counted && row.work.writes_a_volume() {
+            forget_pages(broker.dir.path())?;
             reclaim_memory(self.effort.volume_bytes)?;
         }
         let mut ready = self.prepare(row, broker, &topic)?;
@@ -386,6 +387,22 @@ fn send_volume(
 pub(crate) fn settle_disk(dir: &Path) -> Result<()> {
     let dir = std::fs::File::open(dir)?;
     rustix::fs::syncfs(&dir).context("flushing the file system between runs")
+}
+
+/// Gives back the page cache of all files below, which the disk must hold already. Of the pages of earlier runs the next is
+/// then made, and those the machine has; with files left in the cache, each run would take pages that the host must find.
+fn forget_pages(dir: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            forget_pages(&path)?;
+        } else if path.is_file() {
+            let file = std::fs::File::open(&path)?;
+            rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)
+                .context("emptying the page cache")?;
+        }
+    }
+    Ok(())
 }
 
 /// A virtual machine gives pages that are free for seconds back to its host (free page reporting), and then pays

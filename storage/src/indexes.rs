@@ -17,7 +17,7 @@ use crate::time_index;
 
 /// So many intervals of batches may stand in a segment before the entries for them are written: with a write for each entry,
 /// a large batch costs two. A kill takes what is not written; recovery then walks over the batches.
-const INTERVALS_UNWRITTEN: u64 = 16;
+const INTERVALS_UNWRITTEN: u64 = 64;
 
 /// The greatest time of a segment and the last offset, relative to its base, of the first batch that has it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
